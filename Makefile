@@ -1,0 +1,26 @@
+# make run: train on the bundled story and write on from "time traveller".  make test: lint and test the installed package.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := setup.cfg pyproject.toml constraints.txt README.md $(wildcard chargen/*.py chargen/*/*.py corpora/* checkpoints/*.*)
+
+.PHONY: run test
+
+run: .venv/installed
+	$(BIN)/chargen train --name make-run --overwrite
+	$(BIN)/chargen sample "time traveller" --checkpoint make-run
+
+test: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest
+
+.venv/installed: $(SOURCES) | .venv
+	$(BIN)/pip install --quiet -c constraints.txt .
+	touch $@
+
+.venv/tested: $(SOURCES) | .venv
+	$(BIN)/pip install --quiet -c constraints.txt '.[test]'
+	touch $@
+
+.venv:
+	$(PYTHON) -m venv .venv

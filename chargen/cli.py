@@ -1,0 +1,50 @@
+"""The command line: the group of commands, and how it ends. Data goes to stdout, talk to stderr."""
+
+import sys
+
+import click
+
+from chargen import __version__
+from chargen.commands.corpora import corpora
+from chargen.commands.sample import info, sample
+from chargen.commands.train import train
+from chargen.errors import ChargenError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110})
+@click.version_option(__version__, prog_name="chargen")
+def cli():
+    """Learn to write, one character at a time, in the style of any text.
+
+    \b
+    chargen train corpus.txt          learn from a text file (or a URL, a known name, or - for standard input)
+    chargen sample "time traveller"   write on from a prefix
+    """
+
+
+for command in (train, sample, info, corpora):
+    cli.add_command(command)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 a failure or a closed pipe, 2 bad usage or bad input, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):  # texts are read as UTF-8, and written so wherever they go
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        sys.exit(cli.main(args, prog_name="chargen", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        _fail(error.format_message().replace("\n", " ") + hint, error.exit_code)
+    except ChargenError as error:
+        _fail(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"chargen: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,33 @@
+"""The commands: each reads its options, calls one function, and shows the result. Heavy imports wait for the call."""
+
+import click
+
+positive = click.IntRange(min=1)
+not_negative = click.IntRange(min=0)
+fraction = click.FloatRange(0, 1, max_open=True)
+
+
+def corpus_options(command):
+    """The options that say how a text is read."""
+    for option in (
+        click.option(
+            "--valid-fraction",
+            type=fraction,
+            default=0.1,
+            help="Share of the text, at its end, held out for validation.",
+        ),
+        click.option(
+            "--normalize",
+            "normalization",
+            type=click.Choice(["none", "lower", "letters"]),
+            default="none",
+            help="Prepare the text: lower case, or only letters and single spaces.",
+        ),
+        click.option("--encoding", default="utf-8", help="How the text's bytes are to be read."),
+        click.option(
+            "--num-steps", type=positive, default=64, help="Characters that the network reads in a step of training."
+        ),
+        click.option("--batch-size", type=positive, default=32, help="Pieces of text read side by side."),
+    ):
+        command = option(command)
+    return command

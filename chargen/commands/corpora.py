@@ -1,0 +1,55 @@
+"""`chargen corpora`."""
+
+import click
+
+from chargen.commands import corpus_options
+
+
+@click.group()
+def corpora():
+    """Texts with a name; a check-up for yours."""
+
+
+@corpora.command("list")
+def corpora_list():
+    """List the corpora that have a name, and whether they are on this machine."""
+    from chargen.downloads import registry
+
+    for entry in registry().values():
+        where = "to be downloaded" if entry.needs_network else "here"
+        size = f"{entry.bytes if entry.bytes else entry.path.stat().st_size:,}"
+        click.echo(f"{entry.name:20} {size:>10} bytes  {where:16}  {entry.about}")
+
+
+@corpora.command()
+@click.argument("name")
+def fetch(name):
+    """Download the corpus called NAME, unless it is here, and print the path of its file."""
+    from chargen.corpus import locate
+
+    click.echo(locate(name)[1])
+
+
+@corpora.command()
+@click.argument("file")
+@corpus_options
+def check(file, encoding, normalization, valid_fraction, batch_size, num_steps):
+    """Look a text over before training on it.
+
+    FILE is any CORPUS of `chargen train`. Prints what it holds, what may cause trouble, and what to do about that.
+    """
+    from chargen.batches import Batching
+    from chargen.checkup import examine
+    from chargen.corpus import read
+
+    name, data = read(file)
+    found = examine(name, data, Batching(batch_size, num_steps), encoding, normalization, valid_fraction)
+    click.echo(
+        f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
+        f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"
+        f" {found.batches_per_epoch:,} batches of {batch_size} x {num_steps} an epoch"
+    )
+    for finding in found.findings:
+        click.echo(f"- {finding.what}\n    {finding.advice}")
+    if not found.findings:
+        click.echo("nothing that would trouble training")

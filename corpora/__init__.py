@@ -1,0 +1,1 @@
+"""The bundled text, and the registry of texts that can be downloaded."""

@@ -1,0 +1,282 @@
+"""The installed command, driven as a person drives it: real processes, files, pipes and signals."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from chargen import batches, cells, training, vocabulary
+from chargen.cli import cli
+
+CHARGEN = str(Path(sys.executable).with_name("chargen"))
+POEM = "tyger tyger burning bright\nin the forests of the night\n" * 40
+SMALL = ["--hidden-size", "16", "--batch-size", "4", "--num-steps", "16", "--epochs", "2", "--sample-every", "1"]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
+
+
+def chargen(*arguments, cwd, **options):
+    command = [CHARGEN, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False, **options)
+
+
+def refused(result, *words, code=2):
+    """Assert that a command failed with one clear line."""
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == code, result.stderr
+    assert result.stdout == ""
+    assert lines[-1].startswith("chargen: ")
+    assert len([line for line in lines if line.startswith("chargen:")]) == 1
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in lines[-1], f"{word!r} is not in {lines[-1]!r}"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a poem and a run named poem-lstm, and what training it printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "poem.txt").write_text(POEM)
+    result = chargen("train", "poem.txt", *SMALL, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_train_reports_each_epoch_and_keeps_the_run(trained):
+    folder, result = trained
+    assert result.stdout == ""
+    epochs = re.findall(
+        r"^epoch +(\d+)  train perplexity +[\d.]+  validation perplexity +[\d.]+  [\d.]+ bits per character +"
+        r"[\d,]+ characters/s",
+        result.stderr,
+        re.MULTILINE,
+    )
+    assert epochs == ["1", "2"]
+    assert result.stderr.count("    | ") >= 2, "a sample was to be shown after each epoch"
+    assert {path.name for path in (folder / "checkpoints" / "poem-lstm").iterdir()} == {
+        "best.safetensors",
+        "history.jsonl",
+        "loss.png",
+    }
+    assert "saved checkpoints/poem-lstm/best.safetensors" in result.stderr.replace("\\", "/")
+
+
+def test_an_existing_run_is_refused_by_name(trained):
+    refused(chargen("train", "poem.txt", *SMALL, cwd=trained[0]), "poem-lstm", "--overwrite", "--name")
+
+
+def test_train_from_standard_input_and_by_module(tmp_path):
+    command = [sys.executable, "-m", "chargen", "train", "-", *SMALL, "--cell", "gru", "--name", "from stdin"]
+    result = subprocess.run(command, cwd=tmp_path, input=POEM, text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "checkpoints" / "from-stdin" / "best.safetensors").exists()
+
+
+def test_sample_writes_prefix_and_text_to_stdout_alone(trained):
+    result = chargen("sample", "tyger", "--length", "30", "--seed", "1", cwd=trained[0])
+    assert result.returncode == 0
+    assert result.stdout.startswith("tyger")
+    assert len(result.stdout) == 5 + 30 + 1
+    assert result.stderr.strip().replace("\\", "/") == "sampling from checkpoints/poem-lstm/best.safetensors"
+    again = chargen("sample", "tyger", "--length", "30", "--seed", "1", "--checkpoint", "poem-lstm", cwd=trained[0])
+    assert again.stdout == result.stdout
+    assert again.stderr == ""
+
+
+def test_sampling_options_reach_the_sampler(trained):
+    def sample(*options):
+        result = chargen("sample", "in the", "--length", "40", "--seed", "3", *options, cwd=trained[0])
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    greedy = sample("--greedy")
+    assert greedy == sample("--temperature", "0") == sample("--top-k", "1") == sample("--top-p", "0.0001")
+    assert greedy != sample("--temperature", "2")
+    stopped = sample("--greedy", "--stop", greedy[10:12])
+    assert stopped == greedy[: greedy.index(greedy[10:12], 6)] + "\n"
+
+
+def test_json_samples_are_one_object_a_line_and_each_differs(trained):
+    result = chargen("sample", "the", "--length", "20", "--num-samples", "3", "--json", cwd=trained[0])
+    objects = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [set(o) for o in objects] == [{"prefix", "text", "seed", "number"}] * 3
+    assert {len(o["text"]) for o in objects} == {20}
+    assert len({o["text"] for o in objects}) == 3
+    plain = chargen(
+        "sample", "the", "--length", "20", "--num-samples", "3", "--seed", objects[0]["seed"], cwd=trained[0]
+    )
+    assert plain.stdout == "---\n".join(f"the{o['text']}\n" for o in objects)
+
+
+def test_an_empty_prefix_is_allowed_and_seeded(trained):
+    first, second = (chargen("sample", "--length", "9", "--seed", "5", cwd=trained[0]) for _ in range(2))
+    assert first.returncode == 0
+    assert len(first.stdout) == 10
+    assert first.stdout == second.stdout
+
+
+def test_info_shows_what_a_checkpoint_holds(trained):
+    about = json.loads(chargen("info", "--json", cwd=trained[0]).stdout)
+    assert about["cell"] == "lstm"
+    assert about["hidden_size"] == 16
+    assert about["input"] == "one-hot"
+    assert about["corpus"] == "poem"
+    assert about["characters"] == "".join(sorted(set(POEM)))
+    V = len(set(POEM))
+    assert about["parameters"] == 4 * 16 * (V + 16 + 2) + V * (16 + 1)
+    text = chargen("info", "poem-lstm", cwd=trained[0]).stdout
+    assert re.search(r"^hidden size +16$", text, re.MULTILINE)
+
+
+def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM)
+    options = ["--preset", "d2l", "--epochs", "1", "--cell", "rnn", "--batch-size", "8", "--seed", "7"]
+    assert chargen("train", "poem.txt", *options, cwd=tmp_path).returncode == 0
+    about = json.loads(chargen("info", "--json", cwd=tmp_path).stdout)
+    assert about["normalization"] == "letters"
+    assert about["hidden_size"] == 256
+    assert about["valid_characters"] == 0
+    assert about["settings"] == {
+        "epochs": 1,
+        "batching": {"batch_size": 8, "num_steps": 35, "partition": "sequential", "seed": 7},
+        "optimizer": "sgd",
+        "learning_rate": 1.0,
+        "warmup_steps": 0,
+        "final_learning_rate": 1.0,
+        "weight_decay": 0.0,
+        "clip": 1.0,
+    }
+
+
+def test_every_training_option_reaches_the_run(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM)
+    options = "--normalize lower --max-chars 1500 --valid-fraction 0.2 --cell gru --hidden-size 6 --num-layers 2"
+    options += " --dropout 0.1 --partition random --epochs 1 --optimizer sgd --warmup-steps 1 --final-learning-rate 0.5"
+    options += " --clip 2 --batch-size 3 --num-steps 9 --seed 4 --device cpu --sample-every 0 --name mine"
+    result = chargen("train", "poem.txt", *options.split(), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "    | " not in result.stderr
+    about = json.loads(chargen("info", "mine", "--json", cwd=tmp_path).stdout)
+    assert (about["cell"], about["hidden_size"], about["num_layers"], about["dropout"]) == ("gru", 6, 2, 0.1)
+    assert (about["normalization"], about["train_characters"], about["valid_characters"]) == ("lower", 1200, 300)
+    assert about["settings"] == {
+        "epochs": 1,
+        "batching": {"batch_size": 3, "num_steps": 9, "partition": "random", "seed": 4},
+        "optimizer": "sgd",
+        "learning_rate": 1.0,
+        "warmup_steps": 1,
+        "final_learning_rate": 0.5,
+        "weight_decay": 0.0,
+        "clip": 2.0,
+    }
+
+
+def test_the_choices_of_the_command_are_those_of_the_library():
+    def choices(command, option):
+        (parameter,) = [p for p in cli.commands[command].params if p.name == option]
+        assert isinstance(parameter.type, click.Choice)
+        return tuple(parameter.type.choices)
+
+    assert choices("train", "cell") == tuple(cells.CELLS)
+    assert choices("train", "normalization") == vocabulary.NORMALIZATIONS
+    assert choices("train", "partition") == batches.PARTITIONS
+    assert choices("train", "optimizer") == training.OPTIMIZERS
+    assert choices("sample", "unknown") == vocabulary.UNKNOWN_POLICIES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "no-such.txt"], ["'no-such.txt'", "known names"]),
+        (["train", "time-machin"], ["did you mean time-machine"]),
+        (["train", "."], ["is a folder"]),
+        (["train", "ftp://host/x.txt"], ["only http"]),
+        (["train", "empty.txt"], ["empty.txt"[:5], "is empty"]),
+        (["train", "short.txt"], ["at least 2,049", "--batch-size"]),
+        (["train", "binary.dat"], ["looks binary"]),
+        (["train", "latin.txt"], ["0xe9", "offset 3", "--encoding latin-1"]),
+        (["train", "poem.txt", "--encoding", "klingon"], ["klingon", "utf-8"]),
+        (["train", "poem.txt", "--hidden-size", "0"], ["--hidden-size", "0"]),
+        (["train", "poem.txt", "--epochs", "-3"], ["--epochs", "-3"]),
+        (["train", "poem.txt", "--learning-rate", "nan"], ["learning_rate nan"]),
+        (["train", "poem.txt", "--device", "abacus"], ["abacus", "cpu"]),
+        (["train", "poem.txt", "--sample-prefix", "1984"], ["'1' '4' '8' '9'"]),
+        (["sample", "x", "--checkpoint", "poem.txt"], ["poem.txt is not a checkpoint"]),
+        (["sample", "x", "--checkpoint", "nothing"], ["'nothing'"]),
+        (["sample", "x"], ["train one with"]),
+        (["sample", "x", "--length", "-1"], ["--length", "-1"]),
+        (["info"], ["train one with"]),
+        (["tran"], ["train"]),
+    ],
+    ids=lambda value: " ".join(value)[:40],
+)
+def test_bad_input_gets_one_clear_line(tmp_path, arguments, words):
+    (tmp_path / "poem.txt").write_text(POEM)
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "short.txt").write_text("too short")
+    (tmp_path / "binary.dat").write_bytes(b"ELF\0\1\2\3" * 1000)
+    (tmp_path / "latin.txt").write_bytes("caf\xe9".encode("latin-1") * 1000)
+    refused(chargen(*arguments, cwd=tmp_path), *words)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM)
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    refused(chargen("train", "poem.txt", *SMALL, cwd=tmp_path), "cannot write", "checkpoints")
+
+
+def test_unknown_characters_of_a_prefix(trained):
+    refused(chargen("sample", "Tyger!", "--checkpoint", "poem-lstm", cwd=trained[0]), "'!' 'T'", "--unknown")
+    skipped = chargen("sample", "Tyger!", "--unknown", "skip", "--length", "0", cwd=trained[0])
+    assert skipped.stdout == "yger\n"
+    replaced = chargen("sample", "Tyger!", "--unknown", "replace", "--length", "0", cwd=trained[0])
+    assert replaced.stdout == "tyger \n"
+
+
+@posix
+def test_a_closed_pipe_ends_it_quietly(trained):
+    sampling = subprocess.Popen(
+        [CHARGEN, "sample", "tyger", "--length", "200000"],
+        cwd=trained[0],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert sampling.stdout.read(1) == "t"
+    sampling.stdout.close()
+    assert sampling.wait(20) == 1
+    assert sampling.stderr.read().count("\n") == 1, "only the line that names the checkpoint"
+
+
+@posix
+def test_ctrl_c_ends_training_without_a_traceback_and_keeps_the_best(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM)
+    command = [CHARGEN, "train", "poem.txt", *SMALL, "--epochs", "100000", "--name", "long"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    best = tmp_path / "checkpoints" / "long" / "best.safetensors"
+    deadline = time.monotonic() + 30
+    while not best.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert stderr.strip().splitlines()[-1].startswith("chargen: stopped")
+    assert chargen("info", "long", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["sample", "tyger", "--length", "1"]])
+def test_help_and_sampling_never_load_torch(trained, arguments):
+    program = (
+        "import sys\nfrom chargen.cli import main\n"
+        f"try: main({arguments!r})\nexcept SystemExit as stop: assert not stop.code\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=trained[0], capture_output=True).returncode == 0

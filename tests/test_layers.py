@@ -1,0 +1,85 @@
+"""The direction of imports: a file imports only from files that stand above it in ROOMS; some must never load torch."""
+
+import ast
+import doctest
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chargen
+
+PACKAGE = Path(chargen.__file__).parent
+ROOMS = [
+    "errors",
+    "vocabulary",
+    "downloads",
+    "corpus",
+    "batches",
+    "checkup",
+    "cells",
+    "checkpoint",
+    "sampling",
+    "plots",
+    "model",
+    "training",
+    "runs",
+    "console",
+    "commands",
+    "cli",
+    "__main__",
+]
+MAY_IMPORT_TORCH = {"model", "training", "runs"}
+
+
+def files():
+    return [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} uses a relative import"
+            yield node.module
+            if node.module == "chargen":
+                yield from (f"chargen.{alias.name}" for alias in node.names)
+
+
+def test_every_file_has_a_room():
+    assert {room_of(path) for path in files()} - {"corpora", "checkpoints"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_up_the_list(path):
+    rooms = [name.split(".")[1] for name in imports(path) if name.startswith("chargen.")]
+    above = ROOMS[: ROOMS.index(room_of(path)) + 1] if room_of(path) in ROOMS else []
+    wrong = [room for room in rooms if room in ROOMS and room not in above]
+    assert not wrong, f"{path.name} imports {wrong}, which stand below it"
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in MAY_IMPORT_TORCH | {"__main__"}])
+def test_importing_does_not_load_torch(room):
+    program = f"import sys, chargen.{room}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_the_tests_run_against_a_package_that_is_whole():
+    assert (PACKAGE / "py.typed").exists()
+    for name in chargen.__all__:
+        assert getattr(chargen, name) is not None
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        _ = chargen.no_such_thing
+
+
+@pytest.mark.parametrize("room", ["", *(f".{room}" for room in ROOMS if room != "__main__")])
+def test_examples_in_docstrings(room):
+    failures, _ = doctest.testmod(importlib.import_module(f"chargen{room}"))
+    assert failures == 0

@@ -1,0 +1,179 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from chargen.batches import Batching
+from chargen.errors import InputError
+from chargen.model import CharModel
+from chargen.training import (
+    EpochRecord,
+    Progress,
+    TrainingSettings,
+    evaluate,
+    fit,
+    learning_rate_at,
+    make_optimizer,
+)
+
+V = 5
+CYCLE = np.tile(np.arange(V), 200)  # a text that can be predicted to perfection
+
+
+def make(cell="lstm", hidden_size=16, **options):
+    torch.manual_seed(0)
+    return CharModel(V, cell=cell, hidden_size=hidden_size, **options)
+
+
+def settings(partition="sequential", seed=0, **options):
+    return TrainingSettings(batching=Batching(4, 10, partition, seed), **{"warmup_steps": 5, **options})
+
+
+def epochs(records):
+    return [record for record in records if isinstance(record, EpochRecord)]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("partition", ["sequential", "random"])
+def test_a_predictable_text_is_learned(cell, partition):
+    model = make(cell)
+    history = epochs(fit(model, CYCLE, CYCLE[:100], settings(partition, epochs=6, learning_rate=0.02)))
+    assert history[0].train_loss > 0.5
+    assert history[-1].train_loss < 0.15
+    assert history[-1].valid_loss < 0.06
+
+
+def test_sgd_learns_too():
+    history = epochs(
+        fit(make(), CYCLE, CYCLE[:0], settings(epochs=8, optimizer="sgd", learning_rate=2.0, weight_decay=0.0))
+    )
+    assert history[-1].train_loss < 0.5 * history[0].train_loss
+
+
+def test_records_add_up():
+    steps_per_epoch = Batching(4, 10).batches_per_epoch(len(CYCLE))
+    records = list(fit(make(), CYCLE, CYCLE[:50], settings(epochs=2)))
+    first, second = epochs(records)
+    assert (first.epoch, first.step, second.epoch, second.step) == (1, steps_per_epoch, 2, 2 * steps_per_epoch)
+    assert 0 < first.seconds < second.seconds
+    speed = 40 * steps_per_epoch / (second.seconds - first.seconds)
+    assert second.characters_per_second == pytest.approx(speed)
+    assert second.learning_rate == pytest.approx(0.006 * 0.02)
+    progress = [record for record in records if isinstance(record, Progress)]
+    assert progress[-1].step == progress[-1].total_steps == 2 * steps_per_epoch
+
+
+def test_the_first_loss_is_that_of_guessing():
+    record = next(fit(make(hidden_size=4), CYCLE[:41], CYCLE[:0], settings(epochs=1)))
+    assert record.loss == pytest.approx(math.log(V), abs=0.2)
+
+
+def test_without_held_out_text_there_is_no_validation_loss():
+    (record,) = epochs(fit(make(), CYCLE, CYCLE[:0], settings(epochs=1)))
+    assert record.valid_loss is None
+    assert record.score == record.train_loss
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
+    def weights(seed, global_seed):
+        model = make(dropout=0.5)
+        torch.manual_seed(global_seed)  # must not matter
+        list(fit(model, CYCLE, CYCLE[:0], settings(seed=seed, epochs=1)))
+        return model.output.weight
+
+    assert torch.equal(weights(1, 0), weights(1, 99))
+    assert not torch.equal(weights(1, 0), weights(2, 0))
+
+
+def test_sequential_training_carries_the_state_and_random_training_does_not(monkeypatch):
+    model, begun = make("gru"), []
+    begin_state = model.begin_state
+    monkeypatch.setattr(model, "begin_state", lambda batch_size: begun.append(batch_size) or begin_state(batch_size))
+    list(fit(model, CYCLE, CYCLE[:0], settings("sequential", epochs=1)))
+    assert len(begun) == 1
+    list(fit(model, CYCLE, CYCLE[:0], settings("random", epochs=1)))
+    assert len(begun) == 2 + Batching(4, 10).batches_per_epoch(len(CYCLE))
+
+
+def test_the_state_carries_what_lies_before_the_window():
+    """Windows of 10 in a text whose period is 20: only a carried state can tell which half comes."""
+    text = np.tile(np.r_[[0] * 10, [1] * 10], 50)
+
+    def final_loss(partition):
+        options = settings(partition, epochs=10, learning_rate=0.02)
+        return epochs(fit(make("lstm", 32), text, text[:0], options))[-1].train_loss
+
+    assert final_loss("sequential") < 0.6 * final_loss("random")
+
+
+def test_gradients_are_clipped_to_the_global_norm():
+    """One step of plain SGD moves the weights by learning rate times gradient, so at most by 0.5 * clip."""
+    model = make()
+    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    options = settings(epochs=1, optimizer="sgd", learning_rate=0.5, clip=0.01, weight_decay=0.0, warmup_steps=0)
+    list(fit(model, CYCLE[:41], CYCLE[:0], options))
+    after = torch.cat([p.detach().flatten() for p in model.parameters()])
+    assert (after - before).norm().item() == pytest.approx(0.5 * 0.01, rel=1e-3)
+
+
+def test_evaluation_reads_in_sequence():
+    """Reading in rows, warmed up, gives the loss of reading the whole text from a zero state."""
+    model = make("gru").eval()
+    ids = torch.randint(V, (3000,), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        logits, _ = model(ids[None, :-1], model.begin_state(1))
+        expected = torch.nn.functional.cross_entropy(logits[0], ids[1:]).item()
+    assert evaluate(model, ids) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("length", [2, 3, 255, 256, 257, 258, 513, 1025])
+def test_evaluation_counts_every_target_once(length):
+    model = make()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        model.output.bias[:] = torch.tensor([3.0, 1.0, 0.0, -1.0, 2.0])
+    ids = torch.randint(V, (length,), generator=torch.Generator().manual_seed(length))
+    expected = torch.nn.functional.cross_entropy(model.output.bias.expand(length - 1, V), ids[1:]).item()
+    assert evaluate(model, ids) == pytest.approx(expected, rel=1e-6)
+
+
+def test_schedule_rises_to_the_peak_and_ends_at_the_final_share():
+    options = TrainingSettings(learning_rate=0.5, warmup_steps=10, final_learning_rate=0.1)
+    rates = [learning_rate_at(step, 100, options) for step in range(100)]
+    assert rates[:3] == pytest.approx([0.05, 0.1, 0.15])
+    assert max(rates) == rates[9] == rates[10] == 0.5
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] == pytest.approx(0.05)
+    assert (rates[54] + rates[55]) / 2 == pytest.approx((0.5 + 0.05) / 2)  # a cosine is half-way in the middle
+
+
+def test_a_final_share_of_one_keeps_the_rate_constant():
+    options = TrainingSettings(learning_rate=1.0, warmup_steps=0, final_learning_rate=1.0)
+    assert {learning_rate_at(step, 7, options) for step in range(7)} == {1.0}
+
+
+def test_weight_decay_is_for_matrices():
+    for group in make_optimizer(make(), TrainingSettings(weight_decay=0.3)).param_groups:
+        assert {parameter.ndim > 1 for parameter in group["params"]} == {group["weight_decay"] == 0.3}
+
+
+def test_a_bidirectional_model_is_refused_with_the_reason():
+    with pytest.raises(InputError, match="already read it"):
+        next(fit(make(bidirectional=True), CYCLE, CYCLE, settings()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"epochs": 0}, "epochs 0"),
+        ({"learning_rate": -1.0}, "learning_rate -1"),
+        ({"clip": float("nan")}, "clip nan"),
+        ({"warmup_steps": -1}, "warmup_steps -1"),
+        ({"optimizer": "adam"}, "'adam'"),
+    ],
+)
+def test_bad_settings_are_named(wrong, word):
+    with pytest.raises(InputError, match=word):
+        TrainingSettings(**wrong)
