@@ -26,7 +26,7 @@ class Batching:
         seed: together with the epoch, decides the offset and the order.
     """
 
-    batch_size: int = 32
+    batch_size: int = 16
     num_steps: int = 64
     partition: str = "sequential"
     seed: int = 0

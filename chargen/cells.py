@@ -16,6 +16,9 @@ import numpy as np
 
 from chargen.errors import InputError
 
+ONE_HOT_LIMIT = 512  # the largest vocabulary that training feeds to the layers as dense one-hot vectors
+EMBEDDING_SIZE = 256  # of the projection of the one-hot vector beyond that
+
 Array = Any  # a numpy.ndarray or a torch.Tensor; a function returns what it is given
 State = Any  # an Array, or for the LSTM a pair of them
 
@@ -104,14 +107,18 @@ CELLS = {"rnn": Cell(1, 1, rnn_step), "gru": Cell(3, 1, gru_step), "lstm": Cell(
 class ModelConfig:
     """The shape of a network: everything that must be known to allocate its weights.
 
+    Each layer reads the outputs of the layer below; the output layer reads those of all layers side by side, the skip
+    connections of Graves (2013), "Generating Sequences With Recurrent Neural Networks".
+
     Attributes:
         vocab_size: V, the number of characters.
         cell: "rnn", "gru" or "lstm".
         hidden_size: H, units in a layer.
         num_layers: L.
-        dropout: the share of a layer's outputs that training silences, between layers and before the output.
+        dropout: the share of a layer's outputs that training silences, which the next layer and the output layer read.
         bidirectional: whether a second set of layers reads from right to left (D = 2).
         embedding_size: the size of a learned projection of the one-hot input, or 0 for the one-hot input itself.
+        recurrent_dropout: the share of the recurrent weights that training silences, new ones for every window.
     """
 
     vocab_size: int
@@ -121,6 +128,7 @@ class ModelConfig:
     dropout: float = 0.0
     bidirectional: bool = False
     embedding_size: int = 0
+    recurrent_dropout: float = 0.0
 
     def __post_init__(self):
         if self.cell not in CELLS:
@@ -130,8 +138,9 @@ class ModelConfig:
                 raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
         if self.embedding_size < 0:
             raise InputError(f"embedding_size {self.embedding_size}: must be positive, or 0 for one-hot input")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout {self.dropout}: must be at least 0 and below 1")
+        for name in ("dropout", "recurrent_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} {getattr(self, name)}: must be at least 0 and below 1")
 
     @property
     def num_directions(self) -> int:
@@ -151,7 +160,12 @@ class ModelConfig:
                     f"layers.{layer}.bias_ih_l0{suffix}": (G * H,),
                     f"layers.{layer}.bias_hh_l0{suffix}": (G * H,),
                 }
-        return shapes | {"output.weight": (self.vocab_size, D * H), "output.bias": (self.vocab_size,)}
+        return shapes | {"output.weight": (self.vocab_size, self.num_layers * D * H), "output.bias": (self.vocab_size,)}
+
+
+def embedding_size_for(vocab_size: int) -> int:
+    """Return the `embedding_size` that suits a vocabulary: 0, the one-hot vector itself, unless it is large."""
+    return 0 if vocab_size <= ONE_HOT_LIMIT else EMBEDDING_SIZE
 
 
 def layer_weights(weights: dict[str, Array], layer: int) -> LayerWeights:

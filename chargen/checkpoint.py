@@ -9,7 +9,8 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from chargen.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
+BUNDLED = f"time-machine{SUFFIX}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +39,10 @@ class Checkpoint:
     vocabulary: Vocabulary
     weights: dict[str, np.ndarray]
     training: dict = field(default_factory=dict)
+
+    def to_float16(self) -> "Checkpoint":
+        """Return the checkpoint with weights of half the size, precise to three decimal digits."""
+        return replace(self, weights={name: array.astype(np.float16) for name, array in self.weights.items()})
 
     def save(self, path: str | Path) -> None:
         """Write the checkpoint to `path`; whoever reads there meanwhile finds the old file or the new one, whole.
@@ -89,7 +95,8 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
     """Return the path of a checkpoint.
 
     Args:
-        name: a file, a run's folder, the name of a run in `folder`, or None for the newest run there.
+        name: a file, a run's folder, the name of a run in `folder` or of a bundled model, or None for the newest run
+            in `folder`, or, where there is none, the bundled model.
         folder: where runs land.
 
     Raises:
@@ -97,17 +104,19 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
     """
     folder = Path(folder)
     runs = sorted(folder.glob(f"*/best{SUFFIX}"), key=lambda path: path.stat().st_mtime)
+    bundled = Path(str(resources.files("chargen.checkpoints")))
     if name is None:
-        if not runs:
-            raise CheckpointError(f"no trained model in {folder}; train one with: chargen train CORPUS")
-        return runs[-1]
-    for path in (Path(name), Path(name) / f"best{SUFFIX}", folder / name / f"best{SUFFIX}"):
+        return runs[-1] if runs else bundled / BUNDLED
+    for path in (
+        Path(name),
+        Path(name) / f"best{SUFFIX}",
+        folder / name / f"best{SUFFIX}",
+        bundled / f"{name}{SUFFIX}",
+    ):
         if path.is_file():
             return path
-    known = ", ".join(path.parent.name for path in runs) or "none"
-    raise CheckpointError(
-        f"no checkpoint {str(name)!r}; give a .safetensors file or the name of a run (in {folder}: {known})"
-    )
+    known = ", ".join([path.parent.name for path in runs] + [Path(BUNDLED).stem])
+    raise CheckpointError(f"no checkpoint {str(name)!r}; give a .safetensors file, or the name of a model: {known}")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

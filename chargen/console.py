@@ -19,9 +19,9 @@ def show_training(records: Iterable, preview: Callable[[int], str | None]) -> li
     with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
         for record in records:
             if isinstance(record, Progress):
-                bar.total = record.total_steps
+                bar.total = round(record.step / record.progress)
                 bar.set_description(f"epoch {record.epoch}", refresh=False)
-                bar.set_postfix_str(f"perplexity {math.exp(record.loss):.2f}", refresh=False)
+                bar.set_postfix_str(f"perplexity {perplexity(record.loss):.2f}", refresh=False)
                 bar.update(record.step - bar.n)
                 continue
             epochs.append(record)
@@ -34,11 +34,33 @@ def show_training(records: Iterable, preview: Callable[[int], str | None]) -> li
     return epochs
 
 
+def show_summary(epochs: list, baselines, path: str) -> None:
+    """Show what training reached, beside what simpler means reach on the same text."""
+    best = min(epochs, key=lambda record: record.score)
+    kind = "training" if best.valid_loss is None else "validation"
+    lines = [
+        f"saved {path}: {kind} perplexity {perplexity(best.score):.2f},"
+        f" {best.score / math.log(2):.3f} bits per character, after epoch {best.epoch} of {len(epochs)},"
+        f" {epochs[-1].seconds:.0f} s of training"
+    ]
+    if baselines:
+        lines.append(
+            f"for comparison, on the same held-out text: counts of up to 5 characters {baselines.counts:.3f},"
+            f" xz -9 {baselines.xz:.3f} bits per character"
+        )
+    print(*lines, 'now try: chargen sample "It was"', sep="\n", file=sys.stderr)
+
+
+def perplexity(loss: float) -> float:
+    """Return exp(loss), or a number too large to matter where that would overflow."""
+    return math.exp(min(loss, 700.0))
+
+
 def epoch_line(record) -> str:
     """Return an epoch's figures as one line."""
-    figures = [f"epoch {record.epoch:3}", f"train perplexity {math.exp(record.train_loss):6.2f}"]
+    figures = [f"epoch {record.epoch:3}", f"train perplexity {perplexity(record.train_loss):6.2f}"]
     if record.valid_loss is not None:
-        figures.append(f"validation perplexity {math.exp(record.valid_loss):6.2f}")
+        figures.append(f"validation perplexity {perplexity(record.valid_loss):6.2f}")
     figures.append(f"{record.score / math.log(2):.3f} bits per character")
     figures.append(f"{record.characters_per_second:9,.0f} characters/s")
     return "  ".join(figures)

@@ -21,5 +21,9 @@ class CheckpointError(InputError):
     """A file is not a checkpoint that this version of chargen can load."""
 
 
+class TrainingError(ChargenError):
+    """Training cannot go on."""
+
+
 class DownloadError(ChargenError):
     """A corpus could not be fetched, or what arrived is not what the registry promises."""

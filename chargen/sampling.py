@@ -63,7 +63,7 @@ class Sampler:
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
         self._layers = [layer_weights(weights, layer) for layer in range(config.num_layers)]
         self._embedding = checkpoint.weights.get("embedding.weight")  # (V, embedding_size)
-        self._output = weights["output.weight"].T, weights["output.bias"]  # (H, V), (V,)
+        self._output = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
 
     @classmethod
     def load(cls, name: str | Path | None = None) -> "Sampler":
@@ -91,13 +91,14 @@ class Sampler:
         """
         x = ids if self._embedding is None else self._embedding[ids]  # (B,) or (B, embedding_size)
         step = CELLS[self.config.cell].step
-        states = []
+        outputs, states = [], []
         for layer, weights in enumerate(self._layers):
             layer_state = map_state(itemgetter(layer), state)  # (B, H)
             x, layer_state = step(input_gates(x, weights), layer_state, weights)  # (B, H)
+            outputs.append(x)
             states.append(layer_state)
         weight, bias = self._output
-        return x @ weight + bias, map_state(lambda *parts: np.stack(parts), *states)
+        return np.concatenate(outputs, axis=1) @ weight + bias, map_state(lambda *parts: np.stack(parts), *states)
 
     def stream(
         self,

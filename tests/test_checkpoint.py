@@ -121,11 +121,10 @@ def test_find_takes_the_newest_run(tmp_path):
 
 
 def test_find_says_what_there_is(tmp_path):
-    with pytest.raises(CheckpointError, match="train one with: chargen train"):
-        find(folder=tmp_path)
+    assert find(folder=tmp_path).name == find("time-machine", tmp_path).name == "time-machine.safetensors"
     (tmp_path / "poem").mkdir()
     make().save(tmp_path / "poem" / "best.safetensors")
-    with pytest.raises(CheckpointError, match=r"'prose'.*poem"):
+    with pytest.raises(CheckpointError, match=r"'prose'.*poem, time-machine"):
         find("prose", tmp_path)
 
 
@@ -151,3 +150,13 @@ def test_the_file_mode_follows_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_float16_halves_the_file_and_keeps_three_digits(tmp_path):
+    original = make()
+    original.to_float16().save(tmp_path / "small.safetensors")
+    loaded = Checkpoint.load(tmp_path / "small.safetensors")
+    for name, array in original.weights.items():
+        assert loaded.weights[name].dtype == np.float16
+        np.testing.assert_allclose(loaded.weights[name], array, rtol=1e-3)
+    assert loaded.vocabulary == original.vocabulary

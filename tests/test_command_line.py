@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import safetensors
 
-from chargen import batches, cells, training, vocabulary
+from chargen import batches, cells, recipe, training, vocabulary
 from chargen.cli import cli
 
 CHARGEN = str(Path(sys.executable).with_name("chargen"))
@@ -65,6 +67,8 @@ def test_train_reports_each_epoch_and_keeps_the_run(trained):
         "loss.png",
     }
     assert "saved checkpoints/poem-lstm/best.safetensors" in result.stderr.replace("\\", "/")
+    assert re.search(r"counts of up to 5 characters \d\.\d+, xz -9 \d\.\d+ bits per character", result.stderr)
+    assert "only 220 characters are held out" in result.stderr
 
 
 def test_an_existing_run_is_refused_by_name(trained):
@@ -144,6 +148,9 @@ def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
     assert about["valid_characters"] == 0
     assert about["settings"] == {
         "epochs": 1,
+        "seconds": None,
+        "patience": 5,
+        "precision": "float32",
         "batching": {"batch_size": 8, "num_steps": 35, "partition": "sequential", "seed": 7},
         "optimizer": "sgd",
         "learning_rate": 1.0,
@@ -159,22 +166,63 @@ def test_every_training_option_reaches_the_run(tmp_path):
     options = "--normalize lower --max-chars 1500 --valid-fraction 0.2 --cell gru --hidden-size 6 --num-layers 2"
     options += " --dropout 0.1 --partition random --epochs 1 --optimizer sgd --warmup-steps 1 --final-learning-rate 0.5"
     options += " --clip 2 --batch-size 3 --num-steps 9 --seed 4 --device cpu --sample-every 0 --name mine"
+    options += " --patience 7 --precision bfloat16 --learning-rate 0.5 --weight-decay 0.25"
+    options += " --recurrent-dropout 0.2"
     result = chargen("train", "poem.txt", *options.split(), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "    | " not in result.stderr
     about = json.loads(chargen("info", "mine", "--json", cwd=tmp_path).stdout)
-    assert (about["cell"], about["hidden_size"], about["num_layers"], about["dropout"]) == ("gru", 6, 2, 0.1)
+    assert (about["cell"], about["hidden_size"], about["num_layers"]) == ("gru", 6, 2)
+    assert (about["dropout"], about["recurrent_dropout"]) == (0.1, 0.2)
     assert (about["normalization"], about["train_characters"], about["valid_characters"]) == ("lower", 1200, 300)
     assert about["settings"] == {
         "epochs": 1,
+        "seconds": None,
+        "patience": 7,
+        "precision": "bfloat16",
         "batching": {"batch_size": 3, "num_steps": 9, "partition": "random", "seed": 4},
         "optimizer": "sgd",
-        "learning_rate": 1.0,
+        "learning_rate": 0.5,
         "warmup_steps": 1,
         "final_learning_rate": 0.5,
-        "weight_decay": 0.0,
+        "weight_decay": 0.25,
         "clip": 2.0,
     }
+
+
+def test_a_budget_is_kept(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM)
+    began = time.monotonic()
+    result = chargen("train", "poem.txt", "--budget", "12s", "--hidden-size", "32", "--patience", "9999", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert 10.5 < time.monotonic() - began < 13.5
+    rate = json.loads(chargen("info", "--json", cwd=tmp_path).stdout)["settings"]["learning_rate"]
+    history = (tmp_path / "checkpoints" / "poem-lstm" / "history.jsonl").read_text().splitlines()
+    assert json.loads(history[-1])["learning_rate"] < 0.1 * rate, "the schedule ends with the budget"
+
+
+def test_fine_tuning_begins_where_the_other_model_ended(trained, tmp_path):
+    (tmp_path / "shout.txt").write_text(POEM.replace("tyger", "TYGER"))
+    best = trained[0] / "checkpoints" / "poem-lstm" / "best.safetensors"
+    options = ["--init-from", best, "--epochs", "1", "--learning-rate", "1e-9", "--name", "tuned"]
+    result = chargen("train", "shout.txt", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "new to the model: 'EGRTY'" in result.stderr
+    assert "dropped: 'y'" in result.stderr
+    with (
+        safetensors.safe_open(best, "numpy") as before,
+        safetensors.safe_open(tmp_path / "checkpoints" / "tuned" / "best.safetensors", "numpy") as after,
+    ):
+        name = "layers.0.weight_hh_l0"
+        np.testing.assert_allclose(after.get_tensor(name), before.get_tensor(name), atol=1e-5)
+
+
+def test_without_a_run_the_bundled_model_writes(tmp_path):
+    result = chargen("sample", "time traveller", "--length", "400", "--seed", "1", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "time-machine.safetensors" in result.stderr
+    words = re.findall(r"[a-z]+", result.stdout.lower())
+    assert sum(word in {"the", "and", "of", "to", "a", "i", "in", "was", "that", "it", "my"} for word in words) > 10
 
 
 def test_the_choices_of_the_command_are_those_of_the_library():
@@ -187,6 +235,8 @@ def test_the_choices_of_the_command_are_those_of_the_library():
     assert choices("train", "normalization") == vocabulary.NORMALIZATIONS
     assert choices("train", "partition") == batches.PARTITIONS
     assert choices("train", "optimizer") == training.OPTIMIZERS
+    assert choices("train", "precision") == ("auto", *training.PRECISIONS)
+    assert choices("train", "preset") == tuple(recipe.PRESETS)
     assert choices("sample", "unknown") == vocabulary.UNKNOWN_POLICIES
 
 
@@ -198,7 +248,12 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["train", "."], ["is a folder"]),
         (["train", "ftp://host/x.txt"], ["only http"]),
         (["train", "empty.txt"], ["empty.txt"[:5], "is empty"]),
-        (["train", "short.txt"], ["at least 2,049", "--batch-size"]),
+        (["train", "short.txt", "--batch-size", "32"], ["at least 65", "--batch-size"]),
+        (["train", "poem.txt", "--budget", "soon"], ["'soon'", "90s"]),
+        (["train", "poem.txt", "--budget", "2s"], ["'2s'", "10s"]),
+        (["train", "poem.txt", "--budget", "20s", "--epochs", "3"], ["--budget", "--epochs"]),
+        (["train", "poem.txt", "--init-from", "nothing"], ["'nothing'"]),
+        (["train", "poem.txt", "--init-from", "time-machine", "--cell", "rnn"], ["cell rnn", "lstm"]),
         (["train", "binary.dat"], ["looks binary"]),
         (["train", "latin.txt"], ["0xe9", "offset 3", "--encoding latin-1"]),
         (["train", "poem.txt", "--encoding", "klingon"], ["klingon", "utf-8"]),
@@ -209,9 +264,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["train", "poem.txt", "--sample-prefix", "1984"], ["'1' '4' '8' '9'"]),
         (["sample", "x", "--checkpoint", "poem.txt"], ["poem.txt is not a checkpoint"]),
         (["sample", "x", "--checkpoint", "nothing"], ["'nothing'"]),
-        (["sample", "x"], ["train one with"]),
         (["sample", "x", "--length", "-1"], ["--length", "-1"]),
-        (["info"], ["train one with"]),
         (["tran"], ["train"]),
     ],
     ids=lambda value: " ".join(value)[:40],
@@ -269,6 +322,7 @@ def test_ctrl_c_ends_training_without_a_traceback_and_keeps_the_best(tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert stderr.strip().splitlines()[-1].startswith("chargen: stopped")
+    assert f"the best so far is kept: {os.path.join('checkpoints', 'long', 'best.safetensors')}" in stderr
     assert chargen("info", "long", cwd=tmp_path).returncode == 0
 
 

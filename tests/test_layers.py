@@ -18,20 +18,23 @@ ROOMS = [
     "downloads",
     "corpus",
     "batches",
+    "baselines",
     "checkup",
     "cells",
+    "recipe",
     "checkpoint",
     "sampling",
     "plots",
     "model",
     "training",
+    "planning",
     "runs",
     "console",
     "commands",
     "cli",
     "__main__",
 ]
-MAY_IMPORT_TORCH = {"model", "training", "runs"}
+MAY_IMPORT_TORCH = {"model", "training", "planning", "runs"}
 
 
 def files():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from chargen.cells import EMBEDDING_SIZE, ONE_HOT_LIMIT
 from chargen.checkpoint import Checkpoint
 from chargen.errors import InputError
-from chargen.model import EMBEDDING_SIZE, ONE_HOT_LIMIT, CharModel, pick_device
+from chargen.model import CharModel, keep_mask, pick_device
 from chargen.sampling import Sampler
 from chargen.vocabulary import Vocabulary
 
@@ -72,10 +73,21 @@ def test_bidirectional_layers_equal_one_library_stack(cell):
             for name, value in layer.state_dict().items()
         }
     )
+    with torch.no_grad():
+        model.output.weight[:, : 2 * H] = 0  # the library gives the outputs of the last layer only
     outputs, last = library(torch.nn.functional.one_hot(X, V).float(), model.begin_state(2))
     logits, state = model(X, model.begin_state(2))
-    torch.testing.assert_close(logits, model.output(outputs))
+    torch.testing.assert_close(logits, outputs @ model.output.weight[:, 2 * H :].T + model.output.bias)
     torch.testing.assert_close(state, last)
+
+
+def test_the_output_reads_every_layer():
+    model, X = make(num_layers=3), random_ids(2, 5)
+    for layer in range(3):
+        changed = make(num_layers=3)
+        with torch.no_grad():
+            changed.output.weight[:, layer * H : (layer + 1) * H] = 0
+        assert not torch.allclose(changed(X, changed.begin_state(2))[0], model(X, model.begin_state(2))[0])
 
 
 @cells
@@ -108,17 +120,40 @@ def test_an_embedding_is_a_projection_of_the_one_hot_vector():
 
 def test_dropout_silences_the_given_share_and_depends_on_the_generator_alone():
     model = CharModel(V, hidden_size=500, dropout=0.3).train()
-    ones = torch.ones(4, 100, 500)
+    ones = torch.ones(100, 4, 500)
 
     def dropped(seed):
         return model._dropout(ones, torch.Generator().manual_seed(seed))
 
     out = dropped(5)
-    torch.testing.assert_close(out.unique(), torch.tensor([0.0, 1 / 0.7]))
+    torch.testing.assert_close(out.unique(), torch.tensor([0.0, 256 / (256 - 77)]))  # 77/256 is nearest to 0.3
     assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert torch.equal(out, out[:, :1].expand_as(out)), "the same units at every step"
     torch.testing.assert_close(out, dropped(5))
     assert not torch.equal(out, dropped(6))
     assert model.eval()._dropout(ones, None) is ones
+
+
+@cells
+def test_recurrent_dropout_silences_recurrent_weights_for_a_whole_window(cell):
+    model, plain, X = make(cell, recurrent_dropout=0.4).train(), make(cell), random_ids(2, 9)
+    logits, state = model(X, model.begin_state(2), torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        weight = plain.layers[0].weight_hh_l0
+        weight *= keep_mask(weight, weight.shape, 0.4, torch.Generator().manual_seed(3))
+    assert (weight == 0).float().mean().item() == pytest.approx(0.4, abs=0.12)
+    torch.testing.assert_close(logits, plain(X, plain.begin_state(2))[0])
+    torch.testing.assert_close(state, plain(X, plain.begin_state(2))[1])
+    model.eval()
+    torch.testing.assert_close(model(X, model.begin_state(2))[0], make(cell)(X, model.begin_state(2))[0])
+
+
+def test_masks_keep_the_expectation_and_every_position_alike():
+    mask = keep_mask(torch.ones(1), (1000, 803), 0.25, torch.Generator().manual_seed(0))
+    assert mask.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert mask.mean().item() == pytest.approx(1, abs=0.005)
+    by_byte = torch.stack([mask.flatten()[offset::8][:100_000].mean() for offset in range(8)])
+    assert by_byte.tolist() == pytest.approx([1] * 8, abs=0.01)
 
 
 @cells
@@ -135,3 +170,17 @@ def test_devices():
     assert pick_device("auto").type in {"cpu", "cuda", "mps"}
     with pytest.raises(InputError, match="'abacus' is not available"):
         pick_device("abacus")
+
+
+@cells
+@pytest.mark.parametrize("embedding_size", [0, 6])
+def test_fine_tuning_matches_the_weights_by_character(cell, embedding_size):
+    """Reordered, with one character dropped and one new, the model says of the known ones what it said before."""
+    model = make(cell, num_layers=2, embedding_size=embedding_size)
+    tuned = CharModel.fine_tuning(model.to_checkpoint(LETTERS), Vocabulary("Abcdefghijk"), dropout=0.25).eval()
+    assert tuned.config.dropout == 0.25
+    X = random_ids(2, 6).clamp(min=1)  # no "a", the first letter; "A" takes its place
+    with torch.no_grad():
+        before, after = model(X, model.begin_state(2))[0], tuned(X, tuned.begin_state(2))[0]
+    torch.testing.assert_close(after[..., 1:], before[..., 1:])
+    assert not torch.allclose(after[..., 0], before[..., 0]), "a new character begins anew"

@@ -1,20 +1,23 @@
 import math
+import time
 
 import numpy as np
 import pytest
 import torch
 
 from chargen.batches import Batching
-from chargen.errors import InputError
+from chargen.errors import InputError, TrainingError
 from chargen.model import CharModel
 from chargen.training import (
     EpochRecord,
     Progress,
     TrainingSettings,
+    autocast,
     evaluate,
     fit,
     learning_rate_at,
     make_optimizer,
+    pick_precision,
 )
 
 V = 5
@@ -59,9 +62,10 @@ def test_records_add_up():
     assert 0 < first.seconds < second.seconds
     speed = 40 * steps_per_epoch / (second.seconds - first.seconds)
     assert second.characters_per_second == pytest.approx(speed)
-    assert second.learning_rate == pytest.approx(0.006 * 0.02)
+    last_progress = 1 - 1 / (2 * steps_per_epoch)
+    assert second.learning_rate == pytest.approx(learning_rate_at(second.step - 1, last_progress, settings()))
     progress = [record for record in records if isinstance(record, Progress)]
-    assert progress[-1].step == progress[-1].total_steps == 2 * steps_per_epoch
+    assert (progress[-1].step, progress[-1].progress) == (2 * steps_per_epoch, 1)
 
 
 def test_the_first_loss_is_that_of_guessing():
@@ -139,24 +143,69 @@ def test_evaluation_counts_every_target_once(length):
     assert evaluate(model, ids) == pytest.approx(expected, rel=1e-6)
 
 
-def test_schedule_rises_to_the_peak_and_ends_at_the_final_share():
+def test_schedule_rises_over_the_warmup_and_falls_along_a_cosine():
     options = TrainingSettings(learning_rate=0.5, warmup_steps=10, final_learning_rate=0.1)
-    rates = [learning_rate_at(step, 100, options) for step in range(100)]
-    assert rates[:3] == pytest.approx([0.05, 0.1, 0.15])
-    assert max(rates) == rates[9] == rates[10] == 0.5
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] == pytest.approx(0.05)
-    assert (rates[54] + rates[55]) / 2 == pytest.approx((0.5 + 0.05) / 2)  # a cosine is half-way in the middle
+    rising = [learning_rate_at(step, 0.0, options) for step in range(12)]
+    assert rising == pytest.approx([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.5, 0.5])
+    falling = [learning_rate_at(10, progress, options) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    quarter = 0.45 / math.sqrt(8)
+    assert falling == pytest.approx([0.5, 0.275 + quarter, 0.275, 0.275 - quarter, 0.05])
 
 
 def test_a_final_share_of_one_keeps_the_rate_constant():
     options = TrainingSettings(learning_rate=1.0, warmup_steps=0, final_learning_rate=1.0)
-    assert {learning_rate_at(step, 7, options) for step in range(7)} == {1.0}
+    assert {learning_rate_at(step, step / 7, options) for step in range(7)} == {1.0}
+
+
+def test_a_time_ends_the_run_and_its_schedule():
+    options = settings(seconds=1.5, epochs=1)
+    began = time.perf_counter()
+    history = epochs(fit(make(hidden_size=64), CYCLE, CYCLE[:100], options))
+    assert time.perf_counter() - began == pytest.approx(1.5, rel=0.2)
+    assert len(history) > 1, "the epochs do not count where a time is given"
+    assert history[-1].learning_rate == pytest.approx(0.016 * 0.02, rel=0.5)
+
+
+def test_early_stopping_stops_after_the_patience_and_not_before():
+    """Held-out text of the opposite order can only get worse as the cycle is learned."""
+    history = epochs(fit(make(), CYCLE, CYCLE[:200][::-1].copy(), settings(epochs=40, patience=3, learning_rate=0.02)))
+    losses = [record.valid_loss for record in history]
+    best = losses.index(min(losses))
+    assert len(history) == best + 1 + 3 < 40
+
+
+def test_bfloat16_follows_float32():
+    def final_loss(precision):
+        options = settings(epochs=4, learning_rate=0.02, precision=precision)
+        return epochs(fit(make("gru"), CYCLE, CYCLE[:100], options))[-1].valid_loss
+
+    assert final_loss("bfloat16") == pytest.approx(final_loss("float32"), abs=0.02)
+    assert final_loss("bfloat16") != final_loss("float32")
+
+
+def test_weights_state_and_logits_stay_float32():
+    model = make("lstm")
+    with autocast(torch.device("cpu"), "bfloat16"):
+        logits, state = model(torch.as_tensor(CYCLE[None, :20]), model.begin_state(1))
+    assert {tensor.dtype for tensor in (logits, *state, *model.parameters())} == {torch.float32}
+
+
+def test_the_precision_is_measured():
+    assert pick_precision(torch.device("cpu")) in {"float32", "bfloat16"}
+    assert pick_precision(torch.device("mps")) == "float32"
 
 
 def test_weight_decay_is_for_matrices():
     for group in make_optimizer(make(), TrainingSettings(weight_decay=0.3)).param_groups:
         assert {parameter.ndim > 1 for parameter in group["params"]} == {group["weight_decay"] == 0.3}
+
+
+def test_a_loss_that_is_no_number_ends_training_with_advice():
+    model = make()
+    with torch.no_grad():
+        model.output.bias[0] = float("inf")
+    with pytest.raises(TrainingError, match=r"no longer a number.*--learning-rate \(it was 0.016\)"):
+        list(fit(model, CYCLE, CYCLE[:0], settings()))
 
 
 def test_a_bidirectional_model_is_refused_with_the_reason():
@@ -172,6 +221,9 @@ def test_a_bidirectional_model_is_refused_with_the_reason():
         ({"clip": float("nan")}, "clip nan"),
         ({"warmup_steps": -1}, "warmup_steps -1"),
         ({"optimizer": "adam"}, "'adam'"),
+        ({"precision": "float8"}, "'float8'"),
+        ({"seconds": 0}, "seconds 0"),
+        ({"patience": 0}, "patience 0"),
     ],
 )
 def test_bad_settings_are_named(wrong, word):

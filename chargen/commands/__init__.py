@@ -20,14 +20,9 @@ def corpus_options(command):
             "--normalize",
             "normalization",
             type=click.Choice(["none", "lower", "letters"]),
-            default="none",
-            help="Prepare the text: lower case, or only letters and single spaces.",
+            help="Prepare the text: lower case, or only letters and single spaces.  [default: none]",
         ),
         click.option("--encoding", default="utf-8", help="How the text's bytes are to be read."),
-        click.option(
-            "--num-steps", type=positive, default=64, help="Characters that the network reads in a step of training."
-        ),
-        click.option("--batch-size", type=positive, default=32, help="Pieces of text read side by side."),
     ):
         command = option(command)
     return command

@@ -2,7 +2,7 @@
 
 import click
 
-from chargen.commands import corpus_options
+from chargen.commands import corpus_options, positive
 
 
 @click.group()
@@ -32,6 +32,8 @@ def fetch(name):
 
 @corpora.command()
 @click.argument("file")
+@click.option("--batch-size", type=positive, default=16, help="Pieces of text read side by side.")
+@click.option("--num-steps", type=positive, default=64, help="Characters of each that a step of training reads.")
 @corpus_options
 def check(file, encoding, normalization, valid_fraction, batch_size, num_steps):
     """Look a text over before training on it.
@@ -43,7 +45,7 @@ def check(file, encoding, normalization, valid_fraction, batch_size, num_steps):
     from chargen.corpus import read
 
     name, data = read(file)
-    found = examine(name, data, Batching(batch_size, num_steps), encoding, normalization, valid_fraction)
+    found = examine(name, data, Batching(batch_size, num_steps), encoding, normalization or "none", valid_fraction)
     click.echo(
         f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
         f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"

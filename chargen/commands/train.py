@@ -1,48 +1,38 @@
 """`chargen train`."""
 
-import math
 import os
+import re
+import time
 
 import click
 
 from chargen.commands import corpus_options, fraction, not_negative, positive
 
-# What --preset sets, by option; what a person types wins.
-PRESETS = {
-    "d2l": {
-        "normalization": "letters",
-        "max_chars": 10_000,
-        "valid_fraction": 0.0,
-        "batch_size": 32,
-        "num_steps": 35,
-        "hidden_size": 256,
-        "num_layers": 1,
-        "dropout": 0.0,
-        "epochs": 500,
-        "optimizer": "sgd",
-        "learning_rate": 1.0,
-        "warmup_steps": 0,
-        "final_learning_rate": 1.0,
-        "weight_decay": 0.0,
-        "clip": 1.0,
-        "sample_every": 50,
-    }
-}
+STARTED = time.monotonic()  # what has passed since counts towards a time budget
 
-# What --optimizer sets, by option, where neither a person nor a preset does.
-OPTIMIZER_DEFAULTS = {
-    "adamw": {"learning_rate": 0.006, "weight_decay": 0.1},
-    "sgd": {"learning_rate": 1.0, "weight_decay": 0.0},
-}
+CHOSEN = "[default: by the text]"
+
+
+class Duration(click.ParamType):
+    """A length of time such as 90s, 10m or 2h, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value, param, ctx):
+        """Return the seconds."""
+        if isinstance(value, float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip().lower())
+        seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+        if seconds < 10:
+            self.fail(f"{value!r} is no time to train in; give at least 10s, such as 90s, 10m or 2h", param, ctx)
+        return seconds
 
 
 def _preset(context: click.Context, _, name: str | None) -> str | None:
+    from chargen.recipe import PRESETS
+
     context.default_map = PRESETS.get(name, {})
-    return name
-
-
-def _optimizer(context: click.Context, _, name: str) -> str:
-    context.default_map = {**OPTIMIZER_DEFAULTS[name], **(context.default_map or {})}
     return name
 
 
@@ -50,7 +40,7 @@ def _optimizer(context: click.Context, _, name: str) -> str:
 @click.argument("corpus", required=False)
 @click.option(
     "--preset",
-    type=click.Choice(list(PRESETS)),
+    type=click.Choice(["d2l"]),
     callback=_preset,
     is_eager=True,
     expose_value=False,
@@ -58,104 +48,128 @@ def _optimizer(context: click.Context, _, name: str) -> str:
 )
 @click.option("--name", help="Name of the run's folder under checkpoints/.  [default: CORPUS-CELL]", show_default=False)
 @click.option("--overwrite", is_flag=True, help="Replace the run of that name.")
+@click.option("--budget", type=Duration(), help="Train for this long, such as 90s, 10m or 2h, as well as that allows.")
+@click.option("--init-from", help="Begin with the weights of this model: a .safetensors file or the name of a run.")
 @corpus_options
 @click.option("--max-chars", type=positive, help="Read only so many characters of the text.")
-@click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), default="lstm", help="Kind of recurrent cell.")
-@click.option("--hidden-size", type=positive, default=512, help="Units in a layer.")
-@click.option("--num-layers", type=positive, default=1, help="Recurrent layers.")
-@click.option("--dropout", type=fraction, default=0.3, help="Share of units silenced during training.")
+@click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), help="Kind of recurrent cell.  [default: lstm]")
+@click.option("--hidden-size", type=positive, help=f"Units in a layer.  {CHOSEN}")
+@click.option("--num-layers", type=positive, help=f"Recurrent layers.  {CHOSEN}")
+@click.option("--dropout", type=fraction, help=f"Share of units silenced during training.  {CHOSEN}")
+@click.option("--recurrent-dropout", type=fraction, help=f"Share of recurrent weights silenced.  {CHOSEN}")
+@click.option("--batch-size", type=positive, help=f"Pieces of text read side by side.  {CHOSEN}")
+@click.option("--num-steps", type=positive, help=f"Characters of each that a step of training reads.  {CHOSEN}")
 @click.option(
     "--partition",
     type=click.Choice(["sequential", "random"]),
-    default="sequential",
-    help="Carry the state from batch to batch, or read pieces in random order.",
+    help="Carry the state from batch to batch, or read pieces in random order.  [default: sequential]",
 )
-@click.option("--epochs", type=positive, default=10, help="Passes over the text.")
+@click.option("--epochs", type=positive, help=f"Passes over the text.  {CHOSEN}")
 @click.option(
-    "--optimizer",
-    type=click.Choice(["adamw", "sgd"]),
-    default="adamw",
-    callback=_optimizer,
-    help="How the weights are moved.",
+    "--patience", type=positive, help=f"Stop after so many epochs without a better validation loss.  {CHOSEN}"
 )
+@click.option("--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", help="How the weights are moved.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="The highest learning rate.  [default: 0.006; sgd: 1]",
+    help="The highest learning rate.  [default: by cell and optimizer]",
 )
-@click.option("--warmup-steps", type=not_negative, default=50, help="Steps over which the learning rate rises.")
+@click.option("--warmup-steps", type=not_negative, help="Steps over which the learning rate rises.  [default: 50]")
 @click.option(
     "--final-learning-rate",
     type=click.FloatRange(0, 1),
-    default=0.02,
-    help="Share of the learning rate that is left at the end; 1 keeps it constant.",
+    help="Share of the learning rate that is left at the end; 1 keeps it constant.  [default: 0.02]",
 )
 @click.option(
-    "--weight-decay",
-    type=click.FloatRange(0),
-    help="Pull of the weights towards zero.  [default: 0.1; sgd: 0]",
+    "--weight-decay", type=click.FloatRange(0), help="Pull of the weights towards zero.  [default: 0.03; sgd: 0]"
 )
 @click.option(
-    "--clip", type=click.FloatRange(0, min_open=True), default=1.0, help="Scale gradients down to this global norm."
+    "--clip", type=click.FloatRange(0, min_open=True), help="Scale gradients down to this global norm.  [default: 1]"
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    help="Of the products of matrices; auto takes bfloat16 where this machine is faster in it.",
 )
 @click.option("--seed", type=not_negative, default=0, help="Same seed, same machine, same model.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
 @click.option(
-    "--sample-every", type=not_negative, default=5, help="Show a sample after every so many epochs; 0 for never."
+    "--sample-every", type=not_negative, default=4, help="Show a sample after every so many epochs; 0 for never."
 )
 @click.option("--sample-prefix", default="", help="What the shown samples go on from.")
-def train(corpus, name, overwrite, encoding, normalization, max_chars, valid_fraction, **options):
+def train(corpus, name, overwrite, init_from, encoding, normalization, max_chars, valid_fraction, **options):
     """Learn to write like CORPUS.
 
     CORPUS is a text file, - for standard input, an http(s) URL, or a name from `chargen corpora list`; without it, the
-    bundled story is learned. The run lands in checkpoints/NAME.
+    bundled story is learned. The run lands in checkpoints/NAME. What is not given is chosen by the size of the text.
     """
+    from chargen.checkpoint import Checkpoint, find
     from chargen.corpus import folder_name, load_corpus
 
+    epochs_source = click.get_current_context().get_parameter_source("epochs")
+    if options["budget"] and epochs_source is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
+    base = Checkpoint.load(find(init_from)) if init_from else None
     text = load_corpus(
-        corpus, encoding=encoding, normalization=normalization, max_chars=max_chars, valid_fraction=valid_fraction
+        corpus,
+        encoding=encoding,
+        normalization=normalization or (base.vocabulary.normalization if base else "none"),
+        max_chars=max_chars,
+        valid_fraction=valid_fraction,
     )
     for note in text.notes:
         click.echo(note, err=True)
-    folder = os.path.join("checkpoints", folder_name(name or f"{text.name}-{options['cell']}"))
-    _train(text, folder, overwrite, **options)
+    cell = options["cell"] or (base.config.cell if base else "lstm")
+    _train(text, base, os.path.join("checkpoints", folder_name(name or f"{text.name}-{cell}")), overwrite, **options)
 
 
-def _train(text, folder, overwrite, sample_every, sample_prefix, seed, device, **options):
-    import torch
-
-    from chargen.batches import Batching
-    from chargen.console import show_training
-    from chargen.model import CharModel, pick_device
+def _train(text, base, folder, overwrite, budget, seed, device, sample_every, sample_prefix, precision, **settled):
+    from chargen.baselines import measure
+    from chargen.checkup import TRUSTED_VALIDATION
+    from chargen.console import show_summary, show_training
+    from chargen.model import pick_device
+    from chargen.planning import make_plan
     from chargen.runs import BEST, train_run
-    from chargen.sampling import Sampler
-    from chargen.training import TrainingSettings
+    from chargen.sampling import Sampler, SamplingSettings
 
     text.vocabulary.encode(sample_prefix)  # refuses unknown characters now rather than after some epochs
-    batching = Batching(seed=seed, **{key: options.pop(key) for key in ("batch_size", "num_steps", "partition")})
-    shape = {key: options.pop(key) for key in ("cell", "hidden_size", "num_layers", "dropout")}
-    settings = TrainingSettings(batching=batching, **options)
-    torch.manual_seed(seed)
-    model = CharModel(len(text.vocabulary), **shape).to(pick_device(device))
-    records = train_run(folder, model, text, settings, overwrite)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    click.echo(
-        f"learning {text.name}: {len(text.train_ids):,} characters to train on, {len(text.valid_ids):,} held out,"
-        f" vocabulary {len(text.vocabulary)}; {shape['cell']} {shape['num_layers']} x {shape['hidden_size']},"
-        f" {parameters:,} parameters, on {model.output.weight.device}",
-        err=True,
-    )
+    settled = {key: value for key, value in settled.items() if value is not None}
+    if precision != "auto":
+        settled["precision"] = precision
+    baselines = measure(text)
+    seconds = budget and budget - (time.monotonic() - STARTED)
+    plan = make_plan(text, pick_device(device), seed, seconds, base, **settled)
+    records = train_run(folder, plan.model, text, plan.settings, overwrite)
+    if base:
+        click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
+    click.echo(plan.why, err=True)
+    if 0 < len(text.valid_ids) < TRUSTED_VALIDATION:
+        click.echo(
+            f"only {len(text.valid_ids):,} characters are held out: the validation loss is a hint, no more", err=True
+        )
 
     def preview(epoch: int) -> str | None:
         if not sample_every or epoch % sample_every:
             return None
-        sampler = Sampler(model.to_checkpoint(text.vocabulary))
-        return sample_prefix + sampler.sample(sample_prefix, length=200, seed=epoch)
+        sampler = Sampler(plan.model.to_checkpoint(text.vocabulary))
+        return sample_prefix + sampler.sample(
+            sample_prefix, 200, settings=SamplingSettings(temperature=0.8), seed=epoch
+        )
 
-    epochs = show_training(records, preview)
-    best = min(epochs, key=lambda record: record.score)
-    click.echo(
-        f"saved {os.path.join(folder, BEST)}: perplexity {math.exp(best.score):.2f} after epoch {best.epoch};"
-        f" now try: chargen sample",
-        err=True,
+    best = os.path.join(folder, BEST)
+    try:
+        epochs = show_training(records, preview)
+    except KeyboardInterrupt:
+        records.close()
+        click.echo(f"the best so far is kept: {best}" if os.path.exists(best) else "nothing was saved yet", err=True)
+        raise
+    show_summary(epochs, baselines, best)
+
+
+def _what_fits(before: str, now: str) -> str:
+    new, dropped = "".join(sorted(set(now) - set(before))), "".join(sorted(set(before) - set(now)))
+    return (
+        f"{len(now) - len(new)} characters keep their weights; new to the model: {new!r};"
+        f" known to it but not in this text, and dropped: {dropped!r}"
     )

@@ -1,0 +1,161 @@
+"""chargen beside plain PyTorch, in turns in one process: prints a table and writes results.json.
+
+python benchmarks/bench.py [CORPUS]        CORPUS: what `chargen train` takes, by default tiny-shakespeare
+"""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import plain
+import torch
+
+from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
+from chargen.planning import make_plan
+from chargen.training import Trainer, pick_precision
+
+CPU = torch.device("cpu")
+ROUNDS = 5
+SECONDS = 3.0  # of training in each round
+SHAPES = ((256, 32, 35), (512, 32, 64))  # hidden size, batch size, steps
+SAMPLED = ((1, 256), (1, 512), (2, 512))  # layers, hidden size
+TARGETS = (1.88, 1.50)  # nats per character of validation
+PLAIN_LIMIT = 600  # seconds after which the plain loop is given up
+
+
+def main():
+    corpus = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "tiny-shakespeare")
+    rows = [*training_speed(corpus), *sampling_speed(corpus), *time_to_loss(corpus)]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {pick_precision(CPU)}"
+    results = {"machine": machine, "corpus": corpus.name, "rows": rows}
+    Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\n{machine}; medians of {ROUNDS} rounds in turns\n")
+    print(f"{'measured':44} {'unit':>13} {'chargen':>10} {'plain':>10} {'ratio':>6}")
+    for row in rows:
+        print(f"{row['what']:44} {row['unit']:>13} {row['chargen']!s:>10} {row['plain']!s:>10} {row['ratio']!s:>6}")
+
+
+def row(what, unit, chargen, plain_figure, ratio):
+    print(f"{what}: chargen {chargen:,.0f}, plain {plain_figure:,.0f} {unit}", file=sys.stderr)
+    return {
+        "what": what,
+        "unit": unit,
+        "chargen": round(chargen),
+        "plain": round(plain_figure),
+        "ratio": round(ratio, 2),
+    }
+
+
+def in_turns(*measures):
+    """Call the measures in turns; return the median of each."""
+    figures = [[measure() for measure in measures] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*figures, strict=True)]
+
+
+def training_speed(corpus):
+    for hidden_size, *batch in SHAPES:
+        for cell in plain.LAYERS:
+            a, b = in_turns(
+                partial(our_training, corpus, cell, hidden_size, *batch),
+                partial(plain_training, corpus, cell, hidden_size, *batch),
+            )
+            yield row(f"train {cell} {hidden_size}, {batch[0]} x {batch[1]}", "characters/s", a, b, a / b)
+
+
+def our_training(corpus, cell, hidden_size, batch_size, num_steps):
+    settings = TrainingSettings(
+        seconds=SECONDS, batching=Batching(batch_size, num_steps), precision=pick_precision(CPU)
+    )
+    trainer = Trainer(
+        CharModel(len(corpus.vocabulary), cell, hidden_size), corpus.train_ids, corpus.valid_ids[:0], settings
+    )
+    *_, last = trainer.records()
+    return last.step * batch_size * num_steps / last.seconds
+
+
+def plain_training(corpus, cell, hidden_size, batch_size, num_steps):
+    model = plain.PlainModel(len(corpus.vocabulary), cell, hidden_size)
+    steps = plain.train(model, torch.as_tensor(corpus.train_ids), batch_size, num_steps)
+    began, done = time.perf_counter(), 0
+    while time.perf_counter() - began < SECONDS:
+        next(steps)
+        done += 1
+    return done * batch_size * num_steps / (time.perf_counter() - began)
+
+
+def sampling_speed(corpus):
+    V = len(corpus.vocabulary)
+    for num_layers, hidden_size in SAMPLED:
+        sampler = Sampler(CharModel(V, "lstm", hidden_size, num_layers).to_checkpoint(corpus.vocabulary))
+        model = plain.PlainModel(V, "lstm", hidden_size, num_layers)
+        begin = torch.zeros(1, 1, dtype=torch.long)
+        a, b = in_turns(
+            partial(characters_per_second, sampler.sample, corpus.vocabulary.characters[0]),
+            partial(characters_per_second, plain.sample, model, begin),
+        )
+        yield row(f"sample lstm {num_layers} x {hidden_size}, one stream", "characters/s", a, b, a / b)
+
+
+def characters_per_second(sample, *begin, length=3000):
+    began = time.perf_counter()
+    sample(*begin, length=length)
+    return length / (time.perf_counter() - began)
+
+
+def time_to_loss(corpus):
+    """Seconds of training, evaluation apart, until the validation loss is at most each target."""
+    plan = make_plan(corpus, CPU)
+    settings = plan.settings
+    ours = [
+        (record.seconds, record.valid_loss)
+        for record in Trainer(plan.model, corpus.train_ids, corpus.valid_ids, settings).records()
+        if isinstance(record, EpochRecord)
+    ]
+    theirs = list(plain_history(corpus))
+    for target in TARGETS:
+        a, b = (next((s for s, loss in history if loss <= target), float("inf")) for history in (ours, theirs))
+        if b == float("inf"):
+            best = min(loss for _, loss in theirs)
+            print(f"the plain loop did not reach {target} in {PLAIN_LIMIT} s; its best was {best:.4f}", file=sys.stderr)
+            b = PLAIN_LIMIT
+        yield row(f"validation loss {target} (plain: lstm 512, Adam)", "seconds", a, b, b / a)
+
+
+def plain_history(corpus):
+    train_ids, valid_ids = torch.as_tensor(corpus.train_ids), torch.as_tensor(corpus.valid_ids)
+    model = plain.PlainModel(len(corpus.vocabulary), "lstm", 512)
+    steps = plain.train(model, train_ids, 32, 64)
+    seconds, best, since_best = 0.0, float("inf"), 0
+    while seconds < PLAIN_LIMIT and best > min(TARGETS) and since_best < 8:
+        began = time.perf_counter()
+        for _ in islice(steps, 160):
+            pass
+        seconds += time.perf_counter() - began
+        loss = evaluate(PlainAsCharModel(model), valid_ids)
+        best, since_best = (loss, 0) if loss < best else (best, since_best + 1)
+        yield seconds, loss
+
+
+class PlainAsCharModel(torch.nn.Module):
+    """The plain model with the interface that `evaluate` expects."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def begin_state(self, batch_size):
+        zeros = torch.zeros(1, batch_size, self.model.rnn.hidden_size)
+        return zeros, zeros.clone()
+
+    def forward(self, X, state):
+        return self.model(X, state)
+
+
+if __name__ == "__main__":
+    main()
