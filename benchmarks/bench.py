@@ -26,7 +26,7 @@ SECONDS = 3.0  # of training in each round
 SHAPES = ((256, 32, 35), (512, 32, 64))  # hidden size, batch size, steps
 SAMPLED = ((1, 256), (1, 512), (2, 512))  # layers, hidden size
 TARGETS = (1.88, 1.50)  # nats per character of validation
-PLAIN_LIMIT = 600  # seconds after which the plain loop is given up
+PLAIN_LIMIT = 300  # seconds after which the plain loop is given up
 
 
 def main():
@@ -120,11 +120,17 @@ def time_to_loss(corpus):
     theirs = list(plain_history(corpus))
     for target in TARGETS:
         a, b = (next((s for s, loss in history if loss <= target), float("inf")) for history in (ours, theirs))
-        if b == float("inf"):
-            best = min(loss for _, loss in theirs)
-            print(f"the plain loop did not reach {target} in {PLAIN_LIMIT} s; its best was {best:.4f}", file=sys.stderr)
-            b = PLAIN_LIMIT
-        yield row(f"validation loss {target} (plain: lstm 512, Adam)", "seconds", a, b, b / a)
+        what = f"validation loss {target}, once (plain: lstm 512, Adam)"
+        if float("inf") not in (a, b):
+            yield row(what, "seconds", a, b, b / a)
+        else:
+            a, b = (
+                round(seconds)
+                if seconds < float("inf")
+                else f"{min(loss for _, loss in history):.3f} after {history[-1][0]:.0f}"
+                for seconds, history in ((a, ours), (b, theirs))
+            )
+            yield {"what": what, "unit": "seconds", "chargen": a, "plain": b, "ratio": "-"}
 
 
 def plain_history(corpus):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from chargen.cells import ModelConfig
-from chargen.errors import CheckpointError, InputError
+from chargen.errors import CheckpointError, InputError, SaveError
 from chargen.vocabulary import Vocabulary
 
 FORMAT_VERSION = 1
@@ -48,7 +48,7 @@ class Checkpoint:
         """Write the checkpoint to `path`; whoever reads there meanwhile finds the old file or the new one, whole.
 
         Raises:
-            InputError: the folder cannot be written.
+            SaveError: the file cannot be written.
         """
         from safetensors.numpy import save
 
@@ -113,7 +113,7 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
         folder / name / f"best{SUFFIX}",
         bundled / f"{name}{SUFFIX}",
     ):
-        if path.is_file():
+        if os.path.isfile(path):  # False too for a name that no file can have
             return path
     known = ", ".join([path.parent.name for path in runs] + [Path(BUNDLED).stem])
     raise CheckpointError(f"no checkpoint {str(name)!r}; give a .safetensors file, or the name of a model: {known}")
@@ -123,7 +123,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` by way of a temporary file beside it, so that no half-written file is ever seen there.
 
     Raises:
-        InputError: the folder cannot be written.
+        SaveError: the file cannot be written.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -139,7 +139,7 @@ def write_atomically(path: Path, data: bytes) -> None:
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; choose a folder that can be written") from None
+        raise SaveError(f"cannot write {path}: {error.strerror}; free some space, or choose another folder") from None
 
 
 def _umask() -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from chargen.batches import Batching
 from chargen.corpus import likely_encoding, text_codec, tidy, train_length
 from chargen.errors import InputError
+from chargen.recipe import choose
 from chargen.vocabulary import normalize
 
 RARE = 10  # a character that occurs fewer times than this is hardly learned
@@ -32,6 +33,7 @@ class Checkup:
     vocabulary: int
     train_characters: int
     valid_characters: int
+    batching: Batching
     batches_per_epoch: int
     findings: tuple[Finding, ...]
 
@@ -39,7 +41,7 @@ class Checkup:
 def examine(
     name: str,
     data: bytes,
-    batching: Batching,
+    batching: Batching | None = None,
     encoding: str = "utf-8",
     normalization: str = "none",
     valid_fraction: float = 0.1,
@@ -47,7 +49,7 @@ def examine(
     """Return what the bytes of a text file hold, without refusing any.
 
     Args:
-        batching: the settings that the text would be cut with.
+        batching: how the text would be cut; None for as training would by itself.
 
     Raises:
         InputError: the encoding or the normalisation is unknown.
@@ -62,6 +64,9 @@ def examine(
     counts = Counter(text)
     findings += _character_findings(counts)
     valid = len(text) - train_length(len(text), valid_fraction)
+    if batching is None:
+        recipe = choose(len(text) - valid, len(counts))
+        batching = Batching(recipe.batch_size, recipe.num_steps)
     batches = 0
     try:
         batches = batching.batches_per_epoch(len(text) - valid)
@@ -71,7 +76,9 @@ def examine(
     if 0 < valid < TRUSTED_VALIDATION:
         what = f"only {valid:,} characters would be held out, too few to trust the validation loss"
         findings.append(Finding(what, "give a longer text, or hold out more with --valid-fraction"))
-    return Checkup(name, len(data), len(text), len(counts), len(text) - valid, valid, batches, tuple(findings))
+    return Checkup(
+        name, len(data), len(text), len(counts), len(text) - valid, valid, batching, batches, tuple(findings)
+    )
 
 
 def _decode_leniently(data: bytes, encoding: str) -> tuple[str, list[int]]:

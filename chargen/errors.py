@@ -21,6 +21,10 @@ class CheckpointError(InputError):
     """A file is not a checkpoint that this version of chargen can load."""
 
 
+class SaveError(ChargenError):
+    """A file could not be written; what was saved before is as it was."""
+
+
 class TrainingError(ChargenError):
     """Training cannot go on."""
 

@@ -124,7 +124,8 @@ class CharModel(nn.Module):
         Args:
             dropout: `dropout` and `recurrent_dropout`, where they are to differ from the checkpoint's.
         """
-        known = [c for c in vocabulary.characters if c in set(checkpoint.vocabulary.characters)]
+        before = set(checkpoint.vocabulary.characters)
+        known = [c for c in vocabulary.characters if c in before]
         here = torch.tensor([vocabulary.characters.index(c) for c in known], dtype=torch.long)
         there = torch.tensor([checkpoint.vocabulary.characters.index(c) for c in known], dtype=torch.long)
         axis_of_characters = {"output.weight": 0, "output.bias": 0, "embedding.weight": 0}
@@ -190,7 +191,8 @@ def pick_device(name: str = "auto") -> torch.device:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, usable in available.items() if usable)
-    if not available.get(name.split(":")[0]):
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):  # how PyTorch refuses a name, and a device that it was not built for
         usable = ", ".join(device for device, usable in available.items() if usable)
-        raise InputError(f"device {name!r} is not available to this PyTorch; usable here: auto, {usable}")
-    return torch.device(name)
+        raise InputError(f"device {name!r} is not available to this PyTorch; usable here: auto, {usable}") from None

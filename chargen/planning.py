@@ -10,7 +10,7 @@ from chargen.checkpoint import Checkpoint
 from chargen.corpus import Corpus
 from chargen.errors import InputError
 from chargen.model import CharModel
-from chargen.recipe import LEARNING_RATES, NETWORKS, choose, operations_per_character
+from chargen.recipe import LEARNING_RATES, MOST_EPOCHS, NETWORKS, choose, operations_per_character
 from chargen.training import Trainer, TrainingSettings, pick_precision
 
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains
@@ -55,14 +55,19 @@ def make_plan(
     if seconds is not None:
         speed = operations_per_second(corpus, cell, device, settled["precision"])
         seconds -= time.perf_counter() - began + FINISHING_SECONDS
+        if seconds <= 0:
+            raise InputError("the budget is over before training could begin; give more, or read less with --max-chars")
         operations = speed * seconds
-    recipe = choose(len(corpus.train_ids), V, cell, operations, _networks(settled))
+    recipe = choose(len(corpus.train_ids), V, cell, operations, _networks(settled), settled.get("epochs"))
     values = asdict(recipe) | _optimizer_defaults(settled.get("optimizer", "adamw"), cell, base is not None) | settled
     torch.manual_seed(seed)
     if base is not None:
         model = CharModel.fine_tuning(base, corpus.vocabulary, **_take(values, "dropout", "recurrent_dropout"))
     else:
         model = CharModel(V, **_take(values, "cell", "hidden_size", "num_layers", "dropout", "recurrent_dropout"))
+    if seconds is not None:  # more than enough would only teach the text by heart
+        enough = MOST_EPOCHS * len(corpus.train_ids) * operations_per_character(model.config) / speed
+        seconds = min(seconds, enough)
     settings = TrainingSettings(
         batching=Batching(seed=seed, **_take(values, "batch_size", "num_steps", "partition")),
         seconds=seconds,

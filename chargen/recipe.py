@@ -16,6 +16,7 @@ D2L = {
     "hidden_size": 256,
     "num_layers": 1,
     "dropout": 0.0,
+    "recurrent_dropout": 0.0,
     "epochs": 500,
     "optimizer": "sgd",
     "warmup_steps": 0,
@@ -54,6 +55,7 @@ def choose(
     cell: str = "lstm",
     operations: float | None = None,
     networks: Sequence[tuple[int, int]] = NETWORKS,
+    epochs: int | None = None,
 ) -> Recipe:
     """Return good settings for a text, found by the search that `benchmarks/README.md` records.
 
@@ -65,10 +67,12 @@ def choose(
         vocab_size: V.
         operations: multiplications that there is time for, see `operations_per_character`; the usual ones by default.
         networks: the choice of (layers, units), by increasing cost.
+        epochs: passes over the text, where they are settled.
 
     >>> choose(1_000_000, 65).hidden_size, choose(18_000, 65).hidden_size
     (512, 256)
     """
+    train_characters = max(train_characters, 1)  # none at all is refused when it comes to batches
     embedding_size = embedding_size_for(vocab_size)
     for num_layers, hidden_size in reversed(networks):
         config = ModelConfig(vocab_size, cell, hidden_size, num_layers, embedding_size=embedding_size)
@@ -76,7 +80,7 @@ def choose(
         weights = recurrent_weights(config)
         if characters >= CHARACTERS_PER_WEIGHT * weights and weights <= WEIGHTS_PER_CHARACTER * train_characters:
             break
-    epochs = max(round(min(characters / train_characters, MOST_EPOCHS)), 1)
+    epochs = epochs or max(round(min(characters / train_characters, MOST_EPOCHS)), 1)
     patience = max(epochs // 3, 5)  # the loss may stand still for long before the learning rate falls
     dropout = round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2)
     recurrent_dropout = 0.15 if epochs >= MANY_EPOCHS else 0.0

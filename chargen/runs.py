@@ -1,6 +1,8 @@
 """A run's folder: its best model, its history, its picture."""
 
+import contextlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ import torch
 
 from chargen import __version__, checkpoint, plots
 from chargen.corpus import Corpus
-from chargen.errors import InputError
+from chargen.errors import InputError, SaveError
 from chargen.model import CharModel
 from chargen.training import EpochRecord, Progress, TrainingSettings, fit
 
@@ -43,26 +45,38 @@ def _records(folder: Path, model: CharModel, corpus: Corpus, settings: TrainingS
         for record in fit(model, corpus.train_ids, corpus.valid_ids, settings):
             if isinstance(record, EpochRecord):
                 history.append(asdict(record))
-                with (folder / HISTORY).open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(history[-1]) + "\n")
+                _append(folder / HISTORY, json.dumps(history[-1]) + "\n")
                 if record.score < best:
                     best = record.score
                     model.to_checkpoint(corpus.vocabulary, _provenance(corpus, settings, record)).save(folder / BEST)
             yield record
     finally:
         if history:
-            plots.save_losses(history, folder / PICTURE)
+            with contextlib.suppress(OSError):  # a picture is not worth hiding what ended the run
+                plots.save_losses(history, folder / PICTURE)
+
+
+def _append(path: Path, line: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as error:
+        raise SaveError(f"cannot write {path}: {error.strerror}; the best model so far is kept") from None
+
+
+def refuse_existing(folder: str | Path, overwrite: bool) -> None:
+    """Raise InputError if `folder` holds a run that must not be replaced."""
+    if not overwrite and os.path.exists(Path(folder) / BEST):
+        raise InputError(f"{folder} already holds a run; keep both with --name OTHER, or replace it with --overwrite")
 
 
 def _prepare(folder: Path, overwrite: bool) -> None:
     """Make the folder ready for a new run."""
-    left = [folder / name for name in (BEST, HISTORY, PICTURE) if (folder / name).exists()]
-    if left and not overwrite:
-        raise InputError(f"{folder} already holds a run; keep both with --name OTHER, or replace it with --overwrite")
+    refuse_existing(folder, overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for path in left:
-            path.unlink()
+        for name in (BEST, HISTORY, PICTURE):
+            (folder / name).unlink(missing_ok=True)
         (folder / HISTORY).touch()
     except OSError as error:
         raise InputError(

@@ -166,7 +166,10 @@ class Trainer:
         """The share of the training that is done: of its steps or, where a time is given, of that."""
         if self.settings.seconds is None:
             return self.step / (self.steps_per_epoch * self.settings.epochs)
-        available = max(self.settings.seconds - self.evaluation_seconds, 1e-9)  # another one is yet to come
+        batching = self.settings.batching
+        per_character = self.seconds / max(self.step * batching.batch_size * batching.num_steps, 1)
+        evaluation = self.evaluation_seconds or len(self.valid_ids) * per_character / 3  # the last one, yet to come
+        available = max(self.settings.seconds - evaluation, 1e-9)
         return min((time.perf_counter() - self.began) / available, 1.0)
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
@@ -224,7 +227,7 @@ class Trainer:
         settings, batching = self.settings, self.settings.batching
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, self.progress, settings)
-        self.generator.manual_seed(batching.seed * 1_000_003 + self.step)  # dropout depends on seed and step alone
+        self.generator.manual_seed((batching.seed * 1_000_003 + self.step) % 2**63)  # dropout is theirs alone
         if batching.partition == "random":
             self.state = self.model.begin_state(batching.batch_size)
         windows = self.train_ids[starts[:, None] + torch.arange(batching.num_steps + 1, device=self.device)]
@@ -249,19 +252,25 @@ class Trainer:
 
 
 @torch.no_grad()
-def evaluate(model: CharModel, ids: Tensor, precision: str = "float32") -> float:
+def evaluate(model: CharModel, ids: np.ndarray | Tensor, precision: str = "float32") -> float:
     """Return the mean loss of predicting `ids`, (characters,), in nats per character, read in sequence.
 
     The text is cut into rows that are read side by side. To start from the state that reading in sequence would have
     brought, every row but the first begins by reading the characters before it, which do not count.
+
+    Raises:
+        InputError: there are fewer than 2 characters.
     """
     model.eval()
+    ids = torch.as_tensor(ids, device=next(model.parameters()).device)
     targets = len(ids) - 1
+    if targets < 1:
+        raise InputError(f"{len(ids)} characters: it takes two to predict one from the other")
     rows = min(max(targets // EVALUATION_WARMUP, 1), EVALUATION_ROWS)
     length = math.ceil(targets / rows)
     starts = torch.arange(rows, device=ids.device)[:, None] * length  # (rows, 1)
     warmup = starts + torch.arange(-EVALUATION_WARMUP, 0, device=ids.device)  # (rows, warm-up)
-    total = torch.zeros((), dtype=torch.float64, device=ids.device)
+    total = 0.0
     with autocast(ids.device, precision):
         _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
         state = map_state(lambda part: part * (starts > 0), state)  # nothing lies before the first row
@@ -269,8 +278,8 @@ def evaluate(model: CharModel, ids: Tensor, precision: str = "float32") -> float
             X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
             logits, state = model(X, state)
             losses = F.cross_entropy(logits.flatten(0, 1), Y.flatten(), reduction="none").view(Y.shape)
-            total += (losses * (places < targets)).sum()
-    return total.item() / targets
+            total += (losses * (places < targets)).sum().item()
+    return total / targets
 
 
 def make_optimizer(model: CharModel, settings: TrainingSettings) -> torch.optim.Optimizer:

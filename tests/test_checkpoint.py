@@ -10,7 +10,7 @@ import safetensors.numpy
 from chargen import checkpoint
 from chargen.cells import ModelConfig
 from chargen.checkpoint import Checkpoint, find, write_atomically
-from chargen.errors import CheckpointError, InputError
+from chargen.errors import CheckpointError, SaveError
 from chargen.vocabulary import Vocabulary
 
 CONFIG = ModelConfig(vocab_size=4, cell="gru", hidden_size=3, num_layers=2)
@@ -138,7 +138,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 
 def test_a_folder_that_does_not_exist_cannot_be_written(tmp_path):
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(SaveError, match="cannot write"):
         write_atomically(tmp_path / "none" / "file", b"")
 
 

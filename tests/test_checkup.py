@@ -27,6 +27,7 @@ def test_clean_text_has_no_findings():
         vocabulary=3,
         train_characters=54_000,
         valid_characters=6_000,
+        batching=SMALL,
         batches_per_epoch=8_999,
         findings=(),
     )
@@ -125,9 +126,16 @@ def test_nothing_held_out_on_purpose_is_no_trouble():
     assert findings(b"a" * 1000, valid_fraction=0) == ()
 
 
+def test_without_settings_the_text_is_cut_as_training_would():
+    found = examine("poem", CLEAN[:20_000].encode())
+    assert found.batching == Batching(4, 64)  # 18,000 characters are too few for 16 rows
+    assert found.batches_per_epoch == found.batching.batches_per_epoch(18_000)
+
+
 def test_empty_file():
     found = examine("text", b"", SMALL)
-    assert dataclasses.astuple(found)[:7] == ("text", 0, 0, 0, 0, 0, 0)
+    assert dataclasses.astuple(found)[:6] == ("text", 0, 0, 0, 0, 0)
+    assert found.batches_per_epoch == 0
     assert [finding.what for finding in found.findings] == [
         "the training text has 0 characters, but batch size 2 with 3 steps needs at least 7"
     ]

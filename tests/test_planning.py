@@ -48,9 +48,18 @@ def test_the_seed_decides_the_weights():
 
 
 def test_a_time_is_kept_less_what_planning_took():
-    plan = make_plan(CORPUS, CPU, seconds=60, hidden_size=32)
-    assert 54 < plan.settings.seconds < 58
-    assert "for 5" in plan.why
+    plan = make_plan(CORPUS, CPU, seconds=10, hidden_size=1024)
+    assert 4 < plan.settings.seconds < 8.5
+    assert f"for {plan.settings.seconds:.0f} s" in plan.why
+
+
+def test_more_time_than_a_short_text_is_worth_is_not_taken():
+    assert make_plan(CORPUS, CPU, seconds=3600, hidden_size=32).settings.seconds < 60
+
+
+def test_a_time_that_is_over_before_training_is_refused_with_advice():
+    with pytest.raises(InputError, match="--max-chars"):
+        make_plan(CORPUS, CPU, seconds=1)
 
 
 def test_the_speed_is_that_of_a_plausible_machine():

@@ -52,6 +52,11 @@ def test_a_given_network_is_kept_and_the_rest_follows_from_it():
     assert small.epochs > large.epochs
 
 
+def test_settled_epochs_decide_the_dropout():
+    assert choose(160_000, 65, epochs=3).dropout == choose(1_000_000, 65, epochs=3).dropout == 0.32
+    assert choose(160_000, 65, epochs=3).recurrent_dropout == 0
+
+
 def test_networks_stand_by_cost():
     costs = [operations_per_character(ModelConfig(65, "lstm", units, layers)) for layers, units in NETWORKS]
     assert costs == sorted(costs)

@@ -32,8 +32,10 @@ def fetch(name):
 
 @corpora.command()
 @click.argument("file")
-@click.option("--batch-size", type=positive, default=16, help="Pieces of text read side by side.")
-@click.option("--num-steps", type=positive, default=64, help="Characters of each that a step of training reads.")
+@click.option("--batch-size", type=positive, help="Pieces of text read side by side.  [default: by the text]")
+@click.option(
+    "--num-steps", type=positive, help="Characters of each that a step of training reads.  [default: by the text]"
+)
 @corpus_options
 def check(file, encoding, normalization, valid_fraction, batch_size, num_steps):
     """Look a text over before training on it.
@@ -45,11 +47,12 @@ def check(file, encoding, normalization, valid_fraction, batch_size, num_steps):
     from chargen.corpus import read
 
     name, data = read(file)
-    found = examine(name, data, Batching(batch_size, num_steps), encoding, normalization or "none", valid_fraction)
+    batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
+    found = examine(name, data, batching, encoding, normalization or "none", valid_fraction)
     click.echo(
         f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
         f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"
-        f" {found.batches_per_epoch:,} batches of {batch_size} x {num_steps} an epoch"
+        f" {found.batches_per_epoch:,} batches of {found.batching.batch_size} x {found.batching.num_steps} an epoch"
     )
     for finding in found.findings:
         click.echo(f"- {finding.what}\n    {finding.advice}")

@@ -92,7 +92,7 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     default="auto",
     help="Of the products of matrices; auto takes bfloat16 where this machine is faster in it.",
 )
-@click.option("--seed", type=not_negative, default=0, help="Same seed, same machine, same model.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same machine, same model.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
 @click.option(
     "--sample-every", type=not_negative, default=4, help="Show a sample after every so many epochs; 0 for never."
@@ -130,16 +130,20 @@ def _train(text, base, folder, overwrite, budget, seed, device, sample_every, sa
     from chargen.console import show_summary, show_training
     from chargen.model import pick_device
     from chargen.planning import make_plan
-    from chargen.runs import BEST, train_run
+    from chargen.runs import BEST, refuse_existing, train_run
     from chargen.sampling import Sampler, SamplingSettings
+    from chargen.vocabulary import normalize
 
-    text.vocabulary.encode(sample_prefix)  # refuses unknown characters now rather than after some epochs
+    device = pick_device(device)
+    refuse_existing(folder, overwrite)
+    if unknown := set(normalize(sample_prefix, text.vocabulary.normalization)) - set(text.vocabulary.characters):
+        raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")
     settled = {key: value for key, value in settled.items() if value is not None}
     if precision != "auto":
         settled["precision"] = precision
     baselines = measure(text)
     seconds = budget and budget - (time.monotonic() - STARTED)
-    plan = make_plan(text, pick_device(device), seed, seconds, base, **settled)
+    plan = make_plan(text, device, seed, seconds, base, **settled)
     records = train_run(folder, plan.model, text, plan.settings, overwrite)
     if base:
         click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
