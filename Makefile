@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.cfg pyproject.toml constraints.txt README.md $(wildcard chargen/*.py chargen/*/*.py corpora/* checkpoints/*.*)
 
-.PHONY: run test bench
+.PHONY: run test soak bench
 
 run: .venv/installed
 	$(BIN)/chargen train --name make-run --overwrite
@@ -13,6 +13,9 @@ test: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest
+
+soak: .venv/tested  # the tests that take too long for every commit
+	$(BIN)/pytest -m soak -s
 
 bench: .venv/installed  # CORPUS=path/to/tinyshakespeare.txt where it is at hand
 	$(BIN)/python benchmarks/bench.py $(CORPUS)

@@ -21,14 +21,15 @@ _EXPORTS = {
     "EpochRecord": "training",
     "ModelConfig": "cells",
     "Progress": "training",
+    "Run": "runs",
     "Sampler": "sampling",
     "SamplingSettings": "sampling",
+    "Saved": "runs",
     "TrainingSettings": "training",
     "Vocabulary": "vocabulary",
     "evaluate": "training",
     "fit": "training",
     "load_corpus": "corpus",
-    "train_run": "runs",
 }
 __all__ = sorted(_EXPORTS)
 

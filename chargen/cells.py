@@ -133,6 +133,9 @@ class ModelConfig:
     def __post_init__(self):
         if self.cell not in CELLS:
             raise InputError(f"unknown cell {self.cell!r}; choose one of {', '.join(CELLS)}")
+        for name in ("vocab_size", "hidden_size", "num_layers", "embedding_size"):
+            if type(getattr(self, name)) is not int:
+                raise InputError(f"{name} {getattr(self, name)!r}: must be a whole number")
         for name in ("vocab_size", "hidden_size", "num_layers"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)}: must be at least 1")

@@ -1,37 +1,57 @@
 """What a person sees of a training run: a bar with live perplexity, a line an epoch, a sample now and then."""
 
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable
+from typing import TextIO
 
-from tqdm import tqdm
 
-
-def show_training(records: Iterable, preview: Callable[[int], str | None]) -> list:
-    """Show the records of `chargen.fit` on stderr as they come; return those of the epochs.
+def show_training(run, records: Iterable, preview: Callable[[int], str | None]) -> None:
+    """Show the `records` of a `chargen.Run` on stderr as they come.
 
     Args:
         preview: called with each epoch's number after it; returns the text to show, or None.
     """
+    from tqdm import tqdm
+
+    from chargen.runs import Saved
     from chargen.training import Progress
 
-    epochs = []
-    with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
+    best = min((record.score for record in run.history), default=math.inf)
+    saved_after_epoch = False
+    with tqdm(unit="step", initial=run.step, disable=None, dynamic_ncols=True, leave=False) as bar:
         for record in records:
             if isinstance(record, Progress):
                 bar.total = round(record.step / record.progress)
                 bar.set_description(f"epoch {record.epoch}", refresh=False)
                 bar.set_postfix_str(f"perplexity {perplexity(record.loss)}", refresh=False)
                 bar.update(record.step - bar.n)
-                continue
-            epochs.append(record)
-            is_best = record.score <= min(epoch.score for epoch in epochs)
-            bar.write(
-                epoch_line(record) + ("  *" if is_best and record.valid_loss is not None else ""), file=sys.stderr
-            )
-            if (text := preview(record.epoch)) is not None:
-                bar.write(f"    | {text}".replace("\n", "\n    | "), file=sys.stderr)
-    return epochs
+            elif isinstance(record, Saved):
+                saved_after_epoch = record.after_epoch  # the epoch's own line tells
+                if not saved_after_epoch:
+                    bar.write(f"    saved after {record.step:,} steps", file=sys.stderr)
+            else:
+                marks = "  *" if record.valid_loss is not None and record.score < best else ""
+                bar.write(epoch_line(record) + marks + "  saved" * saved_after_epoch, file=sys.stderr)
+                best, saved_after_epoch = min(best, record.score), False
+                if (text := preview(record.epoch)) is not None:
+                    bar.write(f"    | {printable(text, sys.stderr)}".replace("\n", "\n    | "), file=sys.stderr)
+
+
+def printable(text: str, stream: TextIO) -> str:
+    r"""Return `text` as it may be written to `stream`: on a terminal, control characters are shown, not obeyed.
+
+    A corpus may hold escape sequences, and a model that has learned them must not work somebody's terminal.
+
+    >>> class Terminal:
+    ...     isatty = staticmethod(lambda: True)
+    >>> printable("red: \x1b[31m\n", Terminal)
+    'red: \\x1b[31m\n'
+    """
+    if not stream.isatty():
+        return text
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def show_summary(epochs: list, baselines, path: str) -> None:

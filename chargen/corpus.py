@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +28,8 @@ class Corpus:
         valid_ids: int64 array of shape (held-out characters,), the text that follows the training part; may be empty.
         sha256: hex digest of the bytes as read, comparable with `sha256sum FILE`.
         notes: what was silently different about the text and had to be repaired, one sentence each.
+        origin: the arguments of `load_corpus` that read the same text again, from any folder; the source is None for
+            standard input, which cannot be read again.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Corpus:
     valid_ids: np.ndarray
     sha256: str
     notes: tuple[str, ...] = ()
+    origin: dict = field(default_factory=dict)
 
 
 def load_corpus(
@@ -74,7 +77,23 @@ def load_corpus(
     vocabulary = Vocabulary.from_text(text, normalization)
     ids = vocabulary.encode(text)
     split = train_length(len(ids), valid_fraction)
-    return Corpus(name, vocabulary, ids[:split], ids[split:], hashlib.sha256(data).hexdigest(), tuple(notes))
+    origin = {
+        "source": _anywhere(source),
+        "encoding": encoding,
+        "normalization": normalization,
+        "max_chars": max_chars,
+        "valid_fraction": valid_fraction,
+    }
+    return Corpus(name, vocabulary, ids[:split], ids[split:], hashlib.sha256(data).hexdigest(), tuple(notes), origin)
+
+
+def _anywhere(source: str | Path | None) -> str | None:
+    """Return `source` such that it names the same text from any folder, or None for standard input."""
+    if source is None:
+        return next(iter(downloads.registry()))
+    if source == "-":
+        return None
+    return os.path.abspath(source) if os.path.exists(source) else str(source)
 
 
 def train_length(length: int, valid_fraction: float) -> int:

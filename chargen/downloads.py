@@ -11,6 +11,8 @@ from urllib.parse import urljoin, urlsplit
 from chargen.errors import DownloadError
 
 TIMEOUT = 30  # seconds without a byte before a server counts as unreachable
+MOST_REDIRECTS = 5
+LARGEST = 2_000_000_000  # bytes that are taken from an address of which the registry knows nothing
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def fetch_registered(entry: RegistryEntry) -> Path:
         return entry.path
     mirror = os.environ.get("CHARGEN_MIRROR")
     urls = ((urljoin(mirror.rstrip("/") + "/", entry.path.name),) if mirror else ()) + entry.urls
-    return _fetch(urls, entry.path, entry.sha256)
+    return _fetch(urls, entry.path, entry.sha256, 2 * entry.bytes if entry.bytes else LARGEST)
 
 
 def fetch_url(url: str) -> Path:
@@ -76,24 +78,25 @@ def fetch_url(url: str) -> Path:
     """
     import pooch
 
-    return _fetch((url,), cache_folder() / pooch.utils.unique_file_name(url), sha256=None)
+    return _fetch((url,), cache_folder() / pooch.utils.unique_file_name(url), None, LARGEST)
 
 
-def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None) -> Path:
+def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None, limit: int) -> Path:
     """Download to `path` from the first of `urls` that serves the right bytes; atomic, safe among processes."""
     import pooch
     import requests
-    from tqdm import tqdm
 
     pooch.get_logger().setLevel("WARNING")
     failures = []
     for url in urls:
-        # The total is a stand-in until pooch knows better: it asks for the bar's truth, which tqdm denies without one.
-        bar = tqdm(desc=path.stem, total=1, unit="B", unit_scale=True, disable=None, leave=False)
-        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
         try:
-            with bar:
-                pooch.retrieve(url, sha256, fname=path.name, path=path.parent, downloader=downloader)
+            pooch.retrieve(
+                url,
+                sha256,
+                fname=path.name,
+                path=path.parent,
+                downloader=lambda url, file, _: _download(url, file, path.stem, limit),
+            )
             return path
         except requests.RequestException as error:
             failures.append(f"{url} ({_reason(error)})")
@@ -105,6 +108,45 @@ def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None) -> Path:
                 f"cannot write {path}: {reason}; set CHARGEN_CACHE to a folder that can be written"
             ) from None
     raise DownloadError(_offline_message(failures, path))
+
+
+def _download(url: str, file: str, title: str, limit: int) -> None:
+    """Write what `url` serves, at most `limit` bytes, to `file`, with a progress bar.
+
+    Raises:
+        requests.RequestException: the address does not serve it.
+    """
+    import requests
+    from tqdm import tqdm
+
+    with requests.Session() as session, _follow(session, url) as response, open(file, "wb") as output:
+        size = int(response.headers.get("Content-Length", 0))
+        read = 0
+        with tqdm(desc=title, total=size or None, unit="B", unit_scale=True, disable=None, leave=False) as bar:
+            for chunk in response.iter_content(1 << 16):
+                read += len(chunk)
+                if max(read, size) > limit:
+                    raise requests.RequestException(f"it sends more than {limit:,} bytes")
+                output.write(chunk)
+                bar.update(len(chunk))
+
+
+def _follow(session, url: str):
+    """Return the response of `url`, its body yet to be read, after a few redirects, none to a less safe protocol."""
+    import requests
+
+    for _ in range(MOST_REDIRECTS + 1):
+        response = session.get(url, stream=True, timeout=TIMEOUT, allow_redirects=False)
+        if not response.is_redirect:
+            response.raise_for_status()
+            return response
+        target = urljoin(url, response.headers["Location"])
+        response.close()
+        safe = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
+        if urlsplit(target).scheme not in safe:
+            raise requests.exceptions.InvalidSchema(f"it redirects to {target}, which is not {' or '.join(safe)}")
+        url = target
+    raise requests.TooManyRedirects(f"it redirects more than {MOST_REDIRECTS} times")
 
 
 def _offline_message(failures: list[str], path: Path) -> str:
@@ -124,7 +166,7 @@ def _reason(error: Exception) -> str:
         return f"HTTP {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off before the end"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
         return f"no answer within {TIMEOUT} s"
     if isinstance(error, requests.ConnectionError):
         return f"cannot connect to {urlsplit(error.request.url).netloc}" if error.request else "cannot connect"

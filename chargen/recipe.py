@@ -27,7 +27,7 @@ D2L = {
 PRESETS = {"d2l": D2L}
 
 NETWORKS = ((1, 128), (1, 256), (1, 512), (1, 768), (1, 1024), (2, 1024))  # layers and units, by cost
-USUAL_OPERATIONS = 6.5e12  # multiplications of a run that is given no time: two minutes on a laptop of today
+USUAL_OPERATIONS = 4.4e12  # multiplications of a run that is given no time: two minutes on a laptop of today
 CHARACTERS_PER_WEIGHT = 2  # that there must be time to read for each recurrent weight, or a smaller network does better
 WEIGHTS_PER_CHARACTER = 15  # the most recurrent weights that a character of the text supports
 MOST_EPOCHS = 16  # after which a text is known by heart, whatever the dropout

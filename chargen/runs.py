@@ -1,98 +1,382 @@
-"""A run's folder: its best model, its history, its picture."""
+"""A run's folder: its best model, its last save to go on from, its history, its picture."""
 
 import contextlib
 import json
-import os
+import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from chargen import __version__, checkpoint, plots
-from chargen.corpus import Corpus
-from chargen.errors import InputError, SaveError
+from chargen import __version__, plots, storage
+from chargen.batches import Batching
+from chargen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
+from chargen.corpus import Corpus, load_corpus
+from chargen.errors import CheckpointError, InputError
 from chargen.model import CharModel
-from chargen.training import EpochRecord, Progress, TrainingSettings, fit
+from chargen.training import EpochRecord, Progress, Trainer, TrainingSettings
 
-BEST, HISTORY, PICTURE = f"best{checkpoint.SUFFIX}", "history.jsonl", "loss.png"
+HISTORY, PICTURE, DAMAGED = "history.jsonl", "loss.png", "damaged.safetensors"
+SAVE_EVERY = 30.0  # seconds
+SAVING_SHARE = 0.02  # of the time, at most, that the saves after epochs may take
 
 
-def train_run(
-    folder: str | Path, model: CharModel, corpus: Corpus, settings: TrainingSettings, overwrite: bool = False
-) -> Iterator[Progress | EpochRecord]:
-    """Train `model` on `corpus`, keep the run in `folder`, and pass on the records of `fit`.
+class Saved(NamedTuple):
+    """All that was learned in `step` steps is on the disk; `after_epoch`: an epoch has ended, its record follows."""
 
-    The folder gets `best.safetensors` (the epoch with the lowest validation loss), `history.jsonl` (a line an epoch)
-    and, when the run ends or is stopped, `loss.png`.
+    step: int
+    after_epoch: bool
 
-    Args:
-        overwrite: whether a run that is already in `folder` may be replaced.
 
-    Raises:
-        InputError: the folder holds a run already or cannot be written, or the text does not fill one batch.
+class Run:
+    """A training and the folder that keeps it. Make one with `begin` or `resume`; only one process at a time can.
+
+    The folder gets `best.safetensors` (the epoch with the lowest validation loss), `last.safetensors` (the last save,
+    to go on from) and `previous.safetensors` (the save before it), `history.jsonl` (a line an epoch) and, when the run
+    ends or is stopped, `loss.png`.
+
+    Attributes:
+        history: the records of the epochs that are done.
+        notes: what a person should know about how the run was resumed, one sentence each.
+        model: the network, as it is now.
+        corpus: the text that is learned.
     """
-    folder = Path(folder)
-    settings.batching.batches_per_epoch(len(corpus.train_ids))  # refuses a short text before an old run is touched
-    _prepare(folder, overwrite)
-    return _records(folder, model, corpus, settings)
 
+    def __init__(self, folder: Path, lock, trainer: Trainer, corpus: Corpus, about: dict, save_every: float):
+        self.folder, self.corpus, self.model = folder, corpus, trainer.model
+        self.history: list[EpochRecord] = []
+        self.notes: list[str] = []
+        self._trainer, self._about, self._save_every = trainer, about, save_every
+        self._lock = lock  # held until it is closed
+        self._unsaved_best: Checkpoint | None = None
+        self._unsaved_history: list[EpochRecord] = []
+        self._saved_at, self._saving_seconds = time.perf_counter(), 0.0
+        self._saved_position = None
 
-def _records(folder: Path, model: CharModel, corpus: Corpus, settings: TrainingSettings):
-    best, history = float("inf"), []
-    try:
-        for record in fit(model, corpus.train_ids, corpus.valid_ids, settings):
-            if isinstance(record, EpochRecord):
-                history.append(asdict(record))
-                _append(folder / HISTORY, json.dumps(history[-1]) + "\n")
-                if record.score < best:
-                    best = record.score
-                    model.to_checkpoint(corpus.vocabulary, _provenance(corpus, settings, record)).save(folder / BEST)
-            yield record
-    finally:
-        if history:
-            with contextlib.suppress(OSError):  # a picture is not worth hiding what ended the run
-                plots.save_losses(history, folder / PICTURE)
+    @classmethod
+    def begin(
+        cls,
+        folder: str | Path,
+        model: CharModel,
+        corpus: Corpus,
+        settings: TrainingSettings,
+        *,
+        overwrite: bool = False,
+        save_every: float = SAVE_EVERY,
+        about: dict | None = None,
+    ) -> "Run":
+        """Return a new run that trains `model` on `corpus`.
 
+        Args:
+            overwrite: whether a run that is already in `folder` may be replaced.
+            save_every: seconds after which to save. The end of an epoch saves too, unless that took too much time.
+            about: plain JSON values to be kept with the run.
 
-def _append(path: Path, line: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line)
-    except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}; the best model so far is kept") from None
+        Raises:
+            InputError: the folder holds a run already, is in use, cannot be written, or its disk is full, or the text
+                does not fill one batch.
+            SaveError: the folder cannot hold a save.
+        """
+        folder = Path(folder)
+        trainer = Trainer(model, corpus.train_ids, corpus.valid_ids, settings)  # refuses a text that is too short
+        refuse_existing(folder, overwrite)
+        lock = storage.lock(folder)
+        refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
+        storage.require_space(folder, _size_on_disk(model))
+        for name in (BEST, LAST, PREVIOUS, HISTORY, PICTURE, DAMAGED):
+            (folder / name).unlink(missing_ok=True)
+        run = cls(folder, lock, trainer, corpus, about or {}, save_every)
+        run.save()  # what cannot be written is better known before the training than after it
+        return run
+
+    @classmethod
+    def resume(
+        cls,
+        folder: str | Path,
+        corpus: Corpus | None = None,
+        *,
+        epochs: int | None = None,
+        more_seconds: float = 0.0,
+        device: str | torch.device = "cpu",
+        save_every: float = SAVE_EVERY,
+        about: dict | None = None,
+    ) -> "Run":
+        """Return the run in `folder` as its last good save holds it.
+
+        With the same PyTorch, processor, device and number of threads it ends with the same bits as a run that never
+        stopped, unless its schedule follows the clock; otherwise `notes` say that it goes on, but not exactly.
+
+        Args:
+            corpus: the text that the run learns; None reads it from where it was.
+            epochs: as many as the run was planned for, or more, which the learning rate then follows.
+            more_seconds: time to add to a run that follows the clock.
+            about: values to be kept instead of those that the run was begun with.
+
+        Raises:
+            CheckpointError: there is no save that can be loaded.
+            InputError: the folder is in use, the text is another one, or the epochs are fewer than planned.
+        """
+        folder = Path(folder)
+        last_save(folder)  # a folder without one is not to be locked, that is made
+        lock = storage.lock(folder)
+        saved, notes = last_save(folder)
+        if (
+            notes and (folder / LAST).exists()
+        ):  # out of the way, or the next save would put it in the place of the good one
+            (folder / LAST).replace(folder / DAMAGED)
+        training = saved.training
+        corpus = _same_text(corpus, training)
+        try:
+            settings = _settings(training["settings"])
+            extended = _extended(settings, epochs, more_seconds)
+            model = CharModel.from_checkpoint(saved).to(device)
+            trainer = Trainer(model, corpus.train_ids, corpus.valid_ids, extended)
+            tensors = {name: torch.tensor(array) for name, array in saved.resume.items()}
+            trainer.restore(tensors, training["resume"]["position"])
+            notes += _differences(training["resume"]["environment"], model)
+            run = cls(folder, lock, trainer, corpus, training["about"] | (about or {}), save_every)
+            run.history = _cut_history(folder / HISTORY, trainer.at.step)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(f"{folder / LAST} is damaged: {error}; there is nothing to go on from") from None
+        if extended != settings:
+            trainer.at.epochs_since_best = 0
+        if trainer.at.best is not None and (fault := _fault_of(folder / BEST)):
+            notes.append(f"{fault}; the next epoch takes its place")
+            trainer.at.best = None
+        run.notes = notes
+        run._saved_position = run._position()
+        return run
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self._trainer.at.step
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self._trainer.finished
+
+    def records(self) -> Iterator[Progress | EpochRecord | Saved]:
+        """Train; yield the records of `fit`, and a `Saved` for each save.
+
+        Closing the generator saves, so that nothing is lost where the loop over it is left.
+
+        Raises:
+            SaveError: a file cannot be written; the save before it stays as it was.
+            TrainingError: the loss is no longer a number; the last save is kept.
+        """
+        self._saved_at = time.perf_counter()
+        try:
+            for record in self._trainer.records():
+                ended = isinstance(record, EpochRecord)
+                if ended:
+                    self._keep(record)
+                if self._save_is_due(ended):
+                    self.save()
+                    yield Saved(self.step, ended)
+                yield record
+        except GeneratorExit:
+            self.save()
+            raise
+        finally:
+            if self.history:
+                with contextlib.suppress(OSError):  # a picture is not worth hiding what ended the run
+                    plots.save_losses([asdict(record) for record in self.history], self.folder / PICTURE)
+            self._lock.close()
+
+    def save(self) -> None:
+        """Bring everything to the disk: the best model, then the history, then the save that speaks of both.
+
+        Raises:
+            SaveError: a file cannot be written; the save before stays as it was.
+        """
+        if self._position() == self._saved_position:
+            return  # there is nothing new
+        began = time.perf_counter()
+        if self._unsaved_best is not None:
+            self._unsaved_best.save(self.folder / BEST)
+        if self._unsaved_history:
+            lines = [json.dumps(asdict(record)) + "\n" for record in self._unsaved_history]
+            storage.append_durably(self.folder / HISTORY, "".join(lines))
+        self._unsaved_best, self._unsaved_history = None, []
+        tensors, position = self._trainer.snapshot()
+        reached = asdict(self.history[-1]) if self.history else None
+        resume = {"position": position, "environment": _environment(self.model)}
+        checkpoint = self.model.to_checkpoint(self.corpus.vocabulary, self._provenance(reached) | {"resume": resume})
+        arrays = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
+        replace(checkpoint, resume=arrays).save(self.folder / LAST, self.folder / PREVIOUS)
+        self._saved_at, self._saved_position = time.perf_counter(), self._position()
+        self._saving_seconds = self._saved_at - began
+
+    def _position(self) -> tuple[int, int]:
+        return self._trainer.at.epoch, self._trainer.at.step
+
+    def _keep(self, record: EpochRecord) -> None:
+        """Remember an epoch until the next save."""
+        self.history.append(record)
+        self._unsaved_history.append(record)
+        if self._trainer.at.best == record.score and self._trainer.at.epochs_since_best == 0:
+            self._unsaved_best = self.model.to_checkpoint(self.corpus.vocabulary, self._provenance(asdict(record)))
+
+    def _save_is_due(self, after_epoch: bool) -> bool:
+        if self._position() == self._saved_position:
+            return False
+        since = time.perf_counter() - self._saved_at
+        if after_epoch and (self.finished or since * SAVING_SHARE >= self._saving_seconds):
+            return True
+        return since >= self._save_every
+
+    def _provenance(self, reached: dict | None) -> dict:
+        return {
+            "corpus": self.corpus.name,
+            "corpus_sha256": self.corpus.sha256,
+            "origin": self.corpus.origin,
+            "train_characters": len(self.corpus.train_ids),
+            "valid_characters": len(self.corpus.valid_ids),
+            "settings": asdict(self._trainer.settings),
+            "about": self._about,
+            "reached": reached,
+            "chargen": __version__,
+            "torch": torch.__version__,
+            "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
 
 
 def refuse_existing(folder: str | Path, overwrite: bool) -> None:
     """Raise InputError if `folder` holds a run that must not be replaced."""
-    if not overwrite and os.path.exists(Path(folder) / BEST):
-        raise InputError(f"{folder} already holds a run; keep both with --name OTHER, or replace it with --overwrite")
-
-
-def _prepare(folder: Path, overwrite: bool) -> None:
-    """Make the folder ready for a new run."""
-    refuse_existing(folder, overwrite)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (BEST, HISTORY, PICTURE):
-            (folder / name).unlink(missing_ok=True)
-        (folder / HISTORY).touch()
-    except OSError as error:
+    if not overwrite and any((Path(folder) / name).exists() for name in (BEST, LAST, PREVIOUS)):
         raise InputError(
-            f"cannot write the run's folder {folder}: {error.strerror}; train where you may write files"
-        ) from None
+            f"{folder} already holds a run; go on with it by --resume, keep both with --name OTHER,"
+            " or replace it with --overwrite"
+        )
 
 
-def _provenance(corpus: Corpus, settings: TrainingSettings, record: EpochRecord) -> dict:
+def last_save(folder: str | Path) -> tuple[Checkpoint, list[str]]:
+    """Return the last good save of the run in `folder`, and a warning where that is not the last one.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    last, previous = (Path(folder) / name for name in (LAST, PREVIOUS))
+    if not last.exists() and not previous.exists():
+        advice = f"; its best model can begin a new run: --init-from {folder}" if (Path(folder) / BEST).exists() else ""
+        raise CheckpointError(f"{folder} holds no run that could be resumed{advice}")
+    try:
+        return _with_resume(last), []
+    except CheckpointError as error:
+        try:
+            saved = _with_resume(previous)
+        except CheckpointError as second:
+            raise CheckpointError(f"{error}; and {second}") from None
+        step = saved.training["resume"]["position"]["step"]
+        return saved, [f"{error}; going on from the save before it, after {step:,} steps"]
+
+
+def newest_run(folder: str | Path) -> Path:
+    """Return the folder of the run in `folder` that was saved last.
+
+    Raises:
+        CheckpointError: there is no run that could be resumed.
+    """
+    saves = [path for name in (LAST, PREVIOUS) for path in Path(folder).glob(f"*/{name}")]
+    if not saves:
+        raise CheckpointError(f"{folder} holds no run that could be resumed; begin one with chargen train CORPUS")
+    return max(saves, key=lambda path: path.stat().st_mtime).parent
+
+
+def changed_options(saved: Checkpoint, options: dict) -> dict:
+    """Return those of `options` that contradict how the run of a save was begun, each with what the run has.
+
+    Args:
+        options: values by name, as `ModelConfig`, `TrainingSettings`, `Batching` and `load_corpus` call them, and
+            those of `about`; others do not count.
+    """
+    training = saved.training
+    settings = training["settings"]
+    known = asdict(saved.config) | settings | settings["batching"] | training["origin"] | training["about"]
+    return {name: known[name] for name, value in options.items() if name in known and known[name] != value}
+
+
+def _with_resume(path: Path) -> Checkpoint:
+    saved = Checkpoint.load(path)
+    try:
+        int(saved.training["resume"]["position"]["step"])
+    except (KeyError, TypeError, ValueError):
+        raise CheckpointError(f"{path} is a model without what it takes to go on training it") from None
+    return saved
+
+
+def _settings(values: dict) -> TrainingSettings:
+    return TrainingSettings(**{**values, "batching": Batching(**values["batching"])})
+
+
+def _extended(settings: TrainingSettings, epochs: int | None, more_seconds: float) -> TrainingSettings:
+    if epochs is not None and epochs < settings.epochs:
+        raise InputError(f"epochs {epochs}: the run was planned for {settings.epochs}; it can only get more")
+    if more_seconds and settings.seconds is not None:
+        return replace(settings, seconds=settings.seconds + more_seconds)
+    return replace(settings, epochs=epochs or settings.epochs)
+
+
+def _same_text(corpus: Corpus | None, training: dict) -> Corpus:
+    """Return the text that a run was trained on: `corpus`, or what lies where it came from."""
+    if corpus is None:
+        origin = training["origin"]
+        if origin.get("source") is None:
+            raise InputError("the run learns a text from standard input; give it again: chargen train - --resume NAME")
+        corpus = load_corpus(**origin)
+    if corpus.sha256 != training["corpus_sha256"]:
+        raise InputError(
+            f"{corpus.name}: this is not the text that the run learns (its SHA-256 was"
+            f" {training['corpus_sha256'][:12]}..., it is {corpus.sha256[:12]}...); bring the old one back, or begin a"
+            " new run with --init-from"
+        )
+    return corpus
+
+
+def _environment(model: CharModel) -> dict:
+    """Return what decides, beside the settings, about the last bits of a result."""
+    device = model.output.weight.device
+    cuda = device.type == "cuda"
     return {
-        "corpus": corpus.name,
-        "corpus_sha256": corpus.sha256,
-        "train_characters": len(corpus.train_ids),
-        "valid_characters": len(corpus.valid_ids),
-        "settings": asdict(settings),
-        "reached": asdict(record),
-        "chargen": __version__,
         "torch": torch.__version__,
-        "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": torch.cuda.get_device_name(device) if cuda else device.type,
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
     }
+
+
+def _differences(before: dict, model: CharModel) -> list[str]:
+    now = _environment(model)
+    changed = [f"{name} {before[name]} is now {now[name]}" for name in now if before[name] != now[name]]
+    return [f"going on, but not bit for bit as without a stop: {', '.join(changed)}"] if changed else []
+
+
+def _cut_history(path: Path, step: int) -> list[EpochRecord]:
+    """Drop the lines of the history that are later than `step`, or torn; return the others."""
+    kept = []
+    if path.exists():
+        for line in path.read_text("utf-8", "replace").splitlines():
+            with contextlib.suppress(TypeError, ValueError):
+                record = EpochRecord(**json.loads(line))
+                kept += [record] if record.step <= step else []
+    lines = [json.dumps(asdict(record)) + "\n" for record in kept]
+    storage.write_atomically(path, "".join(lines).encode())
+    return kept
+
+
+def _fault_of(path: Path) -> str | None:
+    try:
+        Checkpoint.load(path)
+    except CheckpointError as error:
+        return str(error)
+    return None
+
+
+def _size_on_disk(model: CharModel) -> int:
+    """Return the bytes that a run takes: three saves, each with two moments a weight, and the best model twice."""
+    return 4 * (3 * 3 + 2) * sum(parameter.numel() for parameter in model.parameters())

@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands.
+    """Where training stands; repeated unchanged while the held-out text is read.
 
     Attributes:
         epoch: counted from 1.
@@ -147,56 +147,95 @@ class Trainer:
         self.valid_ids = torch.as_tensor(valid_ids, device=self.device)  # (held-out characters,)
         self.optimizer = make_optimizer(model, settings)
         self.generator = torch.Generator(self.device)
-        self.step = 0  # steps done
-        self.state = None  # carried from batch to batch
-        self.seconds = 0.0  # spent in steps
-        self.evaluation_seconds = 0.0  # of the last one
         self.began = time.perf_counter()
-        self.best, self.epochs_since_best = math.inf, 0
+        self.state = None  # carried from batch to batch
+        self.at = Position()
 
     def records(self) -> Iterator[Progress | EpochRecord]:
-        """Train until the epochs, the time, or the patience are over."""
-        self.began = time.perf_counter()
-        patience = self.settings.patience or math.inf
-        while self.progress < 1 and self.epochs_since_best < patience:
+        """Train until the epochs, the time, or the patience are over.
+
+        Whenever a record is yielded, `snapshot` holds all that the next step depends on.
+        """
+        self.began = time.perf_counter() - self.at.elapsed
+        while self.at.batch or not self.finished:
             yield from self._epoch()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the epochs, the time, or the patience are over."""
+        return self.progress >= 1 or self.at.epochs_since_best >= (self.settings.patience or math.inf)
 
     @property
     def progress(self) -> float:
         """The share of the training that is done: of its steps or, where a time is given, of that."""
         if self.settings.seconds is None:
-            return self.step / (self.steps_per_epoch * self.settings.epochs)
-        batching = self.settings.batching
-        per_character = self.seconds / max(self.step * batching.batch_size * batching.num_steps, 1)
-        evaluation = self.evaluation_seconds or len(self.valid_ids) * per_character / 3  # the last one, yet to come
+            return self.at.step / (self.steps_per_epoch * self.settings.epochs)
+        batching, at = self.settings.batching, self.at
+        per_character = at.seconds / max(at.step * batching.batch_size * batching.num_steps, 1)
+        evaluation = at.evaluation_seconds or len(self.valid_ids) * per_character / 3  # the last one, yet to come
         available = max(self.settings.seconds - evaluation, 1e-9)
         return min((time.perf_counter() - self.began) / available, 1.0)
 
+    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, int | float]]:
+        """Return all that the next step depends on, beside the weights: tensors by name, and plain numbers.
+
+        The tensors are those that training goes on to change; copy them before the next record.
+        """
+        self.at.elapsed = time.perf_counter() - self.began
+        state = self.state if isinstance(self.state, tuple) else (self.state,)
+        tensors = {f"state.{number}": part for number, part in enumerate(state) if part is not None}
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{key}": moment for key, moment in moments.items() if moment is not None}
+        return tensors, asdict(self.at)
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, int | float]) -> None:
+        """Go on from a `snapshot`, with the model's weights as they were then.
+
+        Raises:
+            KeyError, TypeError, ValueError: the snapshot is not one of this training.
+        """
+        self.at = Position(**numbers)
+        state = [tensors[name].to(self.device) for name in ("state.0", "state.1") if name in tensors]
+        expected = self.model.begin_state(self.settings.batching.batch_size)
+        self.state = None
+        if state:
+            self.state = tuple(state) if isinstance(expected, tuple) else state[0]
+            map_state(_require_equal_shapes, self.state, expected)
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, number, key = name.split(".")
+                moments.setdefault(int(number), {})[key] = tensor
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
-        batching = self.settings.batching
-        epoch = self.step // self.steps_per_epoch + 1
-        starts = window_starts(len(self.train_ids), batching, epoch)
+        """Go on with the epoch that `self.at` is in, or begin it; validate; yield records on the way."""
+        batching, at = self.settings.batching, self.at
+        starts = window_starts(len(self.train_ids), batching, at.epoch)
         starts = torch.as_tensor(starts, device=self.device)  # (batches, B)
-        first_step, first_seconds, summed_loss = self.step, self.seconds, 0.0
-        self.state = self.model.begin_state(batching.batch_size)
+        if at.batch == 0:
+            self.state = self.model.begin_state(batching.batch_size)
         self.model.train()
         for losses in self._chunks_of_steps(starts):
-            summed_loss += sum(losses)
-            yield Progress(epoch, self.step, self.progress, sum(losses) / len(losses))
-        steps = self.step - first_step
-        valid_loss = self._evaluate()
+            for loss in losses:  # one by one, so that the sum does not depend on where the chunks end
+                at.epoch_loss += loss
+            yield Progress(at.epoch, at.step, self.progress, sum(losses) / len(losses))
+        train_loss = at.epoch_loss / at.batch
+        valid_loss = yield from self._validate(Progress(at.epoch, at.step, self.progress, train_loss))
         record = EpochRecord(
-            epoch=epoch,
-            step=self.step,
-            seconds=self.seconds,
-            train_loss=summed_loss / steps,
+            epoch=at.epoch,
+            step=at.step,
+            seconds=at.seconds,
+            train_loss=train_loss,
             valid_loss=valid_loss,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            characters_per_second=steps * batching.batch_size * batching.num_steps / (self.seconds - first_seconds),
+            learning_rate=at.learning_rate,
+            characters_per_second=at.batch * batching.batch_size * batching.num_steps / at.epoch_seconds,
         )
         if valid_loss is not None:  # the training loss says nothing about when to stop
-            self.epochs_since_best = 0 if record.score < self.best else self.epochs_since_best + 1
-        self.best = min(self.best, record.score)
+            improved = at.best is None or record.score < at.best
+            at.epochs_since_best = 0 if improved else at.epochs_since_best + 1
+        at.best = record.score if at.best is None else min(at.best, record.score)
+        at.epoch, at.batch, at.epoch_loss, at.epoch_seconds = at.epoch + 1, 0, 0.0, 0.0
         yield record
 
     def _chunks_of_steps(self, starts: Tensor) -> Iterator[list[float]]:
@@ -204,30 +243,26 @@ class Trainer:
 
         Reading a loss waits for the device, so it is done for many steps at once.
         """
-        settings, losses, began = self.settings, [], time.perf_counter()
-        for number, batch_starts in enumerate(starts, 1):
-            losses.append(self._train_step(batch_starts))
-            self.step += 1
+        at, losses, began = self.at, [], time.perf_counter()
+        while at.batch < len(starts) and (at.batch == 0 or self.progress < 1):
+            losses.append(self._train_step(starts[at.batch]))
+            at.step, at.batch = at.step + 1, at.batch + 1
             elapsed = time.perf_counter() - began
-            if elapsed >= REPORT_SECONDS or number == len(starts):
+            if elapsed >= REPORT_SECONDS or at.batch == len(starts) or self.progress >= 1:
                 values = torch.stack(losses).tolist()
-                self.seconds += time.perf_counter() - began
-                if not all(map(math.isfinite, values)):
-                    raise TrainingError(
-                        f"the loss is no longer a number by step {self.step}: lower --learning-rate"
-                        f" (it was {settings.learning_rate:g}) or --clip (it was {settings.clip:g})"
-                    )
+                elapsed = time.perf_counter() - began
+                at.seconds, at.epoch_seconds = at.seconds + elapsed, at.epoch_seconds + elapsed
+                self._require_numbers(*values)
                 yield values
-                if self.progress >= 1:
-                    return
                 losses, began = [], time.perf_counter()
 
     def _train_step(self, starts: Tensor) -> Tensor:
         """Take one step on the windows that begin at `starts`, (B,); return the loss, not yet read."""
-        settings, batching = self.settings, self.settings.batching
+        settings, batching, at = self.settings, self.settings.batching, self.at
+        at.learning_rate = learning_rate_at(at.step, self.progress, settings)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.step, self.progress, settings)
-        self.generator.manual_seed((batching.seed * 1_000_003 + self.step) % 2**63)  # dropout is theirs alone
+            group["lr"] = at.learning_rate
+        self.generator.manual_seed((batching.seed * 1_000_003 + at.step) % 2**63)  # dropout is theirs alone
         if batching.partition == "random":
             self.state = self.model.begin_state(batching.batch_size)
         windows = self.train_ids[starts[:, None] + torch.arange(batching.num_steps + 1, device=self.device)]
@@ -237,29 +272,78 @@ class Trainer:
         loss = F.cross_entropy(logits.flatten(0, 1), Y.flatten())
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        if self.device.type == "cpu":  # elsewhere it would be a wait; there the losses tell, before anything is saved
+            self._require_numbers(loss.item(), norm.item())
         self.optimizer.step()
         self.state = map_state(Tensor.detach, state)
         return loss.detach()
 
-    def _evaluate(self) -> float | None:
+    def _require_numbers(self, *values: float) -> None:
+        if not all(map(math.isfinite, values)):
+            raise TrainingError(
+                f"the loss or its gradient is no longer a number at step {self.at.step + 1}; train anew with a lower"
+                f" --learning-rate (it was {self.settings.learning_rate:g}) or --clip (it was {self.settings.clip:g})"
+            )
+
+    def _validate(self, progress: Progress) -> Generator[Progress, None, float | None]:
+        """Return the validation loss, or None without held-out text; yield `progress` now and then meanwhile."""
         if len(self.valid_ids) < 2:
             return None
-        began = time.perf_counter()
-        loss = evaluate(self.model, self.valid_ids, self.settings.precision)
-        self.evaluation_seconds = time.perf_counter() - began
-        return loss
+        began, losses = time.perf_counter(), []
+        for loss in evaluation(self.model, self.valid_ids, self.settings.precision):
+            losses.append(loss)
+            yield progress
+        self.at.evaluation_seconds = time.perf_counter() - began
+        return losses[-1]
 
 
-@torch.no_grad()
+@dataclass
+class Position:
+    """Where a training stands, as plain numbers.
+
+    Attributes:
+        epoch: the one that is going on, counted from 1.
+        batch: steps done in it; it ends with an evaluation, after which the next epoch is at 0.
+        step: steps done since the beginning.
+        epoch_loss: sum over the epoch's steps.
+        seconds, epoch_seconds: spent in steps since the beginning, and in this epoch.
+        evaluation_seconds: of the last one.
+        elapsed: seconds since the beginning, with all that was done between two records.
+        learning_rate: of the last step.
+        best: the lowest score of an epoch, None before the first.
+        epochs_since_best: epochs in a row without a better validation loss.
+    """
+
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    epoch_loss: float = 0.0
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    elapsed: float = 0.0
+    learning_rate: float = 0.0
+    best: float | None = None
+    epochs_since_best: int = 0
+
+
 def evaluate(model: CharModel, ids: np.ndarray | Tensor, precision: str = "float32") -> float:
     """Return the mean loss of predicting `ids`, (characters,), in nats per character, read in sequence.
 
-    The text is cut into rows that are read side by side. To start from the state that reading in sequence would have
-    brought, every row but the first begins by reading the characters before it, which do not count.
-
     Raises:
         InputError: there are fewer than 2 characters.
+    """
+    *_, loss = evaluation(model, ids, precision)
+    return loss
+
+
+@torch.no_grad()
+def evaluation(model: CharModel, ids: np.ndarray | Tensor, precision: str) -> Iterator[float]:
+    """Do what `evaluate` does, and yield the mean loss of what has been read, chunk by chunk.
+
+    The text is cut into rows that are read side by side. To start from the state that reading in sequence would have
+    brought, every row but the first begins by reading the characters before it, which do not count.
     """
     model.eval()
     ids = torch.as_tensor(ids, device=next(model.parameters()).device)
@@ -270,16 +354,24 @@ def evaluate(model: CharModel, ids: np.ndarray | Tensor, precision: str = "float
     length = math.ceil(targets / rows)
     starts = torch.arange(rows, device=ids.device)[:, None] * length  # (rows, 1)
     warmup = starts + torch.arange(-EVALUATION_WARMUP, 0, device=ids.device)  # (rows, warm-up)
-    total = 0.0
     with autocast(ids.device, precision):
         _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
-        state = map_state(lambda part: part * (starts > 0), state)  # nothing lies before the first row
-        for places in (starts + torch.arange(length, device=ids.device)).split(EVALUATION_CHUNK, dim=1):  # (rows, T)
-            X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
+    state = map_state(lambda part: part * (starts > 0), state)  # nothing lies before the first row
+    total, read = 0.0, 0
+    for places in (starts + torch.arange(length, device=ids.device)).split(EVALUATION_CHUNK, dim=1):  # (rows, T)
+        X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
+        with autocast(ids.device, precision):
             logits, state = model(X, state)
-            losses = F.cross_entropy(logits.flatten(0, 1), Y.flatten(), reduction="none").view(Y.shape)
-            total += (losses * (places < targets)).sum().item()
-    return total / targets
+        losses = F.cross_entropy(logits.flatten(0, 1), Y.flatten(), reduction="none").view(Y.shape)
+        counts = places < targets
+        total += (losses * counts).sum().item()
+        read += counts.sum().item()
+        yield total / read
+
+
+def _require_equal_shapes(part: Tensor, expected: Tensor) -> None:
+    if part.shape != expected.shape:
+        raise ValueError(f"a state of shape {tuple(part.shape)} where {tuple(expected.shape)} is due")
 
 
 def make_optimizer(model: CharModel, settings: TrainingSettings) -> torch.optim.Optimizer:

@@ -62,7 +62,7 @@ class Vocabulary:
         return cls("".join(map(chr, distinct)), normalization)
 
     def __post_init__(self):
-        if list(self.characters) != sorted(set(self.characters)):
+        if not isinstance(self.characters, str) or list(self.characters) != sorted(set(self.characters)):
             raise InputError("a vocabulary needs distinct characters in sorted order; build one with from_text")
         normalize("", self.normalization)
 

@@ -1,16 +1,22 @@
 import json
 import os
-import stat
-import sys
+import random
+import resource
+import struct
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chargen import checkpoint
 from chargen.cells import ModelConfig
-from chargen.checkpoint import Checkpoint, find, write_atomically
-from chargen.errors import CheckpointError, SaveError
+from chargen.checkpoint import Checkpoint, find
+from chargen.errors import CheckpointError
+from chargen.sampling import Sampler
 from chargen.vocabulary import Vocabulary
 
 CONFIG = ModelConfig(vocab_size=4, cell="gru", hidden_size=3, num_layers=2)
@@ -35,9 +41,9 @@ def rewrite(path, weights=None, about=None, **metadata):
     weights = {**loaded.weights, **(weights or {})}
     metadata = {
         "chargen": json.dumps({**original, **(about or {})}),
-        "digest": checkpoint._digest(weights),
         **metadata,
     }
+    metadata = {"digest": checkpoint._digest(weights, metadata["chargen"]), **metadata}
     path.write_bytes(safetensors.numpy.save(weights, metadata))
 
 
@@ -61,13 +67,161 @@ def test_any_safetensors_reader_can_read_the_weights(tmp_path):
     assert {name: array.shape for name, array in arrays.items()} == CONFIG.weight_shapes()
 
 
+def test_what_only_resuming_needs_is_kept_apart(tmp_path):
+    path = tmp_path / "last.safetensors"
+    replace(make(), resume={"optimizer.0.step": np.float32(3)}).save(path)
+    loaded = Checkpoint.load(path)
+    assert loaded.resume == {"optimizer.0.step": 3}
+    assert loaded.weights.keys() == CONFIG.weight_shapes().keys()
+
+
+def test_the_file_before_is_kept_under_a_second_name(tmp_path):
+    path, previous = tmp_path / "last.safetensors", tmp_path / "previous.safetensors"
+    make().save(path, previous)
+    assert not previous.exists()
+    before = path.read_bytes()
+    replace(make(), training={}).save(path, previous)
+    assert previous.read_bytes() == before != path.read_bytes()
+
+
 def test_an_altered_weight_is_noticed(tmp_path):
     path = saved(tmp_path)
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
-    with pytest.raises(CheckpointError, match="do not match their digest"):
+    with pytest.raises(CheckpointError, match="does not match its digest"):
         Checkpoint.load(path)
+
+
+def is_refused(path):
+    try:
+        Checkpoint.load(path)
+    except CheckpointError:
+        return True
+    return False
+
+
+def test_no_flipped_bit_goes_unnoticed(tmp_path):
+    path = saved(tmp_path)
+    data, rng = path.read_bytes(), random.Random(0)
+    for _ in range(1000):
+        place, bit = rng.randrange(len(data)), rng.randrange(8)
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :])
+        assert is_refused(path), f"bit {bit} of byte {place} was flipped, and the file loaded"
+
+
+def test_no_truncated_file_loads(tmp_path):
+    path = saved(tmp_path)
+    data = path.read_bytes()
+    for length in {*range(0, len(data), 64), len(data) - 1}:
+        path.write_bytes(data[:length])
+        assert is_refused(path), f"the first {length} of {len(data)} bytes loaded"
+
+
+def tensor(start, end, dtype="F32", shape=(1,)):
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"a": tensor(0, 4), "b": tensor(0, 4)},
+        {"a": tensor(0, 4), "b": tensor(2, 6)},
+        {"a": tensor(-4, 0)},
+        {"a": tensor(0, 2**62, shape=(2**60,))},
+        {"a": tensor(0, 4, shape=(-1,))},
+        {"a": tensor(0, 8, shape=(2**63,))},
+        {"a": tensor(0, 4, "F8_E4M3", (4,))},
+        {"a": tensor(0, 4, "BF16", (2,))},
+        {"a": tensor(0, 4, "PICKLE")},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": 5}},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": "no JSON"}},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": "[" * 100_000}},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": '{"format": ' + "9" * 5000 + "}"}},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": '{"format": NaN}'}},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": '{"format": Infinity}'}},
+        {"a": tensor(0, 4), "__metadata__": {"chargen": '{"format": -1}'}},
+        {},
+        [],
+        "x",
+    ],
+    ids=lambda header: json.dumps(header)[:60],
+)
+def test_a_crafted_header_is_refused(tmp_path, header):
+    text = json.dumps(header).encode()
+    path = tmp_path / "crafted.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(8))
+    with pytest.raises(CheckpointError):
+        Checkpoint.load(path)
+
+
+@given(header=st.binary(max_size=200), length=st.integers(0, 300) | st.integers(0, 2**64 - 1))
+def test_headers_of_any_bytes_are_refused(header, length, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "any.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + header)
+    with pytest.raises(CheckpointError):
+        Checkpoint.load(path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    about=st.fixed_dictionaries(
+        {"format": st.just(2) | JSON},
+        optional={
+            "config": JSON | st.dictionaries(st.sampled_from(list(vars(CONFIG))), JSON),
+            "vocabulary": JSON | st.dictionaries(st.sampled_from(["characters", "normalization"]), JSON),
+            "training": JSON,
+        },
+    )
+)
+def test_descriptions_that_fit_their_digest_but_nothing_else_are_refused(about, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "forged.safetensors"
+    weights, text = make().weights, json.dumps(about)
+    metadata = {"chargen": text, "digest": checkpoint._digest(weights, text)}
+    path.write_bytes(safetensors.numpy.save(weights, metadata))
+    with pytest.raises(CheckpointError):
+        Checkpoint.load(path)
+
+
+def test_a_header_of_100_mb_is_refused_in_little_memory(tmp_path):
+    path = tmp_path / "huge.safetensors"
+    text = b'{"__metadata__":{' + b",".join(b'"%d":""' % number for number in range(9_000_000)) + b"}}"
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    assert path.stat().st_size > 99_000_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="does not begin as a safetensors file does"):
+        Checkpoint.load(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KB
+
+
+def test_a_network_of_a_billion_layers_is_refused_at_once(tmp_path):
+    path = saved(tmp_path)
+    rewrite(path, about={"config": {"vocab_size": 4, "hidden_size": 3, "num_layers": 10**9}})
+    with pytest.raises(CheckpointError, match="do not fit"):
+        Checkpoint.load(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_of_every_format_load_for_ever(version):
+    """Written by the version of chargen that introduced the format; never to be written again."""
+    golden = Path(__file__).parent / "golden" / f"format-{version}.safetensors"
+    about = json.loads(safetensors_metadata(golden)["chargen"])
+    assert about["format"] == version
+    loaded = Checkpoint.load(golden)
+    assert loaded.vocabulary == Vocabulary("\n aeé😀", "lower")
+    assert loaded.training["corpus"] == "golden"
+    sampler = Sampler(loaded)
+    state = sampler.begin_state()
+    for char_id in (2, 4, 5):
+        logits, state = sampler.step(np.array([char_id]), state)
+    expected = [1.93774, -0.82771, -0.71389, 0.38542, -0.44275, -0.53907]
+    np.testing.assert_allclose(logits[0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +231,11 @@ def test_an_altered_weight_is_noticed(tmp_path):
         ({"about": {"config": {"vocab_size": 4, "hidden_size": -1}}}, "does not make sense"),
         ({"about": {"vocabulary": {"characters": "ab", "normalization": "none"}}}, "do not fit"),
         ({"about": {"vocabulary": {"characters": "ba", "normalization": "none"}}}, "does not make sense"),
+        ({"about": {"vocabulary": {"characters": ["a", "b"], "normalization": "none"}}}, "does not make sense"),
+        ({"about": {"config": {"vocab_size": 4.0, "hidden_size": 3, "num_layers": 2}}}, "whole number"),
         ({"weights": {"output.bias": np.zeros(5, np.float32)}}, "do not fit"),
+        ({"weights": {"output.bias": np.array([0, 1, np.nan, 2], np.float32)}}, "output.bias holds values that are no"),
+        ({"weights": {"output.bias": np.zeros(4, np.float64)}}, "output.bias is of type float64"),
         ({"chargen": "{"}, "not one that chargen wrote"),
         ({"chargen": "[]"}, "not one that chargen wrote"),
     ],
@@ -126,30 +284,6 @@ def test_find_says_what_there_is(tmp_path):
     make().save(tmp_path / "poem" / "best.safetensors")
     with pytest.raises(CheckpointError, match=r"'prose'.*poem, time-machine"):
         find("prose", tmp_path)
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-    with pytest.raises(TypeError):
-        write_atomically(path, "not bytes")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_folder_that_does_not_exist_cannot_be_written(tmp_path):
-    with pytest.raises(SaveError, match="cannot write"):
-        write_atomically(tmp_path / "none" / "file", b"")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX")
-def test_the_file_mode_follows_the_umask(tmp_path):
-    before = os.umask(0o027)
-    try:
-        write_atomically(tmp_path / "file", b"")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
 
 
 def test_float16_halves_the_file_and_keeps_three_digits(tmp_path):

@@ -1,7 +1,11 @@
 import hashlib
 import os
 import re
+import shutil
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +26,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.requests.append(self.path)
+        if self.path in self.server.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.server.redirects[self.path])
+            return self.end_headers()
         if self.path not in self.server.pages:
             return self.send_error(404)
         body = self.server.pages[self.path]
@@ -40,7 +48,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.pages, server.requests, server.missing, server.halfway = {}, [], 0, lambda: None
+        server.pages, server.redirects, server.requests, server.missing = {}, {}, [], 0
+        server.halfway = lambda: None
         server.address = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
@@ -202,6 +211,90 @@ def test_silent_server(server, monkeypatch):
         assert f"{url} (no answer within 0.2 s)" in failure(entry(url))
     finally:
         release.set()
+
+
+def test_server_that_stalls_in_the_middle(server, cache, monkeypatch):
+    release = threading.Event()
+    server.pages["/story.txt"] = TEXT
+    server.halfway = lambda: release.wait(5)
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.2)
+    try:
+        assert "(no answer within 0.2 s)" in failure(entry(f"{server.address}/story.txt"))
+    finally:
+        release.set()
+    assert files_in(cache) == []
+
+
+def test_a_redirect_is_followed(server):
+    server.pages["/there/story.txt"] = TEXT
+    server.redirects["/story.txt"] = "/there/story.txt"
+    assert fetch_registered(entry(f"{server.address}/story.txt")).read_bytes() == TEXT
+
+
+def test_redirects_without_end_are_not_followed(server):
+    server.redirects["/story.txt"] = "/story.txt"
+    assert "(it redirects more than 5 times)" in failure(entry(f"{server.address}/story.txt"))
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/story.txt", "gopher://127.0.0.1/"])
+def test_a_redirect_to_another_protocol_is_not_followed(server, target):
+    server.redirects["/story.txt"] = target
+    message = failure(entry(f"{server.address}/story.txt"))
+    assert f"(it redirects to {target}, which is not http or https)" in message
+
+
+def test_a_redirect_from_https_to_http_is_not_followed(server, tmp_path, monkeypatch):
+    """What was asked for over an encrypted connection must not arrive over one that anybody can alter."""
+    if not shutil.which("openssl"):
+        pytest.skip("THERE IS NO openssl TO MAKE A CERTIFICATE: the way from https down to http was not tried")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as safe:
+        safe.socket = context.wrap_socket(safe.socket, server_side=True)
+        safe.pages, safe.requests, safe.missing, safe.halfway = {"/good.txt": TEXT}, [], 0, lambda: None
+        safe.redirects = {"/story.txt": f"{server.address}/story.txt"}
+        server.pages["/story.txt"] = TEXT
+        threading.Thread(target=safe.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        try:
+            address = f"https://127.0.0.1:{safe.server_port}"
+            message = failure(entry(f"{address}/story.txt"))
+            assert f"(it redirects to {server.address}/story.txt, which is not https)" in message
+            assert server.requests == []
+            assert fetch_registered(entry(f"{address}/good.txt")).read_bytes() == TEXT
+        finally:
+            safe.shutdown()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_more_than_a_text_can_be_is_not_downloaded(server, cache, monkeypatch, announced):
+    monkeypatch.setattr(downloads, "LARGEST", 50_000)
+    server.pages["/story.txt"] = TEXT
+    if not announced:
+        monkeypatch.setattr(Handler, "send_header", lambda self, name, value: None)
+    assert "(it sends more than 50,000 bytes)" in failure(f"{server.address}/story.txt", fetch=fetch_url)
+    assert files_in(cache) == []
+
+
+def test_eight_processes_fetch_one_corpus_at_once(server, cache, monkeypatch):
+    server.pages["/tiny.txt"] = TEXT
+    program = f"""
+from chargen.downloads import RegistryEntry, fetch_registered
+entry = RegistryEntry("tiny", "", urls=("{server.address}/tiny.txt",), bytes={len(TEXT)}, sha256="{SHA256}")
+assert fetch_registered(entry).read_bytes() == {TEXT[:26]!r} * 4000
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(8)]
+    for process in processes:
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, stderr
+    assert files_in(cache) == ["tiny.txt"]
+    assert (cache / "tiny.txt").read_bytes() == TEXT
 
 
 def test_unreachable_server_message_says_what_where_and_what_else(cache):

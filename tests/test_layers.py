@@ -14,6 +14,7 @@ import chargen
 PACKAGE = Path(chargen.__file__).parent
 ROOMS = [
     "errors",
+    "storage",
     "vocabulary",
     "downloads",
     "corpus",
@@ -30,6 +31,7 @@ ROOMS = [
     "planning",
     "runs",
     "console",
+    "signals",
     "commands",
     "cli",
     "__main__",

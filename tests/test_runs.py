@@ -1,16 +1,21 @@
+import itertools
 import json
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from chargen import training
 from chargen.batches import Batching
 from chargen.checkpoint import Checkpoint
-from chargen.corpus import Corpus
-from chargen.errors import InputError
+from chargen.corpus import Corpus, load_corpus
+from chargen.errors import CheckpointError, InputError, TrainingError
 from chargen.model import CharModel
-from chargen.runs import train_run
-from chargen.training import EpochRecord, TrainingSettings, evaluate
+from chargen.runs import Run, Saved, changed_options, last_save, newest_run
+from chargen.training import EpochRecord, Progress, TrainingSettings, evaluate
 from chargen.vocabulary import Vocabulary
 
 TEXT = "abcde" * 200
@@ -25,10 +30,27 @@ def make(seed=0):
     return CharModel(len(VOCABULARY), cell="gru", hidden_size=8)
 
 
-def run(folder, corpus=CORPUS, model=None, overwrite=False, **options):
-    settings = TrainingSettings(batching=Batching(4, 10), **{"epochs": 3, "warmup_steps": 2, **options})
-    records = train_run(folder, model or make(), corpus, settings, overwrite)
+def begin(folder, corpus=CORPUS, model=None, overwrite=False, save_every=30.0, **options):
+    settings = TrainingSettings(**{"batching": Batching(4, 10), "epochs": 3, "warmup_steps": 2, **options})
+    return Run.begin(folder, model or make(), corpus, settings, overwrite=overwrite, save_every=save_every)
+
+
+def run(folder, *arguments, **options):
+    records = begin(folder, *arguments, **options).records()
     return [record for record in records if isinstance(record, EpochRecord)]
+
+
+def tensors(path):
+    """Return all that a checkpoint file holds but times: what must be equal bit by bit."""
+    loaded = Checkpoint.load(path)
+    arrays = {name: array.tobytes() for name, array in (loaded.weights | loaded.resume).items()}
+    position = loaded.training.get("resume", {}).get("position", {})
+    numbers = {name: value for name, value in position.items() if not name.endswith("seconds") and name != "elapsed"}
+    return arrays, numbers
+
+
+def files(folder):
+    return {path.name for path in Path(folder).iterdir()} - {".lock"}
 
 
 def test_the_history_has_an_object_an_epoch(tmp_path):
@@ -85,9 +107,8 @@ def test_a_text_that_is_too_short_does_not_cost_the_old_run(tmp_path):
     assert (tmp_path / "run" / "best.safetensors").exists()
 
 
-def test_a_run_that_is_stopped_keeps_what_it_reached(tmp_path):
-    settings = TrainingSettings(batching=Batching(4, 10), epochs=50)
-    records = train_run(tmp_path / "run", make(), CORPUS, settings)
+def test_a_loop_that_is_left_loses_nothing(tmp_path):
+    records = begin(tmp_path / "run", epochs=50).records()
     for record in records:
         if isinstance(record, EpochRecord) and record.epoch == 2:
             records.close()
@@ -95,11 +116,251 @@ def test_a_run_that_is_stopped_keeps_what_it_reached(tmp_path):
     assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 2
     assert Checkpoint.load(tmp_path / "run" / "best.safetensors").training["reached"]["epoch"] <= 2
     assert (tmp_path / "run" / "loss.png").exists()
+    assert last_save(tmp_path / "run")[0].training["resume"]["position"]["epoch"] == 3
+
+
+CASES = [
+    (cell, partition, precision)
+    for cell in ("rnn", "gru", "lstm")
+    for partition in ("sequential", "random")
+    for precision in ("float32", "bfloat16")
+]
+
+
+@pytest.mark.parametrize(("cell", "partition", "precision"), CASES)
+def test_resumed_at_any_step_a_run_ends_with_the_same_bits(tmp_path, monkeypatch, cell, partition, precision):
+    """Stop at every record, those of the evaluation included, and go on."""
+    monkeypatch.setattr(training, "REPORT_SECONDS", 0)  # a record a step
+    corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin={"source": None})
+    options = {"batching": Batching(4, 10, partition, seed=3), "precision": precision, "epochs": 2}
+
+    def model():
+        torch.manual_seed(1)
+        return CharModel(len(VOCABULARY), cell, 6, 2, dropout=0.3, recurrent_dropout=0.2)
+
+    whole = begin(tmp_path / "whole", corpus, model(), **options)
+    count = sum(isinstance(record, Progress | EpochRecord) for record in whole.records())
+    assert count > 2 * 3
+    expected = [tensors(tmp_path / "whole" / name) for name in ("best.safetensors", "last.safetensors")]
+    for stop_at in range(1, count + 1):
+        folder = tmp_path / str(stop_at)
+        records = begin(folder, corpus, model(), **options).records()
+        list(itertools.islice(records, stop_at))
+        records.close()
+        torch.manual_seed(99)  # must not matter
+        resumed = Run.resume(folder, corpus)
+        assert resumed.notes == []
+        list(resumed.records())
+        assert [tensors(folder / name) for name in ("best.safetensors", "last.safetensors")] == expected
+        losses = [(record.step, record.train_loss, record.valid_loss) for record in resumed.history]
+        assert losses == [(record.step, record.train_loss, record.valid_loss) for record in whole.history]
+
+
+def test_sgd_resumes_too(tmp_path):
+    options = {"optimizer": "sgd", "learning_rate": 1.0, "epochs": 4}
+    list(begin(tmp_path / "whole", **options).records())
+    list(itertools.islice(begin(tmp_path / "parts", **options).records(), 3))
+    list(Run.resume(tmp_path / "parts", CORPUS).records())
+    assert tensors(tmp_path / "parts" / "last.safetensors") == tensors(tmp_path / "whole" / "last.safetensors")
+
+
+def test_a_run_finds_its_text_again(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    corpus = load_corpus(tmp_path / "text.txt", max_chars=900, valid_fraction=0.2)
+    list(itertools.islice(begin(tmp_path / "run", corpus).records(), 2))
+    resumed = Run.resume(tmp_path / "run")
+    assert resumed.corpus.origin == corpus.origin
+    np.testing.assert_array_equal(resumed.corpus.valid_ids, corpus.valid_ids)
+    (tmp_path / "text.txt").write_text(TEXT + "!")
+    del resumed
+    with pytest.raises(InputError, match=r"not the text that the run learns .*--init-from"):
+        Run.resume(tmp_path / "run")
+
+
+def test_a_text_from_standard_input_must_be_given_again(tmp_path):
+    list(itertools.islice(begin(tmp_path / "run", replace(CORPUS, origin={"source": None})).records(), 2))
+    with pytest.raises(InputError, match="standard input; give it again"):
+        Run.resume(tmp_path / "run")
+
+
+def test_epochs_can_be_extended_and_not_taken_back(tmp_path):
+    run(tmp_path / "run", epochs=2)
+    with pytest.raises(InputError, match="epochs 1: the run was planned for 2"):
+        Run.resume(tmp_path / "run", CORPUS, epochs=1)
+    extended = Run.resume(tmp_path / "run", CORPUS, epochs=5)
+    assert not extended.finished
+    records = [record for record in extended.records() if isinstance(record, EpochRecord)]
+    assert [record.epoch for record in records] == [3, 4, 5]
+    assert [record.epoch for record in extended.history] == [1, 2, 3, 4, 5]
+    assert records[0].learning_rate > extended.history[1].learning_rate, "the schedule is the longer one's"
+    assert Run.resume(tmp_path / "run", CORPUS).finished
+
+
+def test_a_run_out_of_patience_is_over_unless_it_gets_more_epochs(tmp_path):
+    backwards = replace(CORPUS, valid_ids=IDS[900:][::-1].copy())
+    records = run(tmp_path / "run", backwards, epochs=40, patience=2, learning_rate=0.02)
+    assert len(records) < 40
+    assert Run.resume(tmp_path / "run", backwards).finished
+    assert not Run.resume(tmp_path / "run", backwards, epochs=41).finished
+
+
+def test_time_can_be_extended(tmp_path):
+    run(tmp_path / "run", seconds=0.5)
+    resumed = Run.resume(tmp_path / "run", CORPUS, more_seconds=1.0)
+    began = time.perf_counter()
+    list(resumed.records())
+    assert time.perf_counter() - began == pytest.approx(1.0, rel=0.3)
+
+
+def test_another_environment_goes_on_but_says_so(tmp_path):
+    list(itertools.islice(begin(tmp_path / "run").records(), 2))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        resumed = Run.resume(tmp_path / "run", CORPUS)
+    finally:
+        torch.set_num_threads(threads)
+    (note,) = resumed.notes
+    assert f"not bit for bit as without a stop: threads {threads} is now {threads + 1}" in note
+
+
+def test_a_save_every_so_often_and_after_epochs(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+    constantly = [r for r in begin(tmp_path / "all", save_every=0.0, epochs=1).records() if isinstance(r, Saved)]
+    steps = Batching(4, 10).batches_per_epoch(900)
+    assert [record.step for record in constantly][:steps] == list(range(1, steps + 1))
+    assert constantly[-1] == Saved(steps, after_epoch=True)
+    seldom = [r for r in begin(tmp_path / "few", epochs=1).records() if isinstance(r, Saved)]
+    assert seldom == [Saved(steps, after_epoch=True)]
+
+
+def damage(path):
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_damaged_save_falls_back_to_the_one_before(tmp_path):
+    list(begin(tmp_path / "whole").records())
+    list(begin(tmp_path / "run").records())
+    last = tmp_path / "run" / "last.safetensors"
+    damage(last)
+    resumed = Run.resume(tmp_path / "run", CORPUS)
+    (note,) = resumed.notes
+    assert "last.safetensors is damaged" in note
+    assert "going on from the save before it, after" in note
+    assert resumed.step < 3 * Batching(4, 10).batches_per_epoch(900)
+    list(itertools.islice(resumed.records(), 1))  # leaves at once, and saves
+    assert (tmp_path / "run" / "damaged.safetensors").exists()
+    assert last_save(tmp_path / "run")[1] == []
+    Checkpoint.load(tmp_path / "run" / "previous.safetensors")  # the good one, not the damaged one
+    list(Run.resume(tmp_path / "run", CORPUS).records())
+    assert tensors(last) == tensors(tmp_path / "whole" / "last.safetensors")
+
+
+def test_two_damaged_saves_are_both_named(tmp_path):
+    run(tmp_path / "run")
+    for name in ("last.safetensors", "previous.safetensors"):
+        damage(tmp_path / "run" / name)
+    with pytest.raises(CheckpointError, match=r"last.safetensors is damaged.*previous.safetensors is damaged"):
+        Run.resume(tmp_path / "run", CORPUS)
+
+
+def test_a_damaged_best_model_is_told_and_replaced(tmp_path):
+    list(itertools.islice(begin(tmp_path / "run", epochs=9, save_every=0).records(), 20))
+    damage(tmp_path / "run" / "best.safetensors")
+    resumed = Run.resume(tmp_path / "run", CORPUS)
+    assert "best.safetensors is damaged" in resumed.notes[0]
+    list(resumed.records())
+    Checkpoint.load(tmp_path / "run" / "best.safetensors")
+
+
+def test_what_a_save_lacks_is_damage(tmp_path):
+    run(tmp_path / "run")
+    path = tmp_path / "run" / "last.safetensors"
+    saved = Checkpoint.load(path)
+    for wrong in (
+        {"resume": {**saved.training["resume"], "position": {"step": 3, "speed": 4}}},
+        {"resume": {**saved.training["resume"], "environment": {}}},
+        {"settings": {"learning_rate": "high"}},
+    ):
+        replace(saved, training=saved.training | wrong).save(path)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            Run.resume(tmp_path / "run", CORPUS)
+    replace(saved, resume={"state.0": np.zeros((1, 1, 1), np.float32)}).save(path)
+    with pytest.raises(CheckpointError, match=r"is damaged: a state of shape \(1, 1, 1\)"):
+        Run.resume(tmp_path / "run", CORPUS)
+
+
+def test_a_history_that_goes_too_far_or_is_torn_is_cut_back(tmp_path):
+    list(itertools.islice(begin(tmp_path / "run", save_every=0).records(), 20))
+    history = tmp_path / "run" / "history.jsonl"
+    lines = history.read_text().splitlines()
+    late = json.dumps({**json.loads(lines[0]), "epoch": 99, "step": 10_000})
+    history.write_text("\n".join([*lines, late, '{"epoch": 100, "st']))
+    resumed = Run.resume(tmp_path / "run", CORPUS)
+    assert len(resumed.history) == len(lines)
+    assert history.read_text().splitlines() == lines
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    first = begin(tmp_path / "run", epochs=50).records()
+    next(first)
+    with pytest.raises(InputError, match=r"is training in .*--name OTHER"):
+        begin(tmp_path / "run", overwrite=True)
+    with pytest.raises(InputError, match="is training in"):
+        Run.resume(tmp_path / "run", CORPUS)
+    first.close()
+    list(itertools.islice(Run.resume(tmp_path / "run", CORPUS).records(), 1))
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_save(tmp_path):
+    model = make()
+    records = begin(tmp_path / "run", model=model, epochs=50, save_every=0).records()
+    list(itertools.islice(records, 4))
+    before = tensors(tmp_path / "run" / "last.safetensors")
+    with torch.no_grad():
+        model.output.bias[0] = float("nan")
+    with pytest.raises(TrainingError, match="no longer a number"):
+        list(records)
+    assert tensors(tmp_path / "run" / "last.safetensors") == before
+
+
+def test_a_disk_without_room_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("usage", (), {"free": 1000}))
+    with pytest.raises(InputError, match=r"needs 0 MB, but its disk has 0 MB free"):
+        begin(tmp_path / "run")
+
+
+def test_changed_options_are_found(tmp_path):
+    run(tmp_path / "run")
+    saved, _ = last_save(tmp_path / "run")
+    options = {"hidden_size": 9, "cell": "gru", "batch_size": 5, "clip": 2.0, "name": "other"}
+    assert changed_options(saved, options) == {"hidden_size": 8, "batch_size": 4, "clip": 1.0}
+
+
+def test_the_newest_run_is_the_one_saved_last(tmp_path):
+    with pytest.raises(CheckpointError, match="no run that could be resumed"):
+        newest_run(tmp_path)
+    for name in ("a", "c", "b"):
+        run(tmp_path / name, epochs=1)
+    assert newest_run(tmp_path).name == "b"
+
+
+def test_a_folder_without_a_save_is_named_and_not_made(tmp_path):
+    with pytest.raises(CheckpointError, match="none holds no run"):
+        Run.resume(tmp_path / "none", CORPUS)
+    assert not (tmp_path / "none").exists()
+    run(tmp_path / "run")
+    for name in ("last.safetensors", "previous.safetensors"):
+        (tmp_path / "run" / name).unlink()
+    with pytest.raises(CheckpointError, match="--init-from"):
+        Run.resume(tmp_path / "run", CORPUS)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
-    with pytest.raises(InputError, match="cannot write the run's folder"):
+    with pytest.raises(InputError, match="cannot write in"):
         run(tmp_path / "checkpoints" / "run")
 
 

@@ -52,6 +52,7 @@ def sample(prefix, checkpoint, temperature, top_k, top_p, greedy, seed, num_samp
     import secrets
 
     from chargen.checkpoint import Checkpoint, find
+    from chargen.console import printable
     from chargen.sampling import Sampler, SamplingSettings
 
     path = find(checkpoint)
@@ -66,9 +67,9 @@ def sample(prefix, checkpoint, temperature, top_k, top_p, greedy, seed, num_samp
         if as_json:
             click.echo(json.dumps({"prefix": prefix, "text": "".join(pieces), "seed": seed, "number": number}))
             continue
-        sys.stdout.write("---\n" * (number > 0) + prefix)
+        sys.stdout.write("---\n" * (number > 0) + printable(prefix, sys.stdout))
         for piece in pieces:
-            sys.stdout.write(piece)
+            sys.stdout.write(printable(piece, sys.stdout))
             sys.stdout.flush()
         sys.stdout.write("\n")
 
@@ -84,6 +85,7 @@ def info(checkpoint, as_json):
     from dataclasses import asdict
 
     from chargen.checkpoint import Checkpoint, find
+    from chargen.console import printable
 
     path = find(checkpoint)
     loaded = Checkpoint.load(path)
@@ -100,8 +102,7 @@ def info(checkpoint, as_json):
         return
     for key, value in about.items():
         nested = value.items() if isinstance(value, dict) else ()
-        click.echo(
-            f"{key.replace('_', ' '):24} {'' if nested else value if key != 'characters' else repr(value)}".rstrip()
-        )
+        shown = "" if nested else repr(value) if key == "characters" else value
+        click.echo(printable(f"{key.replace('_', ' '):24} {shown}".rstrip(), sys.stdout))
         for name, item in nested:
-            click.echo(f"  {name.replace('_', ' '):22} {item}")
+            click.echo(printable(f"  {name.replace('_', ' '):22} {item}", sys.stdout))

@@ -1,5 +1,7 @@
 """`chargen train`."""
 
+import contextlib
+import itertools
 import os
 import re
 import time
@@ -18,14 +20,17 @@ class Duration(click.ParamType):
 
     name = "duration"
 
+    def __init__(self, shortest: float):
+        self.shortest = shortest
+
     def convert(self, value, param, ctx):
         """Return the seconds."""
         if isinstance(value, float):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip().lower())
-        seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-        if seconds < 10:
-            self.fail(f"{value!r} is no time to train in; give at least 10s, such as 90s, 10m or 2h", param, ctx)
+        seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else -1.0
+        if seconds < self.shortest:
+            self.fail(f"{value!r}: give a time of at least {self.shortest:g}s, such as 90s, 10m or 2h", param, ctx)
         return seconds
 
 
@@ -48,7 +53,17 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 )
 @click.option("--name", help="Name of the run's folder under checkpoints/.  [default: CORPUS-CELL]", show_default=False)
 @click.option("--overwrite", is_flag=True, help="Replace the run of that name.")
-@click.option("--budget", type=Duration(), help="Train for this long, such as 90s, 10m or 2h, as well as that allows.")
+@click.option(
+    "--resume",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",
+    help="Go on with a run that was stopped: NAME, or that of CORPUS, or the newest one.",
+)
+@click.option("--save-every", type=Duration(0), default="30s", help="Time between saves; an epoch's end saves too.")
+@click.option(
+    "--budget", type=Duration(10), help="Train for this long, such as 90s, 10m or 2h, as well as that allows."
+)
 @click.option("--init-from", help="Begin with the weights of this model: a .safetensors file or the name of a run.")
 @corpus_options
 @click.option("--max-chars", type=positive, help="Read only so many characters of the text.")
@@ -98,56 +113,27 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     "--sample-every", type=not_negative, default=4, help="Show a sample after every so many epochs; 0 for never."
 )
 @click.option("--sample-prefix", default="", help="What the shown samples go on from.")
-def train(corpus, name, overwrite, init_from, encoding, normalization, max_chars, valid_fraction, **options):
+@click.pass_context
+def train(context, corpus, resume, device, sample_every, sample_prefix, **options):
     """Learn to write like CORPUS.
 
     CORPUS is a text file, - for standard input, an http(s) URL, or a name from `chargen corpora list`; without it, the
     bundled story is learned. The run lands in checkpoints/NAME. What is not given is chosen by the size of the text.
     """
-    from chargen.checkpoint import Checkpoint, find
-    from chargen.corpus import folder_name, load_corpus
-
-    epochs_source = click.get_current_context().get_parameter_source("epochs")
-    if options["budget"] and epochs_source is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
-    base = Checkpoint.load(find(init_from)) if init_from else None
-    text = load_corpus(
-        corpus,
-        encoding=encoding,
-        normalization=normalization or (base.vocabulary.normalization if base else "none"),
-        max_chars=max_chars,
-        valid_fraction=valid_fraction,
-    )
-    for note in text.notes:
-        click.echo(note, err=True)
-    cell = options["cell"] or (base.config.cell if base else "lstm")
-    _train(text, base, os.path.join("checkpoints", folder_name(name or f"{text.name}-{cell}")), overwrite, **options)
-
-
-def _train(text, base, folder, overwrite, budget, seed, device, sample_every, sample_prefix, precision, **settled):
     from chargen.baselines import measure
     from chargen.checkup import TRUSTED_VALIDATION
     from chargen.console import show_summary, show_training
     from chargen.model import pick_device
-    from chargen.planning import make_plan
-    from chargen.runs import BEST, refuse_existing, train_run
+    from chargen.runs import BEST
     from chargen.sampling import Sampler, SamplingSettings
-    from chargen.vocabulary import normalize
+    from chargen.signals import StopRequest
 
     device = pick_device(device)
-    refuse_existing(folder, overwrite)
-    if unknown := set(normalize(sample_prefix, text.vocabulary.normalization)) - set(text.vocabulary.characters):
-        raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")
-    settled = {key: value for key, value in settled.items() if value is not None}
-    if precision != "auto":
-        settled["precision"] = precision
-    baselines = measure(text)
-    seconds = budget and budget - (time.monotonic() - STARTED)
-    plan = make_plan(text, device, seed, seconds, base, **settled)
-    records = train_run(folder, plan.model, text, plan.settings, overwrite)
-    if base:
-        click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
-    click.echo(plan.why, err=True)
+    if resume is None:
+        run = _begin(context, corpus, device, sample_prefix, **options)
+    else:
+        run = _resume(context, corpus, device, resume, **options)
+    text = run.corpus
     if 0 < len(text.valid_ids) < TRUSTED_VALIDATION:
         click.echo(
             f"only {len(text.valid_ids):,} characters are held out: the validation loss is a hint, no more", err=True
@@ -156,19 +142,110 @@ def _train(text, base, folder, overwrite, budget, seed, device, sample_every, sa
     def preview(epoch: int) -> str | None:
         if not sample_every or epoch % sample_every:
             return None
-        sampler = Sampler(plan.model.to_checkpoint(text.vocabulary))
+        sampler = Sampler(run.model.to_checkpoint(text.vocabulary))
         return sample_prefix + sampler.sample(
             sample_prefix, 200, settings=SamplingSettings(temperature=0.8), seed=epoch
         )
 
-    best = os.path.join(folder, BEST)
-    try:
-        epochs = show_training(records, preview)
-    except KeyboardInterrupt:
-        records.close()
-        click.echo(f"the best so far is kept: {best}" if os.path.exists(best) else "nothing was saved yet", err=True)
-        raise
-    show_summary(epochs, baselines, best)
+    with StopRequest() as request, contextlib.closing(run.records()) as records:
+        show_training(run, itertools.takewhile(lambda _: request.exit_code is None, records), preview)
+    if request.exit_code is not None:
+        command = f"chargen train --resume {run.folder.name}"
+        click.echo(f"stopped and saved after {run.step:,} steps; to go on: {command}", err=True)
+        context.exit(request.exit_code)
+    show_summary(run.history, measure(text), os.path.join(run.folder, BEST))
+
+
+def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, save_every, **options):
+    """Return a new run for a corpus, and say on stderr what was chosen."""
+    from chargen.checkpoint import Checkpoint, find
+    from chargen.corpus import load_corpus
+    from chargen.planning import make_plan
+    from chargen.runs import Run, refuse_existing
+    from chargen.vocabulary import normalize
+
+    reading = {key: options.pop(key) for key in ("encoding", "normalization", "max_chars", "valid_fraction")}
+    budget, seed, precision = (options.pop(key) for key in ("budget", "seed", "precision"))
+    if budget and "epochs" in _typed(context):
+        raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
+    base = Checkpoint.load(find(init_from)) if init_from else None
+    reading["normalization"] = reading["normalization"] or (base.vocabulary.normalization if base else "none")
+    text = load_corpus(corpus, **reading)
+    for note in text.notes:
+        click.echo(note, err=True)
+    folder = _folder(name, text.name, options["cell"] or (base.config.cell if base else "lstm"))
+    refuse_existing(folder, overwrite)
+    if unknown := set(normalize(sample_prefix, text.vocabulary.normalization)) - set(text.vocabulary.characters):
+        raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")
+    settled = {key: value for key, value in options.items() if value is not None}
+    if precision != "auto":
+        settled["precision"] = precision
+    seconds = budget and budget - (time.monotonic() - STARTED)
+    plan = make_plan(text, device, seed, seconds, base, **settled)
+    about = {"budget": budget, "init_from": init_from}
+    run = Run.begin(folder, plan.model, text, plan.settings, overwrite=overwrite, save_every=save_every, about=about)
+    if base:
+        click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
+    click.echo(plan.why, err=True)
+    return run
+
+
+def _resume(context, corpus, device, resume, name, overwrite, save_every, **options):
+    """Return the run that is to go on, and say on stderr where it stands."""
+    from chargen.corpus import folder_name, load_corpus, locate
+    from chargen.runs import Run, changed_options, last_save, newest_run
+
+    if overwrite:
+        raise click.UsageError("--overwrite begins a run anew and --resume goes on with it; give one of them")
+    if resume or name:
+        folder = resume if os.path.isdir(resume) else os.path.join("checkpoints", folder_name(resume or name))
+    elif corpus:
+        stem = "stdin" if corpus == "-" else locate(corpus)[0]
+        folder = _folder(None, stem, options["cell"] or "lstm")
+    else:
+        folder = newest_run("checkpoints")
+    saved, _ = last_save(folder)
+    typed = {key: options[key] for key in _typed(context) if key in options and options[key] != "auto"}
+    epochs, budget = typed.pop("epochs", None), typed.pop("budget", None)
+    had = saved.training["about"]["budget"]
+    for key, value in changed_options(saved, typed).items():
+        option = next(parameter.opts[-1] for parameter in context.command.params if parameter.name == key)
+        raise click.UsageError(
+            f"{option} {typed[key]}: the run has {value}, and resuming can change nothing but --epochs and --budget;"
+            " leave the option out, or begin a new run with --init-from"
+        )
+    if (epochs and had) or (budget and not had):
+        kind = f"a budget of {had:g}s" if had else f"{saved.training['settings']['epochs']} epochs"
+        raise click.UsageError(f"the run was begun with {kind}; only more of that can be given")
+    if budget and budget < had:
+        raise click.UsageError(f"--budget {budget:g}s: the run has {had:g}s; it can only get more")
+    text = load_corpus(**{**saved.training["origin"], "source": corpus}) if corpus else None
+    run = Run.resume(
+        folder,
+        text,
+        epochs=epochs,
+        more_seconds=budget - had if budget else 0.0,
+        device=device,
+        save_every=save_every,
+        about={"budget": budget or had},
+    )
+    for note in run.notes:
+        click.echo(note, err=True)
+    over = "; it is over: more --epochs or a longer --budget would go on" if run.finished else ""
+    click.echo(f"going on with {folder} after {run.step:,} steps, {len(run.history)} epochs{over}", err=True)
+    return run
+
+
+def _typed(context: click.Context) -> list[str]:
+    """Return the names of the parameters that a person, or a preset, has given."""
+    given = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
+    return [name for name in context.params if context.get_parameter_source(name) in given]
+
+
+def _folder(name: str | None, corpus_name: str, cell: str) -> str:
+    from chargen.corpus import folder_name
+
+    return os.path.join("checkpoints", folder_name(name or f"{corpus_name}-{cell}"))
 
 
 def _what_fits(before: str, now: str) -> str:

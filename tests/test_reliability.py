@@ -1,0 +1,339 @@
+"""The installed command, stopped, killed, starved of disk and run twice: nothing is lost."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chargen.batches import Batching
+from chargen.checkpoint import Checkpoint
+from chargen.cli import main
+from chargen.corpus import train_length
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and limits")
+CHARGEN = str(Path(sys.executable).with_name("chargen"))
+POEM = "tyger tyger burning bright\nin the forests of the night\n"
+SMALL = ["--hidden-size", "24", "--dropout", "0.2", "--batch-size", "8", "--num-steps", "32", "--sample-every", "0"]
+LONG = [*SMALL, "--epochs", "100000", "--name", "long"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "poem.txt").write_text(POEM * 400)
+    return tmp_path
+
+
+def chargen(*arguments, cwd, **options):
+    command = [CHARGEN, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def start(*arguments, cwd, **options):
+    command = [CHARGEN, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, text=True, **options)
+
+
+def wait_for(process, words):
+    """Read what the process prints until a line has `words`; return the line."""
+    for line in process.stderr:
+        if words in line:
+            return line
+    pytest.fail(f"the process ended without a word of {words!r}")
+
+
+def weights(path):
+    return {name: array.tobytes() for name, array in Checkpoint.load(path).weights.items()}
+
+
+def steps_saved(path):
+    return Checkpoint.load(path).training["resume"]["position"]["step"]
+
+
+def refused(result, *words, code=2):
+    lines = result.stderr.strip().splitlines()
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert lines[-1].startswith("chargen: ")
+    for word in words:
+        assert word in lines[-1], f"{word!r} is not in {lines[-1]!r}"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_saves_and_ends_within_5_seconds(folder, number, code):
+    process = start("train", "poem.txt", *LONG, cwd=folder)
+    wait_for(process, "epoch   2")
+    began = time.monotonic()
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert process.returncode == code
+    assert "Traceback" not in stderr
+    last = folder / "checkpoints" / "long" / "last.safetensors"
+    assert f"stopped and saved after {steps_saved(last):,} steps; to go on: chargen train --resume long" in stderr
+    assert (last.parent / "loss.png").exists()
+
+
+def test_a_signal_is_heard_while_the_held_out_text_is_read(folder):
+    (folder / "poem.txt").write_text(POEM * 40_000)
+    options = [*LONG, "--hidden-size", "512", "--valid-fraction", "0.995", "--save-every", "0"]
+    process = start("train", "poem.txt", *options, cwd=folder)
+    last_step = Batching(8, 32).batches_per_epoch(train_length(len(POEM) * 40_000, 0.995))
+    wait_for(process, f"saved after {last_step} steps")
+    time.sleep(0.3)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 143
+    position = Checkpoint.load(folder / "checkpoints/long/last.safetensors").training["resume"]["position"]
+    assert (position["epoch"], position["batch"], position["best"]) == (1, last_step, None)
+
+
+def test_a_second_signal_ends_it_at_once_and_the_save_is_good(folder):
+    process = start("train", "poem.txt", *LONG, "--save-every", "0", cwd=folder)
+    wait_for(process, "saved after")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+    assert process.returncode in (130, 143)
+    assert steps_saved(folder / "checkpoints/long/last.safetensors") > 0
+
+
+def test_a_signal_that_is_to_be_ignored_is_ignored(folder):
+    process = start(
+        "train", "poem.txt", *LONG, cwd=folder, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    )
+    wait_for(process, "epoch   1")
+    process.send_signal(signal.SIGHUP)
+    wait_for(process, "epoch   8")
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def kill_and_resume(folder, kills, seconds, options, seed=0):
+    """Kill a run at random moments and resume it until it is through; return what it took.
+
+    Asserts at each resume that nothing is missing that was announced as saved.
+    """
+    rng = random.Random(seed)
+    announced, restarts, arguments = 0, 0, ["poem.txt", "--name", "killed", *options]
+    for _ in range(kills):
+        process = start("train", *arguments, "--save-every", "0", cwd=folder)
+        os.set_blocking(process.stderr.fileno(), False)
+        time.sleep(rng.uniform(*seconds))
+        process.kill()
+        process.wait()
+        stderr = process.stderr.read() or ""
+        process.stderr.close()
+        assert "Traceback" not in stderr, stderr
+        assert "chargen: " not in stderr, stderr
+        if "going on with" in stderr:
+            restarts += 1
+            at = int(stderr.split("going on with")[1].split(" after ")[1].split(" steps")[0].replace(",", ""))
+            assert at >= announced, f"{announced} steps were announced as saved, but it went on from {at}"
+        saved = [int(part.split(" steps")[0].replace(",", "")) for part in stderr.split("saved after ")[1:]]
+        announced = max([announced, *saved])
+        if (folder / "checkpoints" / "killed").exists() and list((folder / "checkpoints/killed").glob("[lp]*.safet*")):
+            arguments = ["--resume", "killed"]
+    result = chargen("train", *arguments, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    return restarts
+
+
+def uninterrupted(folder, options):
+    assert chargen("train", "poem.txt", "--name", "whole", *options, cwd=folder).returncode == 0
+
+
+def same_result(folder):
+    for name in ("best.safetensors", "last.safetensors"):
+        assert weights(folder / "checkpoints/killed" / name) == weights(folder / "checkpoints/whole" / name)
+    histories = [(folder / "checkpoints" / name / "history.jsonl").read_text() for name in ("killed", "whole")]
+    killed, whole = ([json.loads(line) for line in history.splitlines()] for history in histories)
+    assert [(line["step"], line["valid_loss"]) for line in killed] == [
+        (line["step"], line["valid_loss"]) for line in whole
+    ]
+
+
+def test_killed_at_random_moments_a_run_ends_with_the_same_bits(folder):
+    options = [*SMALL, "--epochs", "60"]
+    uninterrupted(folder, options)
+    assert kill_and_resume(folder, kills=4, seconds=(2.0, 3.5), options=options) >= 1
+    same_result(folder)
+
+
+@pytest.mark.soak
+def test_300_kills(folder):
+    options = [*SMALL, "--epochs", "1500"]
+    uninterrupted(folder, options)
+    restarts = kill_and_resume(folder, kills=300, seconds=(0.5, 5.0), options=options)
+    print(f"300 kills, {restarts} of them after a resume")
+    same_result(folder)
+
+
+def test_resume_by_the_same_command_by_name_or_alone(folder):
+    options = ["--hidden-size", "8", "--sample-every", "0", "--epochs", "2", "--normalize", "lower", "--seed", "3"]
+    (folder / "poem.txt").write_text(POEM * 40)
+    assert chargen("train", "poem.txt", *options, cwd=folder).returncode == 0
+    for arguments in (["poem.txt", *options, "--resume"], ["--resume"]):
+        result = chargen("train", *arguments, cwd=folder)
+        assert result.returncode == 0, result.stderr
+        assert "poem-lstm after" in result.stderr
+        assert "it is over" in result.stderr
+    result = chargen("train", "--resume", "poem-lstm", "--epochs", "3", cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "epoch   3" in result.stderr
+    assert len((folder / "checkpoints/poem-lstm/history.jsonl").read_text().splitlines()) == 3
+    stdin = chargen("train", "-", "--resume", "poem-lstm", "--epochs", "4", cwd=folder, input=POEM * 40)
+    assert stdin.returncode == 0, stdin.stderr
+
+
+def test_a_budget_can_be_extended(folder):
+    def stopped_in_the_first_epoch(*arguments):
+        process = start("train", *arguments, "--sample-every", "0", cwd=folder)
+        wait_for(process, "epoch ")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        return Checkpoint.load(folder / "checkpoints/timed/last.safetensors").training
+
+    before = stopped_in_the_first_epoch("poem.txt", "--budget", "10m", "--hidden-size", "400", "--name", "timed")
+    refused(chargen("train", "--resume", "timed", "--epochs", "9", cwd=folder), "a budget of 600s")
+    after = stopped_in_the_first_epoch("--resume", "timed", "--budget", "11m")
+    assert after["settings"]["seconds"] == pytest.approx(before["settings"]["seconds"] + 60)
+    assert after["about"]["budget"] == 660
+    refused(chargen("train", "--resume", "timed", "--budget", "9m", cwd=folder), "it can only get more")
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A folder with a run of 2 epochs, of which more could be trained."""
+    folder = tmp_path_factory.mktemp("stopped")
+    (folder / "poem.txt").write_text(POEM * 40)
+    (folder / "other.txt").write_text(POEM * 41)
+    options = ["--hidden-size", "8", "--epochs", "2", "--sample-every", "0", "--name", "run"]
+    assert chargen("train", "poem.txt", *options, cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resume", "run", "--hidden-size", "9"], ["--hidden-size 9: the run has 8", "--init-from"]),
+        (["--resume", "run", "--cell", "gru"], ["--cell gru: the run has lstm"]),
+        (["--resume", "run", "--learning-rate", "0.5"], ["--learning-rate 0.5: the run has 0.02"]),
+        (["--resume", "run", "--normalize", "lower"], ["--normalize lower: the run has none"]),
+        (["--resume", "run", "--seed", "1"], ["--seed 1: the run has 0"]),
+        (["--resume", "run", "--preset", "d2l"], ["the run has"]),
+        (["--resume", "run", "--init-from", "time-machine"], ["--init-from time-machine: the run has None"]),
+        (["--resume", "run", "--epochs", "1"], ["epochs 1", "planned for 2"]),
+        (["--resume", "run", "--budget", "20s"], ["2 epochs"]),
+        (["--resume", "run", "--overwrite"], ["--overwrite", "--resume"]),
+        (["other.txt", "--resume", "run"], ["other", "not the text that the run learns"]),
+        (["--resume", "nothing"], ["nothing holds no run"]),
+        (["poem.txt", "--cell", "gru", "--resume"], ["poem-gru holds no run"]),
+        (["poem.txt", "--name", "run"], ["already holds a run", "--resume", "--overwrite"]),
+        (["--resume", "run", "--save-every", "often"], ["--save-every", "often"]),
+    ],
+    ids=lambda value: " ".join(value)[:50],
+)
+def test_what_resuming_cannot_do_is_refused_by_name(stopped, arguments, words, monkeypatch, capsys):
+    monkeypatch.chdir(stopped)
+    before = weights(stopped / "checkpoints/run/last.safetensors")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *arguments])
+    refused(subprocess.CompletedProcess(arguments, ended.value.code, "", capsys.readouterr().err), *words)
+    assert weights(stopped / "checkpoints/run/last.safetensors") == before
+
+
+def test_a_second_trainer_is_refused(folder):
+    process = start("train", "poem.txt", *LONG, cwd=folder)
+    wait_for(process, "epoch   1")
+    owner = f"process {process.pid} is training in"
+    refused(chargen("train", "poem.txt", *LONG, "--overwrite", cwd=folder), owner)
+    refused(chargen("train", "--resume", "long", cwd=folder), owner)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode == 143
+
+
+def test_a_disk_that_fills_up_ends_it_with_one_line_and_the_last_save(folder):
+    """The first save fits the limit, the later ones, with the optimizer's moments, do not."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    options = ["--hidden-size", "64", "--epochs", "3", "--name", "full", "--sample-every", "0"]
+    result = chargen("train", "poem.txt", *options, cwd=folder, preexec_fn=limit)
+    refused(result, "cannot write", "last.safetensors", "File too large", "what was saved before is as it was", code=1)
+    resumed = chargen("train", "--resume", "full", cwd=folder)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on with" in resumed.stderr
+
+
+def test_a_limit_that_holds_no_save_is_refused_before_training(folder):
+    result = chargen(
+        "train",
+        "poem.txt",
+        *LONG,
+        cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000)),
+    )
+    refused(result, "cannot write", "File too large", code=1)
+    assert "epoch" not in result.stderr
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_training(folder):
+    runs = folder / "checkpoints"
+    runs.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(runs)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        if os.geteuid() == 0:
+            pytest.skip("ROOT MAY WRITE ANYWHERE AND MAY NOT MOUNT HERE: a read-only folder was not tried")
+        runs.chmod(0o500)
+    try:
+        refused(chargen("train", "poem.txt", *LONG, cwd=folder), "cannot write in", "train where you may write")
+    finally:
+        if mounted.returncode == 0:
+            subprocess.run(["umount", str(runs)], check=True)
+
+
+def test_a_learning_rate_that_bursts_it_is_told_and_the_last_save_kept(folder):
+    options = [*LONG, "--cell", "rnn", "--learning-rate", "1e38", "--optimizer", "sgd", "--clip", "1e38"]
+    result = chargen("train", "poem.txt", *options, cwd=folder)
+    refused(result, "no longer a number", "--learning-rate (it was 1e+38)", code=1)
+    Checkpoint.load(folder / "checkpoints/long/last.safetensors")
+
+
+def test_a_terminal_is_never_sent_the_control_characters_of_a_model(folder):
+    import pty
+
+    (folder / "red.txt").write_text("\x1b[31mred\x1b[0m\x07 " * 500)
+    options = ["--hidden-size", "16", "--epochs", "1", "--sample-every", "0"]
+    assert chargen("train", "red.txt", *options, cwd=folder).returncode == 0
+    sample = ["sample", "\x1b[31m", "--temperature", "5", "--length", "300", "--seed", "1"]
+    assert "\x1b" in chargen(*sample, cwd=folder).stdout
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([CHARGEN, *sample], cwd=folder, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 1000)
+        except OSError:  # how Linux ends a terminal
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait(20) == 0
+    assert b"\\x1b[31m" in shown
+    assert not set(shown) & {0x1B, 0x07}
