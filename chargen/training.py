@@ -14,8 +14,8 @@ from chargen.batches import Batching, window_starts
 from chargen.cells import map_state
 from chargen.errors import InputError, TrainingError
 from chargen.model import CharModel
+from chargen.optimizers import OPTIMIZERS
 
-OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("float32", "bfloat16")
 REPORT_SECONDS = 0.2  # between two Progress records
 EVALUATION_ROWS = 64  # rows of validation text read side by side
@@ -33,7 +33,7 @@ class TrainingSettings:
             over, be it in the middle of an epoch, and `epochs` does not count.
         patience: stop after so many epochs in a row without a better validation loss; None never stops early.
         batching: batch size, steps, partition and seed.
-        optimizer: "adamw" (betas 0.9 and 0.99) or "sgd" (plain).
+        optimizer: "adamw" or "sgd", see `chargen.optimizers`.
         learning_rate: the highest one.
         warmup_steps: steps over which the learning rate rises to it.
         final_learning_rate: the share of it that a cosine falls to by the end; 1 keeps it constant.
@@ -145,7 +145,7 @@ class Trainer:
         self.device = model.output.weight.device
         self.train_ids = torch.as_tensor(train_ids, device=self.device)  # (training characters,)
         self.valid_ids = torch.as_tensor(valid_ids, device=self.device)  # (held-out characters,)
-        self.optimizer = make_optimizer(model, settings)
+        self.optimizer = OPTIMIZERS[settings.optimizer](model, settings.weight_decay)
         self.generator = torch.Generator(self.device)
         self.began = time.perf_counter()
         self.state = None  # carried from batch to batch
@@ -184,9 +184,7 @@ class Trainer:
         self.at.elapsed = time.perf_counter() - self.began
         state = self.state if isinstance(self.state, tuple) else (self.state,)
         tensors = {f"state.{number}": part for number, part in enumerate(state) if part is not None}
-        for number, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{key}": moment for key, moment in moments.items() if moment is not None}
-        return tensors, asdict(self.at)
+        return tensors | self.optimizer.moments, asdict(self.at)
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, int | float]) -> None:
         """Go on from a `snapshot`, with the model's weights as they were then.
@@ -195,18 +193,13 @@ class Trainer:
             KeyError, TypeError, ValueError: the snapshot is not one of this training.
         """
         self.at = Position(**numbers)
-        state = [tensors[name].to(self.device) for name in ("state.0", "state.1") if name in tensors]
-        expected = self.model.begin_state(self.settings.batching.batch_size)
-        self.state = None
-        if state:
-            self.state = tuple(state) if isinstance(expected, tuple) else state[0]
-            map_state(_require_equal_shapes, self.state, expected)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, number, key = name.split(".")
-                moments.setdefault(int(number), {})[key] = tensor
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        for name, moment in self.optimizer.moments.items():
+            moment.copy_(_of_shape(moment.shape, tensors[name]))
+        parts = [tensors[name].to(self.device) for name in ("state.0", "state.1") if name in tensors]
+        if parts:  # there are none before the first step
+            begun = self.model.begin_state(self.settings.batching.batch_size)
+            state = tuple(parts) if isinstance(begun, tuple) else parts[0]
+            self.state = map_state(lambda part, begun: _of_shape(begun.shape, part), state, begun)
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
         """Go on with the epoch that `self.at` is in, or begin it; validate; yield records on the way."""
@@ -260,8 +253,6 @@ class Trainer:
         """Take one step on the windows that begin at `starts`, (B,); return the loss, not yet read."""
         settings, batching, at = self.settings, self.settings.batching, self.at
         at.learning_rate = learning_rate_at(at.step, self.progress, settings)
-        for group in self.optimizer.param_groups:
-            group["lr"] = at.learning_rate
         self.generator.manual_seed((batching.seed * 1_000_003 + at.step) % 2**63)  # dropout is theirs alone
         if batching.partition == "random":
             self.state = self.model.begin_state(batching.batch_size)
@@ -270,12 +261,12 @@ class Trainer:
         with autocast(self.device, settings.precision):
             logits, state = self.model(X, self.state, self.generator)  # (B, T, V)
         loss = F.cross_entropy(logits.flatten(0, 1), Y.flatten())
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
         if self.device.type == "cpu":  # elsewhere it would be a wait; there the losses tell, before anything is saved
             self._require_numbers(loss.item(), norm.item())
-        self.optimizer.step()
+        self.optimizer.step(at.step, at.learning_rate)
         self.state = map_state(Tensor.detach, state)
         return loss.detach()
 
@@ -369,19 +360,10 @@ def evaluation(model: CharModel, ids: np.ndarray | Tensor, precision: str) -> It
         yield total / read
 
 
-def _require_equal_shapes(part: Tensor, expected: Tensor) -> None:
-    if part.shape != expected.shape:
-        raise ValueError(f"a state of shape {tuple(part.shape)} where {tuple(expected.shape)} is due")
-
-
-def make_optimizer(model: CharModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return the optimizer that `settings` describes, over the parameters of `model`."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    biases = [p for p in model.parameters() if p.ndim == 1]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": biases, "weight_decay": 0.0}]
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.learning_rate)
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+def _of_shape(shape: torch.Size, tensor: Tensor) -> Tensor:
+    if tensor.shape != shape:
+        raise ValueError(f"a tensor of shape {tuple(tensor.shape)} where {tuple(shape)} is due")
+    return tensor
 
 
 def learning_rate_at(step: int, progress: float, settings: TrainingSettings) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import safetensors
 
-from chargen import batches, cells, recipe, training, vocabulary
+from chargen import batches, cells, optimizers, recipe, training, vocabulary
 from chargen.cli import cli
 
 CHARGEN = str(Path(sys.executable).with_name("chargen"))
@@ -235,7 +235,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
     assert choices("train", "cell") == tuple(cells.CELLS)
     assert choices("train", "normalization") == vocabulary.NORMALIZATIONS
     assert choices("train", "partition") == batches.PARTITIONS
-    assert choices("train", "optimizer") == training.OPTIMIZERS
+    assert choices("train", "optimizer") == tuple(optimizers.OPTIMIZERS)
     assert choices("train", "precision") == ("auto", *training.PRECISIONS)
     assert choices("train", "preset") == tuple(recipe.PRESETS)
     assert choices("sample", "unknown") == vocabulary.UNKNOWN_POLICIES

@@ -27,6 +27,7 @@ ROOMS = [
     "sampling",
     "plots",
     "model",
+    "optimizers",
     "training",
     "planning",
     "runs",
@@ -36,7 +37,7 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-MAY_IMPORT_TORCH = {"model", "training", "planning", "runs"}
+MAY_IMPORT_TORCH = {"model", "optimizers", "training", "planning", "runs"}
 
 
 def files():

@@ -263,18 +263,20 @@ def test_a_second_trainer_is_refused(folder):
     assert process.returncode == 143
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can limit a process that runs")
 def test_a_disk_that_fills_up_ends_it_with_one_line_and_the_last_save(folder):
-    """The first save fits the limit, the later ones, with the optimizer's moments, do not."""
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-
-    options = ["--hidden-size", "64", "--epochs", "3", "--name", "full", "--sample-every", "0"]
-    result = chargen("train", "poem.txt", *options, cwd=folder, preexec_fn=limit)
-    refused(result, "cannot write", "last.safetensors", "File too large", "what was saved before is as it was", code=1)
-    resumed = chargen("train", "--resume", "full", cwd=folder)
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on with" in resumed.stderr
+    process = start("train", "poem.txt", *LONG, cwd=folder)
+    wait_for(process, "epoch   2")
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, 10_000))
+    _, stderr = process.communicate(timeout=60)
+    result = subprocess.CompletedProcess(process.args, process.returncode, "", stderr)
+    refused(result, "cannot write", ".safetensors", "File too large", "what was saved before is as it was", code=1)
+    assert steps_saved(folder / "checkpoints/long/last.safetensors") > 0
+    resumed = start("train", "--resume", "long", cwd=folder)
+    assert "going on with" in wait_for(resumed, "after")
+    resumed.terminate()
+    resumed.communicate(timeout=20)
+    assert resumed.returncode == 143
 
 
 def test_a_limit_that_holds_no_save_is_refused_before_training(folder):

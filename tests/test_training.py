@@ -16,7 +16,6 @@ from chargen.training import (
     evaluate,
     fit,
     learning_rate_at,
-    make_optimizer,
     pick_precision,
 )
 
@@ -193,11 +192,6 @@ def test_weights_state_and_logits_stay_float32():
 def test_the_precision_is_measured():
     assert pick_precision(torch.device("cpu")) in {"float32", "bfloat16"}
     assert pick_precision(torch.device("mps")) == "float32"
-
-
-def test_weight_decay_is_for_matrices():
-    for group in make_optimizer(make(), TrainingSettings(weight_decay=0.3)).param_groups:
-        assert {parameter.ndim > 1 for parameter in group["params"]} == {group["weight_decay"] == 0.3}
 
 
 def test_a_loss_that_is_no_number_ends_training_with_advice():
