@@ -23,7 +23,7 @@ _EXPORTS = {
     "Progress": "training",
     "Run": "runs",
     "Sampler": "sampling",
-    "SamplingSettings": "sampling",
+    "SamplingSettings": "drawing",
     "Saved": "runs",
     "TrainingSettings": "training",
     "Vocabulary": "vocabulary",

@@ -6,7 +6,10 @@ import click
 
 from chargen import __version__
 from chargen.commands.corpora import corpora
-from chargen.commands.sample import info, sample
+from chargen.commands.info import info
+from chargen.commands.inspect import inspect
+from chargen.commands.sample import sample
+from chargen.commands.score import score
 from chargen.commands.train import train
 from chargen.errors import ChargenError
 
@@ -22,7 +25,7 @@ def cli():
     """
 
 
-for command in (train, sample, info, corpora):
+for command in (train, sample, score, inspect, info, corpora):
     cli.add_command(command)
 
 

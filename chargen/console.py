@@ -54,8 +54,8 @@ def printable(text: str, stream: TextIO) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-def show_summary(epochs: list, baselines, path: str) -> None:
-    """Show what training reached, beside what simpler means reach on the same text."""
+def show_summary(epochs: list, baselines: dict[str, float] | None, path: str) -> None:
+    """Show what training reached, beside what simpler means reach on the same text, in bits per character by name."""
     best = min(epochs, key=lambda record: record.score)
     kind = "training" if best.valid_loss is None else "validation"
     lines = [
@@ -64,10 +64,8 @@ def show_summary(epochs: list, baselines, path: str) -> None:
         f" {epochs[-1].seconds:.0f} s of training"
     ]
     if baselines:
-        lines.append(
-            f"for comparison, on the same held-out text: counts of up to 5 characters {baselines.counts:.3f},"
-            f" xz -9 {baselines.xz:.3f} bits per character"
-        )
+        figures = ", ".join(f"{name} {bits:.3f}" for name, bits in baselines.items())
+        lines.append(f"for comparison, on the same held-out text: {figures} bits per character")
     print(*lines, "now try: chargen sample", sep="\n", file=sys.stderr)
 
 

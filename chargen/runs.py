@@ -15,7 +15,7 @@ from chargen import __version__, plots, storage
 from chargen.batches import Batching
 from chargen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.corpus import Corpus, load_corpus
-from chargen.errors import CheckpointError, InputError
+from chargen.errors import CheckpointError, InputError, SaveError
 from chargen.model import CharModel
 from chargen.training import EpochRecord, Progress, Trainer, TrainingSettings
 
@@ -43,13 +43,14 @@ class Run:
         notes: what a person should know about how the run was resumed, one sentence each.
         model: the network, as it is now.
         corpus: the text that is learned.
+        about: plain JSON values that are kept with the run; of these, `baselines` are drawn, see `plots.save_losses`.
     """
 
     def __init__(self, folder: Path, lock, trainer: Trainer, corpus: Corpus, about: dict, save_every: float):
         self.folder, self.corpus, self.model = folder, corpus, trainer.model
         self.history: list[EpochRecord] = []
         self.notes: list[str] = []
-        self._trainer, self._about, self._save_every = trainer, about, save_every
+        self._trainer, self.about, self._save_every = trainer, about, save_every
         self._lock = lock  # held until it is closed
         self._unsaved_best: Checkpoint | None = None
         self._unsaved_history: list[EpochRecord] = []
@@ -184,8 +185,9 @@ class Run:
             raise
         finally:
             if self.history:
-                with contextlib.suppress(OSError):  # a picture is not worth hiding what ended the run
-                    plots.save_losses([asdict(record) for record in self.history], self.folder / PICTURE)
+                with contextlib.suppress(SaveError):  # a picture is not worth hiding what ended the run
+                    history = [asdict(record) for record in self.history]
+                    plots.save_losses(history, self.folder / PICTURE, self.about.get("baselines"))
             self._lock.close()
 
     def save(self) -> None:
@@ -238,7 +240,7 @@ class Run:
             "train_characters": len(self.corpus.train_ids),
             "valid_characters": len(self.corpus.valid_ids),
             "settings": asdict(self._trainer.settings),
-            "about": self._about,
+            "about": self.about,
             "reached": reached,
             "chargen": __version__,
             "torch": torch.__version__,

@@ -1,41 +1,37 @@
 """`Sampler`: text from a checkpoint, one character at a time, on NumPy alone."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from chargen import checkpoint as checkpoints
 from chargen.cells import CELLS, State, begin_state, input_gates, layer_weights, map_state
 from chargen.checkpoint import Checkpoint
+from chargen.drawing import SamplingSettings, draw, probabilities
 from chargen.errors import InputError
 
+CONTEXT = 20_000  # characters of a longer prefix that are read; what lies further back, no state remembers
+SIDE_BY_SIDE = 32  # texts written at a time
+AS_LEARNED = SamplingSettings()
 
-@dataclass(frozen=True)
-class SamplingSettings:
-    """How the next character is drawn.
 
-    Attributes:
-        temperature: divides the logits; below 1 is safer, above 1 wilder, 0 always takes the likeliest character.
-        top_k: draw among the k likeliest characters only; None for all.
-        top_p: draw among the fewest characters whose probabilities reach p together; None for all.
-    """
+class Ending(NamedTuple):
+    """What ends a text before its length is reached: one of several texts that would appear, or a number of lines."""
 
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    lines: int | None = None
 
-    def __post_init__(self):
-        if not 0 <= self.temperature < float("inf"):
-            raise InputError(
-                f"temperature {self.temperature}: must be 0 (always the likeliest character) or a positive number"
-            )
-        if self.top_k is not None and self.top_k < 1:
-            raise InputError(f"top-k {self.top_k}: must be at least 1")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise InputError(f"top-p {self.top_p}: must be above 0 and at most 1")
+    def kept(self, text: str) -> int | None:
+        """Return how much of a text that ends with its last character is kept, or None if it goes on."""
+        for stop in self.stop:
+            if text.endswith(stop):
+                return len(text) - len(stop)
+        if self.lines and text.endswith("\n") and text.count("\n") >= self.lines:
+            return len(text) - 1
+        return None
 
 
 class Sampler:
@@ -61,8 +57,11 @@ class Sampler:
         self.config = config
         self.vocabulary = checkpoint.vocabulary
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
+        self._step = CELLS[config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(config.num_layers)]
-        self._embedding = checkpoint.weights.get("embedding.weight")  # (V, embedding_size)
+        self._embedding = weights.get("embedding.weight")  # (V, embedding_size)
+        if self._embedding is None:
+            self._rows = input_gates(np.arange(config.vocab_size), self._layers[0])  # (V, G*H)
         self._output = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
 
     @classmethod
@@ -89,109 +88,206 @@ class Sampler:
         Returns:
             The logits of the next character, (B, V), and the next state.
         """
-        x = ids if self._embedding is None else self._embedding[ids]  # (B,) or (B, embedding_size)
-        step = CELLS[self.config.cell].step
-        outputs, states = [], []
-        for layer, weights in enumerate(self._layers):
-            layer_state = map_state(itemgetter(layer), state)  # (B, H)
-            x, layer_state = step(input_gates(x, weights), layer_state, weights)  # (B, H)
-            outputs.append(x)
-            states.append(layer_state)
+        states = [map_state(itemgetter(layer), state) for layer in range(self.config.num_layers)]
+        logits, states = self.advance(ids, states)
+        return logits, map_state(lambda *parts: np.stack(parts), *states)
+
+    def advance(self, ids: np.ndarray, states: list[State]) -> tuple[np.ndarray, list[State]]:
+        """Do what `step` does, on a list of the layers' states, each (B, H) or a pair of them: for tight loops."""
+        a = input_gates(self._embedding[ids], self._layers[0]) if self._embedding is not None else self._rows[ids]
+        outputs, next_states = [], []
+        for weights, state in zip(self._layers, states, strict=True):
+            if outputs:
+                a = input_gates(outputs[-1], weights)  # (B, G*H)
+            output, state = self._step(a, state, weights)  # (B, H)
+            outputs.append(output)
+            next_states.append(state)
         weight, bias = self._output
-        return np.concatenate(outputs, axis=1) @ weight + bias, map_state(lambda *parts: np.stack(parts), *states)
+        x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)  # (B, L*H)
+        return x @ weight + bias, next_states
 
     def stream(
         self,
         prefix: str = "",
         length: int = 500,
-        settings: SamplingSettings = SamplingSettings(),
+        settings: SamplingSettings = AS_LEARNED,
         seed: int | tuple[int, ...] = 0,
-        stop: str | None = None,
+        stop: str | Sequence[str] = (),
+        lines: int | None = None,
         unknown: str = "error",
     ) -> Iterator[str]:
         """Return an iterator over the text written after `prefix`, in pieces as they become certain.
 
         Args:
             prefix: the text to go on from, not repeated in the result; if empty, the first character is drawn evenly
-                from the vocabulary.
+                from the vocabulary. Of a prefix of more than `CONTEXT` characters the end is read.
             length: how many characters to write.
             settings: how each is drawn.
             seed: the same seed, prefix and settings give the same text.
-            stop: end before this text would appear; the result does not contain it.
+            stop: end before this text, or any of several, would appear; the result does not contain it.
+            lines: end before the line end that would complete so many lines.
             unknown: what to do with characters of the prefix that the model does not know, see `Vocabulary.encode`.
 
         Raises:
             InputError: a setting is out of its range, or the prefix has unknown characters.
         """
-        if length < 0:
-            raise InputError(f"length {length}: must not be negative")
-        if stop == "":
-            raise InputError("the text to stop at is empty; give at least one character")
-        ids = self.vocabulary.encode(prefix, unknown)
-        characters = self._characters(ids, length, settings, np.random.default_rng(seed))
-        return characters if stop is None else _until(stop, characters)
+        ending = _ending(length, stop, lines)
+        text = Writing(self)
+        text.read(self.vocabulary.encode(prefix, unknown))
+        return until(ending, text.write(length, settings, np.random.default_rng(seed)))
 
     def sample(self, prefix: str = "", length: int = 500, **options) -> str:
         """Return the text written after `prefix`, all at once; options as for `stream`."""
         return "".join(self.stream(prefix, length, **options))
 
-    def _characters(self, prefix: np.ndarray, length: int, settings: SamplingSettings, rng) -> Iterator[str]:
-        logits, state = None, self.begin_state()
-        for char_id in prefix:
-            logits, state = self.step(char_id[None], state)
+    def samples(
+        self,
+        count: int,
+        prefix: str = "",
+        length: int = 500,
+        settings: SamplingSettings = AS_LEARNED,
+        seed: int = 0,
+        stop: str | Sequence[str] = (),
+        lines: int | None = None,
+        unknown: str = "error",
+    ) -> Iterator[str]:
+        """Return an iterator over texts written many at a time; text n is that of `sample` with the seed (seed, n).
+
+        Sums of many products may be rounded differently side by side, in the seventh digit; where a draw hangs on that,
+        about once in a million characters, a text goes another way.
+        """
+        ending = _ending(length, stop, lines)
+        ids = self.vocabulary.encode(prefix, unknown)
+        for first in range(0, count, SIDE_BY_SIDE):
+            rngs = [np.random.default_rng((seed, n)) for n in range(first, min(first + SIDE_BY_SIDE, count))]
+            yield from self._side_by_side(ids, length, settings, rngs, ending)
+
+    def _side_by_side(self, ids, length, settings, rngs, ending) -> list[str]:
+        """Return the texts that several generators write from one prefix."""
+        text = Writing(self)
+        text.read(ids)
+        text.split(len(rngs))
+        rows, kept = [""] * len(rngs), [None] * len(rngs)
         for _ in range(length):
-            if logits is None:
-                char_id = int(rng.integers(self.config.vocab_size))
-            else:
-                char_id = draw(probabilities(logits[0], settings), rng)
-            yield self.vocabulary.characters[char_id]
-            logits, state = self.step(np.array([char_id]), state)
+            if None not in kept:
+                break
+            new = self.vocabulary.decode(text.choose(settings, rngs))
+            rows = [row + character for row, character in zip(rows, new, strict=True)]
+            kept = [ending.kept(row) if end is None else end for row, end in zip(rows, kept, strict=True)]
+        return [row[:end] for row, end in zip(rows, kept, strict=True)]
+
+    def likeliest(
+        self,
+        prefix: str,
+        length: int,
+        width: int,
+        stop: str | Sequence[str] = (),
+        lines: int | None = None,
+        unknown: str = "error",
+    ) -> str:
+        """Return the likeliest text after `prefix` that a beam search finds.
+
+        At each character the `width` likeliest beginnings are kept. A beginning that reaches its end is complete; the
+        search is over when none of the others can become likelier than it.
+
+        Raises:
+            InputError: the prefix is empty or has unknown characters.
+        """
+        ending = _ending(length, stop, lines)
+        text = Writing(self)
+        text.read(self.vocabulary.encode(prefix, unknown))
+        if text.logits is None:
+            raise InputError("a beam search needs a prefix to go on from")
+        rows, scores, complete = [""], np.zeros(1), [(-np.inf, "")]
+        for _ in range(length):
+            total = scores[:, None] + np.log(probabilities(text.logits, AS_LEARNED) + 1e-300)  # (B, V)
+            best = np.argsort(-total, axis=None, kind="stable")[:width]
+            parents, ids = np.divmod(best, self.config.vocab_size)  # (width,) each
+            scores = total.ravel()[best]
+            new = zip(parents, self.vocabulary.decode(ids), strict=True)
+            rows = [rows[parent] + character for parent, character in new]
+            for number, row in enumerate(rows):
+                if (end := ending.kept(row)) is not None:
+                    complete.append((scores[number], row[:end]))
+                    scores[number] = -np.inf
+            if scores.max() <= max(complete)[0]:
+                break
+            text.split(parents)
+            text.feed(ids)
+        return max([*complete, *zip(scores, rows, strict=True)])[1]
 
 
-def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
-    """Return the distribution of the next character, float64 of shape (V,): softmax, then top-k, then top-p.
+class Writing:
+    """Texts in the making, side by side: what the model has read of them, and what it expects next.
 
-    Args:
-        logits: float array of shape (V,).
-
-    >>> probabilities(np.log([0.5, 0.3, 0.2]), SamplingSettings(top_k=2)).round(3).tolist()
-    [0.625, 0.375, 0.0]
+    Attributes:
+        logits: of each text's next character, (B, V); None before the first character.
     """
-    logits = logits.astype(np.float64)
-    if settings.temperature == 0:
-        return (np.arange(len(logits)) == logits.argmax()).astype(np.float64)
-    p = np.exp((logits - logits.max()) / settings.temperature)
-    p /= p.sum()
-    if settings.top_k is None and settings.top_p is None:
-        return p
-    order = np.argsort(-p, kind="stable")
-    keep = min(settings.top_k or len(p), len(p))
-    p[order[keep:]] = 0
-    p /= p.sum()
-    if settings.top_p is not None:
-        reached = np.cumsum(p[order])
-        keep = np.searchsorted(reached, settings.top_p * (1 - 1e-12)) + 1  # tolerates the rounding of the sum
-        p[order[keep:]] = 0
-        p /= p.sum()
-    return p
+
+    def __init__(self, sampler: Sampler):
+        """Begin one empty text."""
+        self._sampler = sampler
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again with one empty text."""
+        state = self._sampler.begin_state(1)
+        self._states = [map_state(itemgetter(n), state) for n in range(self._sampler.config.num_layers)]
+        self.logits = None
+
+    def read(self, ids: np.ndarray) -> None:
+        """Read what the one text goes on with, ids of shape (T,)."""
+        if len(ids) > CONTEXT:
+            self.forget()
+        for char_id in ids[-CONTEXT:]:
+            self.feed(char_id[None])
+
+    def split(self, parents: int | np.ndarray) -> None:
+        """Go on with copies of the texts: so many of the only one, or those of the given numbers, (B,)."""
+        parents = np.zeros(parents, np.int64) if isinstance(parents, int) else parents
+        self._states = [map_state(itemgetter(parents), state) for state in self._states]
+        self.logits = None if self.logits is None else self.logits[parents]
+
+    def feed(self, ids: np.ndarray) -> None:
+        """Read one more character of each text, (B,)."""
+        self.logits, self._states = self._sampler.advance(ids, self._states)
+
+    def choose(self, settings: SamplingSettings, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+        """Draw each text's next character, (B,), and read it."""
+        if self.logits is None:
+            ids = np.array([rng.integers(self._sampler.config.vocab_size) for rng in rngs])
+        else:
+            ids = draw(probabilities(self.logits, settings), np.array([rng.random() for rng in rngs]))
+        self.feed(ids)
+        return ids
+
+    def write(self, length: int, settings: SamplingSettings, rng: np.random.Generator) -> Iterator[str]:
+        """Yield the next `length` characters of the one text."""
+        characters, rngs = self._sampler.vocabulary.characters, [rng]
+        for _ in range(length):
+            yield characters[self.choose(settings, rngs)[0]]
 
 
-def draw(p: np.ndarray, rng: np.random.Generator) -> int:
-    """Return an index drawn with probabilities `p`, (V,), from one uniform number."""
-    cumulative = np.cumsum(p)
-    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
-
-
-def _until(stop: str, characters: Iterator[str]) -> Iterator[str]:
-    """Pass characters on until `stop` has appeared, holding back what might be its beginning."""
-    held = ""
+def until(ending: Ending, characters: Iterator[str]) -> Iterator[str]:
+    """Pass characters on until the text ends, holding back what might be the beginning of a stop text."""
+    text, shown = "", 0
+    held = max(map(len, ending.stop), default=1) - 1
     for character in characters:
-        held += character
-        if held.endswith(stop):
-            yield held[: -len(stop)]
+        text += character
+        if (kept := ending.kept(text)) is not None:
+            yield text[shown:kept]
             return
-        certain = len(held) - (len(stop) - 1)
-        if certain > 0:
-            yield held[:certain]
-            held = held[certain:]
-    yield held
+        if len(text) - held > shown:
+            yield text[shown : len(text) - held]
+            shown = len(text) - held
+    if shown < len(text):
+        yield text[shown:]
+
+
+def _ending(length: int, stop: str | Sequence[str], lines: int | None) -> Ending:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    if length < 0:
+        raise InputError(f"length {length}: must not be negative")
+    if "" in stops:
+        raise InputError("the text to stop at is empty; give at least one character")
+    return Ending(stops, lines)

@@ -29,6 +29,8 @@ def write_atomically(path: Path, data: bytes, previous: Path | None = None) -> N
     Raises:
         SaveError: the file cannot be written; what lay there before still does.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # to replace a device would be worse than not to write
+        raise SaveError(f"cannot write {path}: it is not a file; choose another place")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         try:

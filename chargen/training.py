@@ -20,7 +20,8 @@ PRECISIONS = ("float32", "bfloat16")
 REPORT_SECONDS = 0.2  # between two Progress records
 EVALUATION_ROWS = 64  # rows of validation text read side by side
 EVALUATION_WARMUP = 256  # characters that a row reads before its own
-EVALUATION_CHUNK = 256  # characters of each row read in one go, which bounds the memory
+EVALUATION_CHUNK = 256  # characters of each row read in one go, or fewer:
+EVALUATION_LOGITS = 2**23  # numbers that are computed in one go, at most, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -349,7 +350,8 @@ def evaluation(model: CharModel, ids: np.ndarray | Tensor, precision: str) -> It
         _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
     state = map_state(lambda part: part * (starts > 0), state)  # nothing lies before the first row
     total, read = 0.0, 0
-    for places in (starts + torch.arange(length, device=ids.device)).split(EVALUATION_CHUNK, dim=1):  # (rows, T)
+    chunk = max(min(EVALUATION_CHUNK, EVALUATION_LOGITS // (rows * model.config.vocab_size)), 1)
+    for places in (starts + torch.arange(length, device=ids.device)).split(chunk, dim=1):  # (rows, T)
         X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
         with autocast(ids.device, precision):
             logits, state = model(X, state)

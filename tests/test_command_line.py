@@ -1,6 +1,7 @@
 """The installed command, driven as a person drives it: real processes, files, pipes and signals."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -119,6 +120,78 @@ def test_json_samples_are_one_object_a_line_and_each_differs(trained):
     assert plain.stdout == "---\n".join(f"the{o['text']}\n" for o in objects)
 
 
+def test_a_prefix_from_a_file_or_standard_input(trained, tmp_path):
+    (tmp_path / "prefix.txt").write_text("in the ")
+    options = ["--length", "30", "--seed", "1", "--checkpoint", "poem-lstm"]
+    typed = chargen("sample", "in the ", *options, cwd=trained[0])
+    for arguments, given in ((["--prefix-file", tmp_path / "prefix.txt"], None), (["-"], "in the ")):
+        assert chargen("sample", *arguments, *options, cwd=trained[0], input=given).stdout == typed.stdout
+
+
+def test_a_prefix_of_10_mb_works_and_one_of_1_gb_is_refused_with_the_limit(trained, tmp_path):
+    (tmp_path / "long.txt").write_text(POEM[:55] * 190_000)
+    options = ["--length", "30", "--seed", "1", "--checkpoint", "poem-lstm"]
+    result = chargen("sample", "--prefix-file", tmp_path / "long.txt", *options, cwd=trained[0])
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout) == 55 * 190_000 + 31
+    with open(tmp_path / "huge.txt", "wb") as file:
+        file.truncate(2**30)
+    refused(chargen("sample", "--prefix-file", tmp_path / "huge.txt", *options, cwd=trained[0]), "huge.txt", "100 MB")
+
+
+def test_lines_stop_and_samples_together(trained):
+    options = ["--seed", "2", "--length", "400", "--temperature", "0.5"]
+    two = chargen("sample", "tyger", "--lines", "2", *options, cwd=trained[0])
+    assert two.stdout.count("\n") == 2
+    stops = ["--stop", "night", "--stop", "bright", "--num-samples", "4"]
+    several = chargen("sample", "tyger", *stops, *options, cwd=trained[0])
+    assert len(several.stdout.split("---\n")) == 4
+    assert "night" not in several.stdout
+    assert "bright" not in several.stdout
+
+
+def test_a_beam_writes_what_is_likeliest(trained):
+    beam = chargen("sample", "tyger ty", "--beam", "4", "--length", "18", cwd=trained[0])
+    assert beam.returncode == 0, beam.stderr
+    assert len(beam.stdout) == 8 + 18 + 1
+    assert beam.stdout == chargen("sample", "tyger ty", "--beam", "4", "--length", "18", cwd=trained[0]).stdout
+
+
+def test_an_audit_finds_what_was_copied(trained):
+    greedy = ["--greedy", "--length", "60", "--checkpoint", "poem-lstm"]
+    (trained[0] / "copied.txt").write_text(chargen("sample", "tyger", *greedy, cwd=trained[0]).stdout)
+    told = chargen("sample", "tyger", *greedy, "--audit", "copied.txt", cwd=trained[0])
+    assert "100.0% of it stands in the training text" in told.stderr
+    assert told.stdout == (trained[0] / "copied.txt").read_text(), "a pipe gets no colours"
+    remembered = chargen("sample", "tyger", "--seed", "1", "--json", *greedy[1:], "--audit", cwd=trained[0])
+    copied = json.loads(remembered.stdout)["copied"]
+    assert copied["longest"] in POEM
+    assert copied["share"] == 0
+    refused(chargen("sample", "x", "--checkpoint", "time-machine", "--audit", cwd=trained[0]), "--audit CORPUS")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"NO_COLOR": "1"}, False)]
+)
+def test_a_terminal_shows_copies_in_reverse_unless_it_cannot_or_must_not(trained, environment, coloured):
+    import pty
+
+    options = ["--greedy", "--length", "60", "--checkpoint", "poem-lstm"]
+    (trained[0] / "copied.txt").write_text(chargen("sample", "tyger", *options, cwd=trained[0]).stdout)
+    ours, theirs = pty.openpty()
+    command = [CHARGEN, "sample", "tyger", *options, "--audit", "copied.txt"]
+    settings = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    result = subprocess.run(
+        command, cwd=trained[0], stdout=theirs, stderr=subprocess.PIPE, env=settings | {"TERM": "xterm"} | environment
+    )
+    os.close(theirs)
+    shown = os.read(ours, 10_000)
+    os.close(ours)
+    assert result.returncode == 0, result.stderr
+    assert (b"\x1b[7m" in shown) == coloured
+
+
 def test_an_empty_prefix_is_allowed_and_seeded(trained):
     first, second = (chargen("sample", "--length", "9", "--seed", "5", cwd=trained[0]) for _ in range(2))
     assert first.returncode == 0
@@ -137,6 +210,17 @@ def test_info_shows_what_a_checkpoint_holds(trained):
     assert about["parameters"] == 4 * 16 * (V + 16 + 2) + V * (16 + 1)
     text = chargen("info", "poem-lstm", cwd=trained[0]).stdout
     assert re.search(r"^hidden size +16$", text, re.MULTILINE)
+
+
+def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path):
+    picture = tmp_path / "losses.png"
+    result = chargen("info", "poem-lstm", "--plot", picture, cwd=trained[0])
+    assert (result.returncode, result.stdout) == (0, "")
+    assert picture.read_bytes() == (trained[0] / "checkpoints" / "poem-lstm" / "loss.png").read_bytes()
+    baselines = json.loads(chargen("info", "--json", cwd=trained[0]).stdout)["about"]["baselines"]
+    assert list(baselines) == ["counts of up to 5 characters", "xz -9"]
+    refused(chargen("info", "time-machine", "--plot", picture, cwd=trained[0]), "history.jsonl")
+    refused(chargen("info", "poem-lstm", "--plot", tmp_path / "no" / "x.png", cwd=trained[0]), "cannot write", code=1)
 
 
 def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
@@ -266,6 +350,14 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["sample", "x", "--checkpoint", "poem.txt"], ["poem.txt is not a checkpoint"]),
         (["sample", "x", "--checkpoint", "nothing"], ["'nothing'"]),
         (["sample", "x", "--length", "-1"], ["--length", "-1"]),
+        (["sample", "x", "--stop", ""], ["stop at is empty"]),
+        (["sample", "x", "--min-p", "2"], ["--min-p", "2"]),
+        (["sample", "x", "--prefix-file", "poem.txt"], ["PREFIX", "--prefix-file"]),
+        (["sample", "--prefix-file", "none.txt"], ["cannot read none.txt"]),
+        (["sample", "--prefix-file", "latin.txt"], ["0xe9"]),
+        (["sample", "x", "--beam", "3", "--seed", "1"], ["--beam has no use for --seed"]),
+        (["sample", "--beam", "3"], ["needs a prefix"]),
+        (["sample", "x", "--interactive"], ["--interactive has no use for prefix"]),
         (["tran"], ["train"]),
     ],
     ids=lambda value: " ".join(value)[:40],

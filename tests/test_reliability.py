@@ -163,9 +163,9 @@ def same_result(folder):
 
 
 def test_killed_at_random_moments_a_run_ends_with_the_same_bits(folder):
-    options = [*SMALL, "--epochs", "60"]
+    options = [*SMALL, "--epochs", "40"]
     uninterrupted(folder, options)
-    assert kill_and_resume(folder, kills=4, seconds=(2.0, 3.5), options=options) >= 1
+    assert kill_and_resume(folder, kills=3, seconds=(2.0, 3.0), options=options) >= 1
     same_result(folder)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from chargen import training
+from chargen import plots, training
 from chargen.batches import Batching
 from chargen.checkpoint import Checkpoint
 from chargen.corpus import Corpus, load_corpus
@@ -132,6 +132,7 @@ CASES = [
 def test_resumed_at_any_step_a_run_ends_with_the_same_bits(tmp_path, monkeypatch, cell, partition, precision):
     """Stop at every record, those of the evaluation included, and go on."""
     monkeypatch.setattr(training, "REPORT_SECONDS", 0)  # a record a step
+    monkeypatch.setattr(plots, "save_losses", lambda *_: None)  # takes longer than all the rest
     corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin={"source": None})
     options = {"batching": Batching(4, 10, partition, seed=3), "precision": precision, "epochs": 2}
 

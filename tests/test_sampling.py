@@ -1,17 +1,18 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 from chargen.cells import ModelConfig
 from chargen.checkpoint import Checkpoint
+from chargen.drawing import SamplingSettings, probabilities
 from chargen.errors import InputError, UnknownCharacterError
-from chargen.sampling import Sampler, SamplingSettings, draw, probabilities
+from chargen.sampling import CONTEXT, SIDE_BY_SIDE, Ending, Sampler, until
 from chargen.vocabulary import Vocabulary
 
 LETTERS = Vocabulary.from_text("abcdefgh ")
-logits = npst.arrays(np.float32, st.integers(1, 30), elements=st.floats(-20, 20, width=32))
 
 
 def make(config=None, scale=1.0):
@@ -40,44 +41,6 @@ def counting(text):
     return Sampler(Checkpoint(ModelConfig(V, "rnn", V), vocabulary, weights))
 
 
-@given(logits, st.floats(0.1, 5))
-def test_without_filters_it_is_the_softmax_at_the_temperature(x, temperature):
-    exact = np.exp(x.astype(float) / temperature - (x.astype(float) / temperature).max())
-    p = probabilities(x, SamplingSettings(temperature))
-    np.testing.assert_allclose(p, exact / exact.sum(), rtol=1e-9, atol=1e-300)
-
-
-@given(logits, st.integers(1, 40))
-def test_top_k_keeps_the_k_likeliest_in_proportion(x, k):
-    p, full = probabilities(x, SamplingSettings(top_k=k)), probabilities(x, SamplingSettings())
-    kept = np.flatnonzero(p)
-    assert len(kept) <= k
-    assert full[kept].min() >= np.sort(full)[::-1][: min(k, len(full))].min()
-    np.testing.assert_allclose(p[kept], full[kept] / full[kept].sum(), rtol=1e-9)
-
-
-@given(logits, st.floats(0.01, 1))
-def test_top_p_keeps_the_fewest_that_reach_p(x, top_p):
-    p, full = probabilities(x, SamplingSettings(top_p=top_p)), probabilities(x, SamplingSettings())
-    kept = np.sort(full[p > 0])[::-1]
-    assert kept.sum() >= top_p * (1 - 1e-9)
-    assert kept[:-1].sum() < top_p
-    assert p.sum() == pytest.approx(1)
-
-
-def test_temperature_zero_takes_the_likeliest():
-    assert probabilities(np.array([1.0, 3.0, 2.0]), SamplingSettings(temperature=0)).tolist() == [0, 1, 0]
-
-
-def test_draws_follow_the_distribution():
-    p, rng = np.array([0.5, 0.0, 0.3, 0.2]), np.random.default_rng(0)
-    counts = np.bincount([draw(p, rng) for _ in range(10_000)], minlength=4)
-    assert counts[1] == 0
-    expected = 10_000 * p[p > 0]
-    chi_squared = ((counts[p > 0] - expected) ** 2 / expected).sum()
-    assert chi_squared < 13.8  # 2 degrees of freedom: a correct sampler exceeds it once in a thousand seeds
-
-
 def test_the_model_says_what_comes_next():
     assert counting("abcd").sample("ab", 6, settings=SamplingSettings(temperature=0)) == "cdabcd"
     assert counting("abcd").sample("ab", 6, seed=5) == "cdabcd"
@@ -93,6 +56,102 @@ def test_the_stream_is_the_sample_in_pieces():
     pieces = list(make().stream("abc", 60, seed=4))
     assert pieces == list(make().sample("abc", 60, seed=4))
     assert len(pieces) == 60
+
+
+@pytest.mark.parametrize("prefix", ["abc", ""])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_side_by_side_and_alone_the_same_seed_writes_the_same_text(cell, prefix):
+    sampler = make(ModelConfig(len(LETTERS), cell, 6, 2))
+    texts = list(sampler.samples(SIDE_BY_SIDE + 5, prefix, 200, seed=9))
+    assert texts == [sampler.sample(prefix, 200, seed=(9, n)) for n in range(SIDE_BY_SIDE + 5)]
+    assert len(set(texts)) == len(texts)
+
+
+def test_side_by_side_and_alone_texts_end_at_the_same_place():
+    sampler = make()
+    texts = list(sampler.samples(20, "abc", 300, seed=9, stop=["ab", "h c"]))
+    assert texts == [sampler.sample("abc", 300, seed=(9, n), stop=["ab", "h c"]) for n in range(20)]
+    assert len({len(text) for text in texts}) > 5
+
+
+@given(
+    st.text("abcdefgh ", max_size=30), st.lists(st.text("ab ", min_size=1, max_size=3), max_size=3), st.integers(0, 3)
+)
+def test_a_text_ends_where_a_reader_would_end_it(text, stop, lines):
+    text = text.replace("h", "\n")
+    naive = next(
+        (
+            text[: n - len(end)]
+            for n in range(len(text) + 1)
+            for end in [*stop, *(["\n"] if lines and text[:n].count("\n") == lines else [])]
+            if text[:n].endswith(end)
+        ),
+        text,
+    )
+    assert "".join(until(Ending(tuple(stop), lines or None), iter(text))) == naive
+
+
+def test_what_cannot_begin_a_stop_text_is_shown_at_once():
+    pieces = until(Ending(("xyz",)), iter("abcdef"))
+    assert [next(pieces) for _ in range(3)] == ["a", "b", "c"]
+
+
+def log_probability(sampler, prefix, text):
+    """Return the logarithm of the probability that `text` follows `prefix`."""
+    state, total = sampler.begin_state(), 0.0
+    ids = sampler.vocabulary.encode(prefix + text)
+    for place, char_id in enumerate(ids[:-1], 1):
+        logits, state = sampler.step(char_id[None], state)
+        if place >= len(prefix):
+            total += np.log(probabilities(logits[0], SamplingSettings())[ids[place]])
+    return total
+
+
+def test_a_beam_that_is_wide_enough_finds_the_likeliest_text_of_all():
+    sampler = make(ModelConfig(len(LETTERS), "lstm", 6))
+    texts = ["".join(text) for text in itertools.product(LETTERS.characters, repeat=3)]
+    likeliest = max(texts, key=lambda text: log_probability(sampler, "ab", text))
+    assert sampler.likeliest("ab", 3, width=len(LETTERS) ** 2) == likeliest
+
+
+def test_a_beam_of_one_is_greedy_and_a_wider_one_is_likelier():
+    sampler = make(ModelConfig(len(LETTERS), "rnn", 6), scale=2.0)
+    greedy = sampler.sample("ab", 25, settings=SamplingSettings(temperature=0))
+    assert sampler.likeliest("ab", 25, width=1) == greedy
+    wide = sampler.likeliest("ab", 25, width=30)
+    assert log_probability(sampler, "ab", wide) > log_probability(sampler, "ab", greedy)
+
+
+def test_a_beam_ends_at_a_stop_text():
+    assert counting("abcd").likeliest("a", 50, width=3, stop="da") == "bc"
+    assert counting("ab\n").likeliest("a", 50, width=3, lines=2) == "b\nab"
+    with pytest.raises(InputError, match="needs a prefix"):
+        counting("abcd").likeliest("", 5, width=3)
+
+
+def test_of_a_long_prefix_the_end_is_read():
+    sampler = make()
+    prefix = "abc d" * 5000
+    assert sampler.sample(prefix, 20, seed=1) == sampler.sample(prefix[-CONTEXT:], 20, seed=1)
+    assert len(prefix) > CONTEXT
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_logits_are_those_of_pytorch_over_2000_steps(cell):
+    torch = pytest.importorskip("torch")
+    from chargen.model import CharModel
+
+    torch.manual_seed(0)
+    model = CharModel(len(LETTERS), cell, 24, 2).eval()
+    sampler = Sampler(model.to_checkpoint(LETTERS))
+    ids = np.random.default_rng(0).integers(len(LETTERS), size=2000)
+    with torch.no_grad():
+        expected, _ = model(torch.as_tensor(ids)[None], model.begin_state(1))
+    state, logits = sampler.begin_state(), []
+    for char_id in ids:
+        step, state = sampler.step(char_id[None], state)
+        logits.append(step[0])
+    np.testing.assert_allclose(logits, expected[0], atol=1e-4)
 
 
 def test_the_prefix_matters():
@@ -123,9 +182,6 @@ def test_length_zero_writes_nothing():
 
 
 def test_bad_settings_are_named():
-    for wrong, word in (({"temperature": -1}, "-1"), ({"top_k": 0}, "top-k 0"), ({"top_p": 1.5}, "top-p 1.5")):
-        with pytest.raises(InputError, match=word):
-            SamplingSettings(**wrong)
     with pytest.raises(InputError, match="length -1"):
         make().sample("", -1)
     with pytest.raises(InputError, match="is empty"):

@@ -59,7 +59,10 @@ class MemoryDisk:
         self.names = {name: inode for inode, name in enumerate(files)}
         self.safe_contents, self.safe_names, self.pending = dict(self.contents), dict(self.names), []
         self.count, self.cut_at = 0, cut_at
-        self.path = SimpleNamespace(exists=lambda path: os.fspath(path) in self.names)
+        self.path = SimpleNamespace(exists=self.exists, isfile=self.exists)
+
+    def exists(self, path):
+        return os.fspath(path) in self.names
 
     def tick(self):
         self.count += 1
@@ -262,6 +265,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         write_atomically(path, "not bytes")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_what_is_not_a_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(SaveError, match="it is not a file"):
+            write_atomically(path, b"")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
 def test_a_folder_that_does_not_exist_cannot_be_written(tmp_path):

@@ -6,6 +6,18 @@ positive = click.IntRange(min=1)
 not_negative = click.IntRange(min=0)
 fraction = click.FloatRange(0, 1, max_open=True)
 
+checkpoint_option = click.option(
+    "--checkpoint",
+    help="A .safetensors file, or the name of a run.  [default: the newest run in ./checkpoints]",
+    show_default=False,
+)
+unknown_option = click.option(
+    "--unknown",
+    type=click.Choice(["error", "skip", "replace"]),
+    default="error",
+    help="What to do with characters that a model has never seen.",
+)
+
 
 def corpus_options(command):
     """The options that say how a text is read."""

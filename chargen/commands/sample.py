@@ -1,20 +1,24 @@
-"""`chargen sample` and `chargen info`."""
+"""`chargen sample`."""
 
 import json
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 
 import click
+from click.core import ParameterSource
 
-from chargen.commands import not_negative, positive
+from chargen.commands import checkpoint_option, not_negative, positive, unknown_option
+from chargen.errors import InputError
+
+share = click.FloatRange(0, 1, min_open=True)
+PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 
 
 @click.command()
 @click.argument("prefix", default="")
-@click.option(
-    "--checkpoint",
-    help="A .safetensors file, or the name of a run.  [default: the newest run in ./checkpoints]",
-    show_default=False,
-)
+@click.option("--prefix-file", type=click.Path(), help="Take the prefix from this file; - as PREFIX reads stdin.")
+@checkpoint_option
 @click.option("--length", type=not_negative, default=500, help="Characters to write.")
 @click.option(
     "--temperature",
@@ -23,12 +27,10 @@ from chargen.commands import not_negative, positive
     help="Below 1 safer, above 1 wilder, 0 always the likeliest character.",
 )
 @click.option("--top-k", type=positive, help="Choose among the k likeliest characters only.")
-@click.option(
-    "--top-p",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Choose among the fewest characters that have this probability together.",
-)
+@click.option("--top-p", type=share, help="Choose among the fewest characters that have this probability together.")
+@click.option("--min-p", type=share, help="Choose among characters that have this share of the likeliest one's chance.")
 @click.option("--greedy", is_flag=True, help="Always take the likeliest character; the same as --temperature 0.")
+@click.option("--beam", type=positive, help="Write the likeliest text that a search so many beginnings wide finds.")
 @click.option(
     "--seed",
     type=not_negative,
@@ -36,15 +38,22 @@ from chargen.commands import not_negative, positive
     show_default=False,
 )
 @click.option("--num-samples", type=positive, default=1, help="How many texts to write.")
-@click.option("--stop", help="End a text before this would appear in it.")
+@click.option("--stop", multiple=True, help="End a text before this would appear in it; may be given several times.")
+@click.option("--lines", type=positive, help="End a text after so many lines.")
+@unknown_option
 @click.option(
-    "--unknown",
-    type=click.Choice(["error", "skip", "replace"]),
-    default="error",
-    help="What to do with characters of PREFIX that the model has never seen.",
+    "--audit",
+    metavar="[CORPUS]",
+    is_flag=False,
+    flag_value="",
+    help="Say what was copied from the text that the model learned, or from CORPUS; a terminal shows it in reverse.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a text.")
-def sample(prefix, checkpoint, temperature, top_k, top_p, greedy, seed, num_samples, as_json, unknown, **options):
+@click.option("--interactive", is_flag=True, help="Write in turns: you a piece, the model a piece.")
+@click.pass_context
+def sample(
+    context, prefix, prefix_file, checkpoint, seed, num_samples, greedy, beam, audit, as_json, interactive, **options
+):
     """Write on from PREFIX.
 
     Without PREFIX, write on from a random character.
@@ -52,57 +61,101 @@ def sample(prefix, checkpoint, temperature, top_k, top_p, greedy, seed, num_samp
     import secrets
 
     from chargen.checkpoint import Checkpoint, find
-    from chargen.console import printable
-    from chargen.sampling import Sampler, SamplingSettings
+    from chargen.drawing import SamplingSettings
+    from chargen.sampling import Sampler
 
     path = find(checkpoint)
     if checkpoint is None:
         click.echo(f"sampling from {path}", err=True)
-    sampler = Sampler(Checkpoint.load(path))
-    settings = SamplingSettings(0 if greedy else temperature, top_k, top_p)
+    loaded = Checkpoint.load(path)
+    sampler = Sampler(loaded)
+    filters = {name: options.pop(name) for name in ("top_k", "top_p", "min_p")}
+    length, stop, unknown = options["length"], options["stop"], options["unknown"]
+    settings = SamplingSettings(0 if greedy else options["temperature"], **filters)
     seed = secrets.randbits(32) if seed is None else seed
-    prefix = sampler.vocabulary.decode(sampler.vocabulary.encode(prefix, unknown))
-    for number in range(num_samples):
-        pieces = sampler.stream(prefix, settings=settings, seed=(seed, number), **options)
+    if interactive:
+        _refuse_with(
+            context, "--interactive", "prefix", "prefix_file", "beam", "num_samples", "audit", "as_json", "lines"
+        )
+        from chargen.interactive import Interaction, converse
+
+        converse(Interaction(sampler, settings, length, seed, stop, unknown))
+        return
+    prefix = sampler.vocabulary.decode(sampler.vocabulary.encode(_prefix(prefix, prefix_file), unknown))
+    index = _index(loaded, audit) if audit is not None else None
+    ending = {"stop": stop, "lines": options["lines"]}
+    if beam:
+        _refuse_with(context, "--beam", "seed", "num_samples", "temperature", "greedy", *filters)
+        texts = [[sampler.likeliest(prefix, length, beam, **ending)]]
+    elif num_samples == 1:
+        texts = [sampler.stream(prefix, length, settings, (seed, 0), **ending)]
+    else:
+        texts = ([text] for text in sampler.samples(num_samples, prefix, length, settings, seed, **ending))
+    for number, pieces in enumerate(texts):
         if as_json:
-            click.echo(json.dumps({"prefix": prefix, "text": "".join(pieces), "seed": seed, "number": number}))
-            continue
-        sys.stdout.write("---\n" * (number > 0) + printable(prefix, sys.stdout))
+            text = "".join(pieces)
+            copied = {"copied": asdict(index.audit(text))} if index else {}
+            click.echo(json.dumps({"prefix": prefix, "text": text, "seed": seed, "number": number} | copied))
+        else:
+            _show("---\n" * (number > 0), prefix, pieces, index)
+
+
+def _show(separator: str, prefix: str, pieces: Iterable[str], index) -> None:
+    """Write a text to standard output as it comes to be or, where it is to be audited, when it is done."""
+    from chargen.console import printable
+
+    sys.stdout.write(separator + printable(prefix, sys.stdout))
+    if index is None:
         for piece in pieces:
             sys.stdout.write(printable(piece, sys.stdout))
             sys.stdout.flush()
         sys.stdout.write("\n")
-
-
-@click.command()
-@click.argument("checkpoint", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def info(checkpoint, as_json):
-    """Show what a model holds.
-
-    CHECKPOINT is a .safetensors file or the name of a run; without it, the newest run is shown.
-    """
-    from dataclasses import asdict
-
-    from chargen.checkpoint import Checkpoint, find
-    from chargen.console import printable
-
-    path = find(checkpoint)
-    loaded = Checkpoint.load(path)
-    about = {
-        "checkpoint": str(path),
-        "parameters": sum(array.size for array in loaded.weights.values()),
-        "input": f"embedding of {loaded.config.embedding_size}" if loaded.config.embedding_size else "one-hot",
-        **asdict(loaded.config),
-        **asdict(loaded.vocabulary),
-        **loaded.training,
-    }
-    if as_json:
-        click.echo(json.dumps(about))
         return
-    for key, value in about.items():
-        nested = value.items() if isinstance(value, dict) else ()
-        shown = "" if nested else repr(value) if key == "characters" else value
-        click.echo(printable(f"{key.replace('_', ' '):24} {shown}".rstrip(), sys.stdout))
-        for name, item in nested:
-            click.echo(printable(f"  {name.replace('_', ' '):22} {item}", sys.stdout))
+    from chargen.copying import SPAN, colours, mark
+
+    text = "".join(pieces)
+    copied = index.audit(text)
+    marked = copied.spans if colours(sys.stdout) else ()
+    sys.stdout.write(mark(text, marked, lambda piece: printable(piece, sys.stdout)) + "\n")
+    sys.stdout.flush()
+    click.echo(
+        f"{copied.share:.1%} of it stands in the training text, in spans of {SPAN} characters or more;"
+        f" the longest span there: {copied.longest!r}",
+        err=True,
+    )
+
+
+def _index(loaded, audit: str):
+    from chargen.copying import CopyIndex, training_text
+
+    if base := loaded.training.get("about", {}).get("init_from"):
+        click.echo(f"the model began as {base}, whose text it may also copy from; that is not looked up", err=True)
+    return CopyIndex(training_text(loaded.training, loaded.vocabulary.normalization, audit or None))
+
+
+def _prefix(prefix: str, file: str | None) -> str:
+    """Return the prefix itself, or what standard input or a file holds."""
+    from chargen.corpus import decode
+
+    if file is not None and prefix:
+        raise click.UsageError("PREFIX and --prefix-file both say what to go on from; give one of them")
+    if file is None and prefix != "-":
+        return prefix
+    try:
+        with open(file, "rb") if file else sys.stdin.buffer as source:
+            data = source.read(PREFIX_LIMIT + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from None
+    if len(data) > PREFIX_LIMIT:
+        raise InputError(
+            f"{file or 'standard input'}: a prefix may have {PREFIX_LIMIT // 10**6} MB, and the model reads the last"
+            " 20,000 characters of it; give the end alone"
+        )
+    return decode(data, file or "standard input", "utf-8")[0] if data else ""
+
+
+def _refuse_with(context: click.Context, option: str, *others: str) -> None:
+    """Raise UsageError if one of the other parameters was typed, which `option` leaves without effect."""
+    for other in context.command.params:
+        if other.name in others and context.get_parameter_source(other.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} has no use for {other.opts[0]}; leave one of them out")

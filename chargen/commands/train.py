@@ -120,12 +120,12 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
     CORPUS is a text file, - for standard input, an http(s) URL, or a name from `chargen corpora list`; without it, the
     bundled story is learned. The run lands in checkpoints/NAME. What is not given is chosen by the size of the text.
     """
-    from chargen.baselines import measure
     from chargen.checkup import TRUSTED_VALIDATION
     from chargen.console import show_summary, show_training
+    from chargen.drawing import SamplingSettings
     from chargen.model import pick_device
     from chargen.runs import BEST
-    from chargen.sampling import Sampler, SamplingSettings
+    from chargen.sampling import Sampler
     from chargen.signals import StopRequest
 
     device = pick_device(device)
@@ -153,11 +153,12 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
         command = f"chargen train --resume {run.folder.name}"
         click.echo(f"stopped and saved after {run.step:,} steps; to go on: {command}", err=True)
         context.exit(request.exit_code)
-    show_summary(run.history, measure(text), os.path.join(run.folder, BEST))
+    show_summary(run.history, run.about.get("baselines"), os.path.join(run.folder, BEST))
 
 
 def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, save_every, **options):
     """Return a new run for a corpus, and say on stderr what was chosen."""
+    from chargen.baselines import measure
     from chargen.checkpoint import Checkpoint, find
     from chargen.corpus import load_corpus
     from chargen.planning import make_plan
@@ -180,9 +181,9 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
     settled = {key: value for key, value in options.items() if value is not None}
     if precision != "auto":
         settled["precision"] = precision
+    about = {"budget": budget, "init_from": init_from, "baselines": measure(text)}
     seconds = budget and budget - (time.monotonic() - STARTED)
     plan = make_plan(text, device, seed, seconds, base, **settled)
-    about = {"budget": budget, "init_from": init_from}
     run = Run.begin(folder, plan.model, text, plan.settings, overwrite=overwrite, save_every=save_every, about=about)
     if base:
         click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)

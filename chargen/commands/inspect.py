@@ -1,0 +1,92 @@
+"""`chargen inspect`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from chargen.commands import checkpoint_option, positive, unknown_option
+
+
+@click.command()
+@click.argument("file")
+@checkpoint_option
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, resolve_path=True, path_type=Path),
+    help="Write a page that shows the first 3,000 characters in the colours of any unit.",
+)
+@click.option("--top", type=positive, default=3, help="How many units to name for each feature.")
+@click.option("--encoding", default="utf-8", help="How the text's bytes are to be read.")
+@unknown_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
+    """Find the hidden units that follow quotations, lines, words.
+
+    FILE is any CORPUS of `chargen train`, or - for standard input; its first 10,000 characters are read. For each
+    feature, units are chosen by their correlation with it in the first half of those, and measured in the second.
+    Layers and units are counted from 0.
+    """
+    from chargen.activations import LONGEST, inspect_text
+    from chargen.checkpoint import Checkpoint, find
+    from chargen.corpus import decode, read
+    from chargen.inspectpage import activation_page
+    from chargen.sampling import Sampler
+    from chargen.storage import write_atomically
+
+    path = find(checkpoint)
+    if checkpoint is None:
+        click.echo(f"inspecting {path}", err=True)
+    sampler = Sampler(Checkpoint.load(path))
+    name, data = read(file)
+    text, notes = decode(data, name, encoding)
+    inspection = inspect_text(sampler, text, top, unknown)
+    if len(text) > LONGEST:
+        notes.append(f"{name}: reading the first {LONGEST:,} of {len(text):,} characters")
+    click.echo("".join(f"{note}\n" for note in notes), nl=False, err=True)
+    if html:
+        write_atomically(html, activation_page(inspection, f"{name}, read by {_model_name(path)}").encode())
+        click.echo(f"wrote {html}; open it in a browser", err=True)
+    if as_json:
+        click.echo(json.dumps(_as_json(inspection, str(path), name)))
+    else:
+        _show(inspection)
+
+
+def _model_name(path: Path) -> str:
+    """Return the name of a model that lies at `path`: a run's folder, or the file's own name."""
+    from chargen.checkpoint import BEST, LAST
+
+    return path.parent.name if path.name in (BEST, LAST) else path.stem
+
+
+def _as_json(inspection, checkpoint: str, name: str) -> dict:
+    from dataclasses import asdict
+
+    return {
+        "checkpoint": checkpoint,
+        "text": name,
+        "characters": len(inspection.text),
+        "layers": inspection.layers,
+        "hidden_size": inspection.activations.shape[1] // inspection.layers,
+        "measure": "Pearson correlation",
+        "findings": [asdict(finding) for finding in inspection.findings],
+    }
+
+
+def _show(inspection) -> None:
+    from chargen.console import printable
+
+    T, units = inspection.activations.shape
+    lines = [
+        f"{units:,} units, {T:,} characters; Pearson correlation in the second half of them"
+        " (and in the first half, by which the unit was chosen)"
+    ]
+    for finding in inspection.findings:
+        first, second = finding.passages
+        lines.append(f"{finding.feature}: {finding.note or f'{first:,} + {second:,} passages'}")
+        for score in finding.units:
+            name = f"layer {score.layer}, unit {score.unit}" if inspection.layers > 1 else f"unit {score.unit}"
+            lines.append(f"    {name:9}  {score.held_out:+.2f}  ({score.first_half:+.2f})")
+    click.echo(printable("\n".join(lines), sys.stdout))

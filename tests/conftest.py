@@ -1,0 +1,80 @@
+"""A real browser for the tests of pages: headless Chromium, driven by the WebDriver protocol."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+
+class Browser:
+    """One window of a browser."""
+
+    def __init__(self, driver):
+        self._session = driver
+        options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]}
+        wanted = {
+            "capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}
+        }
+        session = self._post("/session", wanted)
+        self._session = f"{driver}/session/{session['sessionId']}"
+
+    def _post(self, path, body):
+        answer = requests.post(self._session + path, json=body, timeout=60).json()["value"]
+        assert not (isinstance(answer, dict) and "error" in answer), answer
+        return answer
+
+    def open(self, path, width=1000, height=800, dark=False):
+        """Open an HTML file; afterwards the console must hold no error."""
+        self._post("/window/rect", {"width": width, "height": height})
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._cdp("Emulation.setEmulatedMedia", {"features": [scheme]})
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._cdp("Emulation.setDeviceMetricsOverride", metrics)
+        self._post("/url", {"url": path.resolve().as_uri()})
+        errors = [entry for entry in self._post("/se/log", {"type": "browser"}) if entry["level"] == "SEVERE"]
+        assert not errors, errors
+
+    def _cdp(self, command, parameters):
+        return self._post("/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def run(self, script, *arguments):
+        """Run JavaScript in the page, which may `return` a value and finds its arguments in `arguments`."""
+        return self._post("/execute/sync", {"script": script, "args": list(arguments)})
+
+    def screenshot(self, path):
+        """Write what the window shows to a PNG."""
+        import base64
+
+        answer = requests.get(f"{self._session}/screenshot", timeout=60).json()["value"]
+        path.write_bytes(base64.b64decode(answer))
+
+    def close(self):
+        requests.delete(self._session, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium with its driver, or the test is skipped."""
+    program = shutil.which("chromedriver")
+    if not program:
+        pytest.skip("THERE IS NO chromedriver: pages were not looked at (Debian: apt-get install chromium-driver)")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    process = subprocess.Popen([program, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"http://127.0.0.1:{port}/status", timeout=5).json()["value"]["ready"]:
+                    break
+            time.sleep(0.1)
+        browser = Browser(f"http://127.0.0.1:{port}")
+        yield browser
+        browser.close()
+    finally:
+        process.terminate()
+        process.wait()
