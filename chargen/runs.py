@@ -17,7 +17,7 @@ from chargen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.corpus import Corpus, load_corpus
 from chargen.errors import CheckpointError, InputError, SaveError
 from chargen.model import CharModel
-from chargen.training import EpochRecord, Progress, Trainer, TrainingSettings
+from chargen.training import EpochRecord, Position, Progress, Trainer, TrainingSettings
 
 HISTORY, PICTURE, DAMAGED = "history.jsonl", "loss.png", "damaged.safetensors"
 SAVE_EVERY = 30.0  # seconds
@@ -304,11 +304,17 @@ def changed_options(saved: Checkpoint, options: dict) -> dict:
 
 
 def _with_resume(path: Path) -> Checkpoint:
+    """Return the checkpoint at `path`, if it has all that it takes to go on from it."""
     saved = Checkpoint.load(path)
+    if "resume" not in saved.training:
+        raise CheckpointError(f"{path} is a model without what it takes to go on training it")
     try:
-        int(saved.training["resume"]["position"]["step"])
-    except (KeyError, TypeError, ValueError):
-        raise CheckpointError(f"{path} is a model without what it takes to go on training it") from None
+        _settings(saved.training["settings"])
+        Position(**saved.training["resume"]["position"])
+        for part in (saved.training["about"], saved.training["origin"], saved.training["resume"]["environment"]):
+            dict(part)
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise CheckpointError(f"{path} is damaged: its description does not make sense ({error!r})") from None
     return saved
 
 

@@ -94,7 +94,7 @@ class Sampler:
 
     def advance(self, ids: np.ndarray, states: list[State]) -> tuple[np.ndarray, list[State]]:
         """Do what `step` does, on a list of the layers' states, each (B, H) or a pair of them: for tight loops."""
-        a = input_gates(self._embedding[ids], self._layers[0]) if self._embedding is not None else self._rows[ids]
+        a = input_gates(self._embedding[ids], self._layers[0]) if self._embedding is not None else self._rows.take(ids, 0)
         outputs, next_states = [], []
         for weights, state in zip(self._layers, states, strict=True):
             if outputs:

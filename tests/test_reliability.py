@@ -236,6 +236,7 @@ def stopped(tmp_path_factory):
         (["--resume", "run", "--budget", "20s"], ["2 epochs"]),
         (["--resume", "run", "--overwrite"], ["--overwrite", "--resume"]),
         (["other.txt", "--resume", "run"], ["other", "not the text that the run learns"]),
+        (["--resume", "run", "--sample-prefix", "1984"], ["--sample-prefix", "1 4 8 9"]),
         (["--resume", "nothing"], ["nothing holds no run"]),
         (["poem.txt", "--cell", "gru", "--resume"], ["poem-gru holds no run"]),
         (["poem.txt", "--name", "run"], ["already holds a run", "--resume", "--overwrite"]),

@@ -285,6 +285,9 @@ def test_what_a_save_lacks_is_damage(tmp_path):
         {"resume": {**saved.training["resume"], "position": {"step": 3, "speed": 4}}},
         {"resume": {**saved.training["resume"], "environment": {}}},
         {"settings": {"learning_rate": "high"}},
+        {"settings": {"learning_rate": -1.0, "batching": {}}},
+        {"about": None},
+        {"origin": 5},
     ):
         replace(saved, training=saved.training | wrong).save(path)
         with pytest.raises(CheckpointError, match="is damaged"):

@@ -132,7 +132,7 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
     if resume is None:
         run = _begin(context, corpus, device, sample_prefix, **options)
     else:
-        run = _resume(context, corpus, device, resume, **options)
+        run = _resume(context, corpus, device, sample_prefix, resume, **options)
     text = run.corpus
     if 0 < len(text.valid_ids) < TRUSTED_VALIDATION:
         click.echo(
@@ -163,7 +163,6 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
     from chargen.corpus import load_corpus
     from chargen.planning import make_plan
     from chargen.runs import Run, refuse_existing
-    from chargen.vocabulary import normalize
 
     reading = {key: options.pop(key) for key in ("encoding", "normalization", "max_chars", "valid_fraction")}
     budget, seed, precision = (options.pop(key) for key in ("budget", "seed", "precision"))
@@ -176,8 +175,7 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
         click.echo(note, err=True)
     folder = _folder(name, text.name, options["cell"] or (base.config.cell if base else "lstm"))
     refuse_existing(folder, overwrite)
-    if unknown := set(normalize(sample_prefix, text.vocabulary.normalization)) - set(text.vocabulary.characters):
-        raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")
+    _require_known(sample_prefix, text.vocabulary)
     settled = {key: value for key, value in options.items() if value is not None}
     if precision != "auto":
         settled["precision"] = precision
@@ -191,7 +189,7 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
     return run
 
 
-def _resume(context, corpus, device, resume, name, overwrite, save_every, **options):
+def _resume(context, corpus, device, sample_prefix, resume, name, overwrite, save_every, **options):
     """Return the run that is to go on, and say on stderr where it stands."""
     from chargen.corpus import folder_name, load_corpus, locate
     from chargen.runs import Run, changed_options, last_save, newest_run
@@ -199,16 +197,18 @@ def _resume(context, corpus, device, resume, name, overwrite, save_every, **opti
     if overwrite:
         raise click.UsageError("--overwrite begins a run anew and --resume goes on with it; give one of them")
     if resume or name:
-        folder = resume if os.path.isdir(resume) else os.path.join("checkpoints", folder_name(resume or name))
+        folder = os.path.join("checkpoints", folder_name(resume or name))
+        folder = resume if os.path.isdir(resume) and not os.path.isdir(folder) else folder
     elif corpus:
         stem = "stdin" if corpus == "-" else locate(corpus)[0]
         folder = _folder(None, stem, options["cell"] or "lstm")
     else:
         folder = newest_run("checkpoints")
     saved, _ = last_save(folder)
+    _require_known(sample_prefix, saved.vocabulary)
     typed = {key: options[key] for key in _typed(context) if key in options and options[key] != "auto"}
     epochs, budget = typed.pop("epochs", None), typed.pop("budget", None)
-    had = saved.training["about"]["budget"]
+    had = saved.training["about"].get("budget")
     for key, value in changed_options(saved, typed).items():
         option = next(parameter.opts[-1] for parameter in context.command.params if parameter.name == key)
         raise click.UsageError(
@@ -235,6 +235,13 @@ def _resume(context, corpus, device, resume, name, overwrite, save_every, **opti
     over = "; it is over: more --epochs or a longer --budget would go on" if run.finished else ""
     click.echo(f"going on with {folder} after {run.step:,} steps, {len(run.history)} epochs{over}", err=True)
     return run
+
+
+def _require_known(sample_prefix, vocabulary):
+    from chargen.vocabulary import normalize
+
+    if unknown := set(normalize(sample_prefix, vocabulary.normalization)) - set(vocabulary.characters):
+        raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")
 
 
 def _typed(context: click.Context) -> list[str]:
