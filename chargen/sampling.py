@@ -94,7 +94,8 @@ class Sampler:
 
     def advance(self, ids: np.ndarray, states: list[State]) -> tuple[np.ndarray, list[State]]:
         """Do what `step` does, on a list of the layers' states, each (B, H) or a pair of them: for tight loops."""
-        a = input_gates(self._embedding[ids], self._layers[0]) if self._embedding is not None else self._rows.take(ids, 0)
+        one_hot = self._embedding is None
+        a = self._rows.take(ids, 0) if one_hot else input_gates(self._embedding[ids], self._layers[0])  # (B, G*H)
         outputs, next_states = [], []
         for weights, state in zip(self._layers, states, strict=True):
             if outputs:
