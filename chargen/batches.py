@@ -34,6 +34,8 @@ class Batching:
     def __post_init__(self):
         if self.batch_size < 1 or self.num_steps < 1:
             raise InputError(f"batch size {self.batch_size} and {self.num_steps} steps: both must be at least 1")
+        if type(self.seed) is not int or self.seed < 0:
+            raise InputError(f"seed {self.seed!r}: must be a whole number, and not negative")
         if self.partition not in PARTITIONS:
             raise InputError(f"unknown partition {self.partition!r}; choose one of {', '.join(PARTITIONS)}")
 

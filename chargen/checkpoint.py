@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from chargen.cells import ModelConfig
-from chargen.errors import CheckpointError, InputError
+from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.storage import write_atomically
 from chargen.vocabulary import Vocabulary
 
@@ -55,7 +55,8 @@ class Checkpoint:
         """Write the checkpoint to `path`; whoever reads there meanwhile finds the old file or the new one, whole.
 
         Args:
-            previous: a second name, under which the file that lies at `path` until now is kept.
+            previous: a second name, under which the file that lies at `path` until now is kept. Whoever reads between
+                the two renamings finds it there alone.
 
         Raises:
             SaveError: the file cannot be written.
@@ -86,23 +87,21 @@ class Checkpoint:
         try:
             about = json.loads(metadata["chargen"])
             version = int(about["format"])
-        except (KeyError, TypeError, ValueError, RecursionError):
-            raise CheckpointError(f"{path} is a safetensors file, but not one that chargen wrote") from None
+        except (KeyError, OverflowError, TypeError, ValueError, RecursionError):
+            raise DamagedError(f"{path} is a safetensors file, but not one that chargen wrote") from None
         if version > FORMAT_VERSION:
             raise CheckpointError(f"{path} has format {version}, this chargen reads {FORMAT_VERSION}; upgrade chargen")
         if metadata.get("digest") != _digest(tensors, metadata["chargen"] if version > 1 else ""):
-            raise CheckpointError(
-                f"{path} is damaged: what it holds does not match its digest; restore it or train again"
-            )
+            raise DamagedError(f"{path} is damaged: what it holds does not match its digest; restore it or train again")
         try:
             config, vocabulary = ModelConfig(**about["config"]), Vocabulary(**about["vocabulary"])
             training = dict(about["training"])
         except (KeyError, TypeError, ValueError, InputError) as error:
-            raise CheckpointError(f"{path} is damaged: its description does not make sense ({error})") from None
+            raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
         weights = {name: array for name, array in tensors.items() if not name.startswith(RESUME)}
         resume = {name.removeprefix(RESUME): array for name, array in tensors.items() if name not in weights}
         if fault := _fault(config, vocabulary, weights):
-            raise CheckpointError(f"{path} is damaged: {fault}")
+            raise DamagedError(f"{path} is damaged: {fault}")
         return cls(config, vocabulary, weights, training, resume)
 
 
@@ -167,7 +166,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
         with path.open("rb") as file:
             (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
         if header > min(LARGEST_HEADER, path.stat().st_size):
-            raise CheckpointError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")
+            raise DamagedError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
@@ -176,4 +175,4 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
     except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint: {error}") from None
+        raise DamagedError(f"{path} is not a checkpoint: {error}") from None

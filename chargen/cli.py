@@ -1,5 +1,8 @@
 """The command line: the group of commands, and how it ends. Data goes to stdout, talk to stderr."""
 
+import contextlib
+import io
+import os
 import sys
 
 import click
@@ -31,8 +34,11 @@ for command in (train, sample, score, inspect, info, corpora):
 
 def main(args: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 a failure or a closed pipe, 2 bad usage or bad input, 130 for Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):  # texts are read as UTF-8, and written so wherever they go
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the shell has closed it
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+        if isinstance(getattr(sys, name), io.TextIOWrapper):  # texts are UTF-8 wherever they come from and go
+            getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         sys.exit(cli.main(args, prog_name="chargen", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -44,10 +50,15 @@ def main(args: list[str] | None = None) -> None:
         _fail(error.format_message().replace("\n", " ") + hint, error.exit_code)
     except ChargenError as error:
         _fail(str(error), error.exit_code)
+    except MemoryError:
+        _fail("out of memory; ask for less at a time", 1)
+    except OSError as error:  # of standard output or error; whatever else is read or written has its own words
+        _fail(f"cannot write: {error.strerror or error}", 1)
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"chargen: {message}", err=True)
+    with contextlib.suppress(OSError):  # there may be nobody left to tell
+        click.echo(f"chargen: {message}", err=True)
     sys.exit(code)

@@ -18,7 +18,7 @@ def show_training(run, records: Iterable, preview: Callable[[int], str | None]) 
     from chargen.runs import Saved
     from chargen.training import Progress
 
-    best = min((record.score for record in run.history), default=math.inf)
+    best = math.inf if run.best is None else run.best
     saved_after_epoch = False
     with tqdm(unit="step", initial=run.step, disable=None, dynamic_ncols=True, leave=False) as bar:
         for record in records:
@@ -54,16 +54,19 @@ def printable(text: str, stream: TextIO) -> str:
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-def show_summary(epochs: list, baselines: dict[str, float] | None, path: str) -> None:
+def show_summary(run, path: str) -> None:
     """Show what training reached, beside what simpler means reach on the same text, in bits per character by name."""
-    best = min(epochs, key=lambda record: record.score)
+    best = next((record for record in run.history if record.score == run.best), None)
+    if best is None:
+        print("the record of the best epoch is lost; what there is goes on with more --epochs", file=sys.stderr)
+        return
     kind = "training" if best.valid_loss is None else "validation"
     lines = [
         f"saved {path}: {kind} perplexity {perplexity(best.score)},"
-        f" {best.score / math.log(2):.3f} bits per character, after epoch {best.epoch} of {len(epochs)},"
-        f" {epochs[-1].seconds:.0f} s of training"
+        f" {best.score / math.log(2):.3f} bits per character, after epoch {best.epoch} of {len(run.history)},"
+        f" {run.history[-1].seconds:.0f} s of training"
     ]
-    if baselines:
+    if baselines := run.about.get("baselines"):
         figures = ", ".join(f"{name} {bits:.3f}" for name, bits in baselines.items())
         lines.append(f"for comparison, on the same held-out text: {figures} bits per character")
     print(*lines, "now try: chargen sample", sep="\n", file=sys.stderr)

@@ -66,7 +66,7 @@ def fetch_registered(entry: RegistryEntry) -> Path:
     if entry.file is not None:
         return entry.path
     mirror = os.environ.get("CHARGEN_MIRROR")
-    urls = ((urljoin(mirror.rstrip("/") + "/", entry.path.name),) if mirror else ()) + entry.urls
+    urls = ((f"{mirror.rstrip('/')}/{entry.path.name}",) if mirror else ()) + entry.urls
     return _fetch(urls, entry.path, entry.sha256, 2 * entry.bytes if entry.bytes else LARGEST)
 
 
@@ -120,7 +120,8 @@ def _download(url: str, file: str, title: str, limit: int) -> None:
     from tqdm import tqdm
 
     with requests.Session() as session, _follow(session, url) as response, open(file, "wb") as output:
-        size = int(response.headers.get("Content-Length", 0))
+        announced = response.headers.get("Content-Length", "")
+        size = int(announced) if announced.isdecimal() else 0
         read = 0
         with tqdm(desc=title, total=size or None, unit="B", unit_scale=True, disable=None, leave=False) as bar:
             for chunk in response.iter_content(1 << 16):
@@ -140,8 +141,11 @@ def _follow(session, url: str):
         if not response.is_redirect:
             response.raise_for_status()
             return response
-        target = urljoin(url, response.headers["Location"])
         response.close()
+        try:
+            target = urljoin(url, response.headers["Location"])
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL(f"it redirects to no address: {error}") from None
         safe = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
         if urlsplit(target).scheme not in safe:
             raise requests.exceptions.InvalidSchema(f"it redirects to {target}, which is not {' or '.join(safe)}")

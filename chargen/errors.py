@@ -21,6 +21,10 @@ class CheckpointError(InputError):
     """A file is not a checkpoint that this version of chargen can load."""
 
 
+class DamagedError(CheckpointError):
+    """A file was a checkpoint, and is no longer what was written."""
+
+
 class SaveError(ChargenError):
     """A file could not be written; what was saved before is as it was."""
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import os
+import platform
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import torch
 
@@ -15,7 +17,7 @@ from chargen import __version__, plots, storage
 from chargen.batches import Batching
 from chargen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.corpus import Corpus, load_corpus
-from chargen.errors import CheckpointError, InputError, SaveError
+from chargen.errors import CheckpointError, DamagedError, InputError, SaveError
 from chargen.model import CharModel
 from chargen.training import EpochRecord, Position, Progress, Trainer, TrainingSettings
 
@@ -84,13 +86,13 @@ class Run:
         folder = Path(folder)
         trainer = Trainer(model, corpus.train_ids, corpus.valid_ids, settings)  # refuses a text that is too short
         refuse_existing(folder, overwrite)
-        lock = storage.lock(folder)
-        refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
-        storage.require_space(folder, _size_on_disk(model))
-        for name in (BEST, LAST, PREVIOUS, HISTORY, PICTURE, DAMAGED):
-            (folder / name).unlink(missing_ok=True)
-        run = cls(folder, lock, trainer, corpus, about or {}, save_every)
-        run.save()  # what cannot be written is better known before the training than after it
+        with _locked(folder) as lock:
+            refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
+            storage.require_space(folder, _size_on_disk(model))
+            run = cls(folder, lock, trainer, corpus, about or {}, save_every)
+            run.save()  # what cannot be written is better known before the training, and before an old run goes
+            for name in (BEST, PREVIOUS, HISTORY, PICTURE, DAMAGED):
+                (folder / name).unlink(missing_ok=True)
         return run
 
     @classmethod
@@ -122,39 +124,43 @@ class Run:
         """
         folder = Path(folder)
         last_save(folder)  # a folder without one is not to be locked, that is made
-        lock = storage.lock(folder)
-        saved, notes = last_save(folder)
-        if (
-            notes and (folder / LAST).exists()
-        ):  # out of the way, or the next save would put it in the place of the good one
-            (folder / LAST).replace(folder / DAMAGED)
-        training = saved.training
-        corpus = _same_text(corpus, training)
-        try:
+        with _locked(folder) as lock:
+            saved, notes = last_save(folder)
+            training = saved.training
+            corpus = _same_text(corpus, saved)
             settings = _settings(training["settings"])
             extended = _extended(settings, epochs, more_seconds)
             model = CharModel.from_checkpoint(saved).to(device)
             trainer = Trainer(model, corpus.train_ids, corpus.valid_ids, extended)
-            tensors = {name: torch.tensor(array) for name, array in saved.resume.items()}
-            trainer.restore(tensors, training["resume"]["position"])
-            notes += _differences(training["resume"]["environment"], model)
+            try:
+                tensors = {name: torch.tensor(array) for name, array in saved.resume.items()}
+                trainer.restore(tensors, training["resume"]["position"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise DamagedError(
+                    f"the last save in {folder} is damaged: {error}; nothing can go on from it"
+                ) from None
             run = cls(folder, lock, trainer, corpus, training["about"] | (about or {}), save_every)
-            run.history = _cut_history(folder / HISTORY, trainer.at.step)
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise CheckpointError(f"{folder / LAST} is damaged: {error}; there is nothing to go on from") from None
-        if extended != settings:
-            trainer.at.epochs_since_best = 0
-        if trainer.at.best is not None and (fault := _fault_of(folder / BEST)):
-            notes.append(f"{fault}; the next epoch takes its place")
-            trainer.at.best = None
-        run.notes = notes
-        run._saved_position = run._position()
+            run.notes = notes + _differences(training["resume"]["environment"], model)
+            run.history = _cut_history(folder / HISTORY, trainer.at.epoch)
+            run._saved_position = run._position()
+            if extended != settings:
+                trainer.at.epochs_since_best = 0
+            if trainer.at.best is not None and (fault := _fault_of(folder / BEST)):
+                run.notes.append(f"{fault}; the next epoch takes its place")
+                trainer.at.best = None
+            if notes and (folder / LAST).exists():  # or else the next save would put it in the place of the good one
+                (folder / LAST).replace(folder / DAMAGED)
         return run
 
     @property
     def step(self) -> int:
         """Steps done."""
         return self._trainer.at.step
+
+    @property
+    def best(self) -> float | None:
+        """The score of the best model that is kept, None before the first epoch."""
+        return self._trainer.at.best
 
     @property
     def finished(self) -> bool:
@@ -170,6 +176,8 @@ class Run:
             SaveError: a file cannot be written; the save before it stays as it was.
             TrainingError: the loss is no longer a number; the last save is kept.
         """
+        if self._lock.closed:
+            raise InputError(f"this run in {self.folder} has ended; go on with Run.resume")
         self._saved_at = time.perf_counter()
         try:
             for record in self._trainer.records():
@@ -184,11 +192,11 @@ class Run:
             self.save()
             raise
         finally:
+            self._lock.close()
             if self.history:
                 with contextlib.suppress(SaveError):  # a picture is not worth hiding what ended the run
                     history = [asdict(record) for record in self.history]
                     plots.save_losses(history, self.folder / PICTURE, self.about.get("baselines"))
-            self._lock.close()
 
     def save(self) -> None:
         """Bring everything to the disk: the best model, then the history, then the save that speaks of both.
@@ -250,7 +258,7 @@ class Run:
 
 def refuse_existing(folder: str | Path, overwrite: bool) -> None:
     """Raise InputError if `folder` holds a run that must not be replaced."""
-    if not overwrite and any((Path(folder) / name).exists() for name in (BEST, LAST, PREVIOUS)):
+    if not overwrite and any(os.path.exists(Path(folder) / name) for name in (BEST, LAST, PREVIOUS)):
         raise InputError(
             f"{folder} already holds a run; go on with it by --resume, keep both with --name OTHER,"
             " or replace it with --overwrite"
@@ -264,12 +272,17 @@ def last_save(folder: str | Path) -> tuple[Checkpoint, list[str]]:
         CheckpointError: there is none.
     """
     last, previous = (Path(folder) / name for name in (LAST, PREVIOUS))
-    if not last.exists() and not previous.exists():
-        advice = f"; its best model can begin a new run: --init-from {folder}" if (Path(folder) / BEST).exists() else ""
-        raise CheckpointError(f"{folder} holds no run that could be resumed{advice}")
+    if not os.path.exists(last) and not os.path.exists(previous):
+        has_best = os.path.exists(Path(folder) / BEST)
+        advice = (
+            f"its best model can begin a new run: --init-from {folder}" if has_best else "begin one without --resume"
+        )
+        raise CheckpointError(f"{folder} holds no run that could be resumed; {advice}")
     try:
         return _with_resume(last), []
     except CheckpointError as error:
+        if not isinstance(error, DamagedError) and os.path.exists(last):
+            raise  # it may be good; this chargen, or this user, cannot read it
         try:
             saved = _with_resume(previous)
         except CheckpointError as second:
@@ -314,7 +327,7 @@ def _with_resume(path: Path) -> Checkpoint:
         for part in (saved.training["about"], saved.training["origin"], saved.training["resume"]["environment"]):
             dict(part)
     except (KeyError, TypeError, ValueError, InputError) as error:
-        raise CheckpointError(f"{path} is damaged: its description does not make sense ({error!r})") from None
+        raise DamagedError(f"{path} is damaged: its description does not make sense ({error!r})") from None
     return saved
 
 
@@ -330,19 +343,24 @@ def _extended(settings: TrainingSettings, epochs: int | None, more_seconds: floa
     return replace(settings, epochs=epochs or settings.epochs)
 
 
-def _same_text(corpus: Corpus | None, training: dict) -> Corpus:
+def _same_text(corpus: Corpus | None, saved: Checkpoint) -> Corpus:
     """Return the text that a run was trained on: `corpus`, or what lies where it came from."""
+    training = saved.training
     if corpus is None:
-        origin = training["origin"]
-        if origin.get("source") is None:
+        if training["origin"].get("source") is None:
             raise InputError("the run learns a text from standard input; give it again: chargen train - --resume NAME")
-        corpus = load_corpus(**origin)
+        corpus = load_corpus(**training["origin"])
+    elif corpus.origin.get("source") is None:  # it can be read again from where it was first
+        corpus = replace(corpus, origin=training["origin"])
     if corpus.sha256 != training["corpus_sha256"]:
         raise InputError(
             f"{corpus.name}: this is not the text that the run learns (its SHA-256 was"
             f" {training['corpus_sha256'][:12]}..., it is {corpus.sha256[:12]}...); bring the old one back, or begin a"
             " new run with --init-from"
         )
+    lengths = training["train_characters"], training["valid_characters"]
+    if corpus.vocabulary != saved.vocabulary or (len(corpus.train_ids), len(corpus.valid_ids)) != lengths:
+        raise InputError(f"{corpus.name}: this is the run's text, but read otherwise; read it as {training['origin']}")
     return corpus
 
 
@@ -353,28 +371,41 @@ def _environment(model: CharModel) -> dict:
     return {
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if cuda else device.type,
-        "processor": torch.backends.cpu.get_cpu_capability(),
+        "processor": f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
         "threads": torch.get_num_threads(),
     }
 
 
 def _differences(before: dict, model: CharModel) -> list[str]:
     now = _environment(model)
-    changed = [f"{name} {before[name]} is now {now[name]}" for name in now if before[name] != now[name]]
+    changed = [
+        f"{name} {before.get(name)} is now {now[name]}" for name in now if before.get(name, now[name]) != now[name]
+    ]
     return [f"going on, but not bit for bit as without a stop: {', '.join(changed)}"] if changed else []
 
 
-def _cut_history(path: Path, step: int) -> list[EpochRecord]:
-    """Drop the lines of the history that are later than `step`, or torn; return the others."""
+def _cut_history(path: Path, epoch: int) -> list[EpochRecord]:
+    """Drop the lines of the history from `epoch` on, which is yet to be done, and torn ones; return the others."""
     kept = []
     if path.exists():
         for line in path.read_text("utf-8", "replace").splitlines():
             with contextlib.suppress(TypeError, ValueError):
                 record = EpochRecord(**json.loads(line))
-                kept += [record] if record.step <= step else []
+                kept += [record] if record.epoch < epoch else []
     lines = [json.dumps(asdict(record)) + "\n" for record in kept]
     storage.write_atomically(path, "".join(lines).encode())
     return kept
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[TextIO]:
+    """Take the lock of a folder, and give it back if what is done with it fails."""
+    lock = storage.lock(folder)
+    try:
+        yield lock
+    except BaseException:
+        lock.close()
+        raise
 
 
 def _fault_of(path: Path) -> str | None:

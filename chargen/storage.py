@@ -1,6 +1,6 @@
 """Files that are whole or not there, and a folder that one process writes at a time.
 
-All that touches the disk goes through `os`, call by call, so that the tests can fail or stop each of them.
+What a save does to the disk goes through `os`, call by call, so that the tests can fail or stop each of them.
 """
 
 import contextlib
@@ -77,18 +77,22 @@ def lock(folder: Path) -> TextIO:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("a+", encoding="utf-8")
+        try:
+            if not _try_lock(file.fileno()):
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+                raise InputError(f"{owner} is training in {folder}; wait for it, or keep both with --name OTHER")
+            file.truncate(0)
+            file.write(f"process {os.getpid()}")
+            file.flush()
+            for leftover in folder.glob(f".*{TEMPORARY}"):
+                leftover.unlink(missing_ok=True)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what could not be written is tried again
+                file.close()
+            raise
     except OSError as error:
         raise InputError(f"cannot write in {folder}: {error.strerror}; train where you may write files") from None
-    if not _try_lock(file.fileno()):
-        with file:
-            file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise InputError(f"{owner} is training in {folder}; wait for it, or keep both with --name OTHER")
-    file.truncate(0)
-    file.write(f"process {os.getpid()}")
-    file.flush()
-    for leftover in folder.glob(f".*{TEMPORARY}"):
-        leftover.unlink(missing_ok=True)
     return file
 
 

@@ -62,6 +62,8 @@ class TrainingSettings:
         for name in ("epochs", "seconds", "patience", "learning_rate", "clip"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} {getattr(self, name)}: must be positive")
+        if self.learning_rate > 1e38:
+            raise InputError(f"learning_rate {self.learning_rate:g}: more than a float32 holds; 1 is much already")
         for name in ("warmup_steps", "final_learning_rate", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} {getattr(self, name)}: must not be negative")
@@ -194,6 +196,7 @@ class Trainer:
             KeyError, TypeError, ValueError: the snapshot is not one of this training.
         """
         self.at = Position(**numbers)
+        self.began = time.perf_counter() - self.at.elapsed
         for name, moment in self.optimizer.moments.items():
             moment.copy_(_of_shape(moment.shape, tensors[name]))
         parts = [tensors[name].to(self.device) for name in ("state.0", "state.1") if name in tensors]
@@ -246,7 +249,7 @@ class Trainer:
                 values = torch.stack(losses).tolist()
                 elapsed = time.perf_counter() - began
                 at.seconds, at.epoch_seconds = at.seconds + elapsed, at.epoch_seconds + elapsed
-                self._require_numbers(*values)
+                self._require_numbers(*values, *(weights.detach().abs().max() for weights in self.model.parameters()))
                 yield values
                 losses, began = [], time.perf_counter()
 
@@ -274,7 +277,7 @@ class Trainer:
     def _require_numbers(self, *values: float) -> None:
         if not all(map(math.isfinite, values)):
             raise TrainingError(
-                f"the loss or its gradient is no longer a number at step {self.at.step + 1}; train anew with a lower"
+                f"the loss or a weight is no longer a number after {self.at.step:,} steps; train anew with a lower"
                 f" --learning-rate (it was {self.settings.learning_rate:g}) or --clip (it was {self.settings.clip:g})"
             )
 
@@ -287,6 +290,7 @@ class Trainer:
             losses.append(loss)
             yield progress
         self.at.evaluation_seconds = time.perf_counter() - began
+        self._require_numbers(losses[-1])
         return losses[-1]
 
 
@@ -318,6 +322,14 @@ class Position:
     learning_rate: float = 0.0
     best: float | None = None
     epochs_since_best: int = 0
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if name == "best" and value is None:
+                continue
+            whole = name in ("epoch", "batch", "step", "epochs_since_best")
+            if type(value) not in ((int,) if whole else (int, float)) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} {value!r} of a training cannot be")
 
 
 def evaluate(model: CharModel, ids: np.ndarray | Tensor, precision: str = "float32") -> float:

@@ -282,6 +282,12 @@ def test_more_than_a_text_can_be_is_not_downloaded(server, cache, monkeypatch, a
     assert files_in(cache) == []
 
 
+def test_of_a_registered_text_no_more_than_twice_its_size_is_taken(server, cache):
+    server.pages["/story.txt"] = TEXT * 3
+    assert f"(it sends more than {2 * len(TEXT):,} bytes)" in failure(entry(f"{server.address}/story.txt"))
+    assert files_in(cache) == []
+
+
 def test_eight_processes_fetch_one_corpus_at_once(server, cache, monkeypatch):
     server.pages["/tiny.txt"] = TEXT
     program = f"""

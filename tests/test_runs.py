@@ -1,5 +1,6 @@
 import itertools
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from chargen import plots, training
+from chargen import plots, storage, training
 from chargen.batches import Batching
 from chargen.checkpoint import Checkpoint
 from chargen.corpus import Corpus, load_corpus
-from chargen.errors import CheckpointError, InputError, TrainingError
+from chargen.errors import CheckpointError, InputError, SaveError, TrainingError
 from chargen.model import CharModel
 from chargen.runs import Run, Saved, changed_options, last_save, newest_run
 from chargen.training import EpochRecord, Progress, TrainingSettings, evaluate
@@ -282,7 +283,11 @@ def test_what_a_save_lacks_is_damage(tmp_path):
     (tmp_path / "run" / "previous.safetensors").unlink()
     for wrong in (
         {"resume": {**saved.training["resume"], "position": {"step": 3, "speed": 4}}},
-        {"resume": {**saved.training["resume"], "environment": {}}},
+        {"resume": {**saved.training["resume"], "position": {"step": "3"}}},
+        {"resume": {**saved.training["resume"], "position": {"epoch": -1}}},
+        {"resume": {**saved.training["resume"], "position": {"batch": 2.5}}},
+        {"resume": {**saved.training["resume"], "position": {"epoch_loss": math.inf}}},
+        {"resume": {**saved.training["resume"], "environment": None}},
         {"settings": {"learning_rate": "high"}},
         {"settings": {"learning_rate": -1.0, "batching": {}}},
         {"about": None},
@@ -305,6 +310,71 @@ def test_a_history_that_goes_too_far_or_is_torn_is_cut_back(tmp_path):
     resumed = Run.resume(tmp_path / "run", CORPUS)
     assert len(resumed.history) == len(lines)
     assert history.read_text().splitlines() == lines
+
+
+def test_no_epoch_is_recorded_twice(tmp_path):
+    """A save after an epoch's last step is older than the record of the epoch, which has the same step."""
+    run(tmp_path / "run", epochs=2, save_every=0.0)
+    damage(tmp_path / "run" / "last.safetensors")
+    resumed = Run.resume(tmp_path / "run", CORPUS)
+    list(resumed.records())
+    assert [record.epoch for record in resumed.history] == [1, 2]
+
+
+def test_the_same_text_read_otherwise_is_refused(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    list(itertools.islice(begin(tmp_path / "run", load_corpus(tmp_path / "text.txt", max_chars=900)).records(), 2))
+    for other in ({}, {"max_chars": 900, "valid_fraction": 0}):
+        with pytest.raises(InputError, match="but read otherwise"):
+            Run.resume(tmp_path / "run", load_corpus(tmp_path / "text.txt", **other))
+
+
+def test_an_old_run_is_there_until_the_new_one_is_known_to_be_writable(tmp_path, monkeypatch):
+    run(tmp_path / "run")
+    before = Checkpoint.load(tmp_path / "run" / "best.safetensors").training
+    monkeypatch.setattr(Run, "save", lambda self: storage.append_durably(tmp_path / "none" / "x", ""))
+    with pytest.raises(SaveError):
+        begin(tmp_path / "run", overwrite=True)
+    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").training == before
+
+
+def test_a_newer_save_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    run(tmp_path / "run")
+    last = tmp_path / "run" / "last.safetensors"
+    monkeypatch.setattr("chargen.checkpoint.FORMAT_VERSION", 3)
+    Checkpoint.load(last).save(last)
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match="upgrade chargen"):
+        Run.resume(tmp_path / "run", CORPUS)
+    assert last.exists()
+
+
+def test_a_refused_resume_gives_the_lock_back(tmp_path):
+    run(tmp_path / "run")
+    with pytest.raises(InputError, match="not the text") as kept:
+        Run.resume(tmp_path / "run", replace(CORPUS, sha256="1" * 64))
+    assert Run.resume(tmp_path / "run", CORPUS).finished
+    assert kept.value is not None
+
+
+def test_a_run_that_has_ended_cannot_go_on_unlocked(tmp_path):
+    ended = begin(tmp_path / "run")
+    list(ended.records())
+    with pytest.raises(InputError, match=r"go on with Run\.resume"):
+        next(ended.records())
+
+
+def test_a_finished_run_with_a_time_is_known_to_be_finished(tmp_path):
+    run(tmp_path / "run", seconds=0.3)
+    assert Run.resume(tmp_path / "run", CORPUS).finished
+
+
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
+    """One step of an enormous rate an epoch: the loss before it is fine, the weights after it are not."""
+    options = {"epochs": 1, "learning_rate": 1e38, "clip": 1e38, "warmup_steps": 0, "batching": Batching(4, 200)}
+    with pytest.raises(TrainingError, match="no longer a number"):
+        run(tmp_path / "run", optimizer="sgd", weight_decay=0.0, **options)
+    assert last_save(tmp_path / "run")[0].training["resume"]["position"]["step"] == 0
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):

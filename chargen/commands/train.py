@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import time
+from pathlib import Path
 
 import click
 
@@ -147,13 +148,21 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
             sample_prefix, 200, settings=SamplingSettings(temperature=0.8), seed=epoch
         )
 
-    with StopRequest() as request, contextlib.closing(run.records()) as records:
-        show_training(run, itertools.takewhile(lambda _: request.exit_code is None, records), preview)
-    if request.exit_code is not None:
-        command = f"chargen train --resume {run.folder.name}"
-        click.echo(f"stopped and saved after {run.step:,} steps; to go on: {command}", err=True)
-        context.exit(request.exit_code)
-    show_summary(run.history, run.about.get("baselines"), os.path.join(run.folder, BEST))
+    with StopRequest() as request:
+        try:
+            with contextlib.closing(run.records()) as records:
+                show_training(run, itertools.takewhile(lambda _: request.exit_code is None, records), preview)
+            if request.exit_code is not None and not run.finished:
+                name = run.folder.name if run.folder.parent == Path("checkpoints") else run.folder
+                click.echo(
+                    f"stopped and saved after {run.step:,} steps; to go on: chargen train --resume {name}", err=True
+                )
+        except OSError:  # the terminal may be gone with its signal
+            if request.exit_code is None:
+                raise
+        if request.exit_code is not None and not run.finished:
+            context.exit(request.exit_code)
+    show_summary(run, os.path.join(run.folder, BEST))
 
 
 def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, save_every, **options):
@@ -166,7 +175,7 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
 
     reading = {key: options.pop(key) for key in ("encoding", "normalization", "max_chars", "valid_fraction")}
     budget, seed, precision = (options.pop(key) for key in ("budget", "seed", "precision"))
-    if budget and "epochs" in _typed(context):
+    if budget and context.get_parameter_source("epochs") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
     base = Checkpoint.load(find(init_from)) if init_from else None
     reading["normalization"] = reading["normalization"] or (base.vocabulary.normalization if base else "none")
@@ -191,17 +200,21 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
 
 def _resume(context, corpus, device, sample_prefix, resume, name, overwrite, save_every, **options):
     """Return the run that is to go on, and say on stderr where it stands."""
+    from chargen.checkpoint import Checkpoint, find
     from chargen.corpus import folder_name, load_corpus, locate
     from chargen.runs import Run, changed_options, last_save, newest_run
 
     if overwrite:
         raise click.UsageError("--overwrite begins a run anew and --resume goes on with it; give one of them")
+    if resume and name:
+        raise click.UsageError(f"--resume {resume} and --name {name} both name a run; give one of them")
     if resume or name:
         folder = os.path.join("checkpoints", folder_name(resume or name))
         folder = resume if os.path.isdir(resume) and not os.path.isdir(folder) else folder
     elif corpus:
         stem = "stdin" if corpus == "-" else locate(corpus)[0]
-        folder = _folder(None, stem, options["cell"] or "lstm")
+        base = options["init_from"]
+        folder = _folder(None, stem, options["cell"] or (Checkpoint.load(find(base)).config.cell if base else "lstm"))
     else:
         folder = newest_run("checkpoints")
     saved, _ = last_save(folder)
