@@ -17,6 +17,7 @@ _EXPORTS = {
     "CharModel": "model",
     "ChargenError": "errors",
     "Checkpoint": "checkpoint",
+    "CopyIndex": "copying",
     "Corpus": "corpus",
     "EpochRecord": "training",
     "ModelConfig": "cells",
@@ -30,6 +31,7 @@ _EXPORTS = {
     "evaluate": "training",
     "fit": "training",
     "load_corpus": "corpus",
+    "score": "scoring",
 }
 __all__ = sorted(_EXPORTS)
 

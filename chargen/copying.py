@@ -90,15 +90,15 @@ class CopyIndex:
         return part[max(place - 1, 0) : place + 1]
 
 
-def training_text(training: dict, normalization: str, source: str | None = None) -> str:
+def training_text(training: dict, normalization: str, source: str | None = None, encoding: str | None = None) -> str:
     """Return the text against which a model's samples are to be audited.
 
     Args:
         training: `Checkpoint.training`, which remembers the text that the model learned; what was held out for
             validation is no part of it.
         normalization: that of the model's vocabulary.
-        source: see `chargen.load_corpus`; the whole of this text in place of the one that is remembered. It is read
-            in the encoding of that one.
+        source: see `chargen.load_corpus`; the whole of this text in place of the one that is remembered.
+        encoding: of the source; None for that of the text that is remembered.
 
     Raises:
         InputError: there is no such text, or it is not the one that the model learned, or the model remembers none.
@@ -107,7 +107,7 @@ def training_text(training: dict, normalization: str, source: str | None = None)
     origin = training.get("origin")
     origin = origin if isinstance(origin, dict) else {}  # older checkpoints have none
     if source is not None:
-        encoding = origin.get("encoding", "utf-8")
+        encoding = encoding or origin.get("encoding", "utf-8")
         corpus = load_corpus(source, encoding=encoding, normalization=normalization, valid_fraction=0)
     elif origin.get("source") is None:
         text = training.get("corpus", "not even its name")

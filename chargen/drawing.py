@@ -50,7 +50,8 @@ def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
     if settings.temperature == 0:
         return (np.arange(logits.shape[-1]) == logits.argmax(-1, keepdims=True)).astype(np.float64)
     logits -= np.maximum.reduce(logits, -1, keepdims=True)  # called so, both reductions take half the time
-    logits /= settings.temperature
+    with np.errstate(over="ignore"):  # a temperature of next to nothing leaves the likeliest alone, as it should
+        logits /= settings.temperature
     p = np.exp(logits, out=logits)
     p /= np.add.reduce(p, -1, keepdims=True)
     if settings.top_k is None and settings.top_p is None and settings.min_p is None:

@@ -1,6 +1,7 @@
 """A prompt loop: you write a piece, the model goes on, and neither forgets what was written before."""
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TextIO
@@ -10,11 +11,11 @@ import numpy as np
 from chargen.console import printable
 from chargen.drawing import SamplingSettings
 from chargen.errors import InputError
-from chargen.sampling import Ending, Sampler, Writing, until
+from chargen.sampling import Sampler, Writing, make_ending, until
 
 HELP = """\
 Write something, and the model goes on; an empty line lets it write more. It remembers all of it. Ctrl-C interrupts.
-  /temperature 0.7   /top-k 5   /top-p 0.9   /min-p 0.1   (off: without a number)
+  /temperature 0.7   /top-k 5   /top-p 0.9   /min-p 0.1   (as at first: without a number)
   /length 300        characters to write      /stop TEXT    end before TEXT (off: without one)
   /seed 1            draw as from the start   /reset        forget what was written
   /settings          show them                /help         this text
@@ -41,25 +42,41 @@ class Interaction:
     def __post_init__(self):
         self._text = Writing(self.sampler)
         self._rng = np.random.default_rng(self.seed)
+        self._begun_with = self.settings
 
     def answer(self, line: str) -> Iterator[str]:
-        """Obey a line that begins with /, or else read it and go on writing; yield what is to be shown.
+        """Read a line, and yield what the model goes on with. What was not yielded, it has not written.
 
         Raises:
-            InputError: the command is unknown, its value is wrong, or the line has unknown characters.
+            InputError: the line has unknown characters.
         """
-        if line.startswith("/"):
-            yield self._obey(*line[1:].partition(" ")[::2])
-            return
         self._text.read(self.sampler.vocabulary.encode(line, self.unknown))
-        pieces = self._text.write(self.length, self.settings, self._rng)
-        yield from until(Ending(self.stop), pieces)
+        ending = make_ending(self.length, self.stop, None)
+        marks = deque([(0, self._text.mark())], maxlen=max(map(len, self.stop), default=0) + 2)
+        shown = 0
+        try:
+            for piece in until(ending, self._noting(marks)):
+                shown += len(piece)
+                yield piece
+        finally:  # a stop text, or what might have become one, was read by the model and is not shown
+            self._text.rewind(next(mark for written, mark in marks if written == shown))
 
-    def _obey(self, command: str, value: str) -> str:
-        """Carry a command out; return what it has to say."""
+    def _noting(self, marks: deque) -> Iterator[str]:
+        """Write, and note how to come back to where the text is after each character."""
+        for written, character in enumerate(self._text.write(self.length, self.settings, self._rng), 1):
+            marks.append((written, self._text.mark()))
+            yield character
+
+    def obey(self, line: str) -> str:
+        """Carry out a command, such as "/temperature 0.5"; return what it has to say.
+
+        Raises:
+            InputError: the command is unknown, or its value is wrong.
+        """
+        command, _, value = line[1:].partition(" ")
         if command in ("temperature", "top-k", "top-p", "min-p"):
             name, kind = command.replace("-", "_"), int if command == "top-k" else float
-            number = _number(kind, value, command) if value else getattr(SamplingSettings(), name)
+            number = _number(kind, value, command) if value else getattr(self._begun_with, name)
             self.settings = replace(self.settings, **{name: number})
         elif command == "length":
             self.length = _number(int, value, command)
@@ -90,24 +107,26 @@ def converse(interaction: Interaction, shown: TextIO = sys.stdout, told: TextIO 
         print(HELP, file=told)
     while True:
         try:
-            line = input("> " if terminal else "")
-        except EOFError:
-            return
-        except KeyboardInterrupt:
-            print(file=told)
-            continue
-        if line.strip() == "/quit":
-            return
-        try:
+            if terminal and not shown.isatty():  # where input() would write the prompt
+                print("> ", end="", file=told, flush=True)
+            line = input("> " if terminal and shown.isatty() else "")
+            if line.strip() == "/quit":
+                return
+            if line.startswith("/"):
+                print(interaction.obey(line), file=told)
+                continue
             for piece in interaction.answer(line):
                 shown.write(printable(piece, shown))
                 shown.flush()
+            print(file=shown)
+        except EOFError:
+            return
         except KeyboardInterrupt:
-            pass
+            if not terminal:
+                raise
+            print(file=shown)
         except InputError as error:
             print(f"chargen: {error}", file=told)
-            continue
-        print(file=shown)
 
 
 def _number(kind: type, value: str, command: str):

@@ -21,6 +21,8 @@ def read_history(path: str | Path) -> list[dict]:
         raise InputError(f"cannot read {path}: {error.strerror}; only a run's own folder has a history") from None
     except ValueError:
         raise InputError(f"{path} is not the history of a run") from None
+    if not all(isinstance(record, dict) and "train_loss" in record for record in history):
+        raise InputError(f"{path} is not the history of a run")
     if not history:
         raise InputError(f"{path}: no epoch is finished yet")
     return history
@@ -61,6 +63,6 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     try:
-        figure.savefig(path)
+        figure.savefig(path, format="png")
     except OSError as error:
         raise SaveError(f"cannot write {path}: {error.strerror}; choose another place") from None

@@ -132,7 +132,7 @@ class Sampler:
         Raises:
             InputError: a setting is out of its range, or the prefix has unknown characters.
         """
-        ending = _ending(length, stop, lines)
+        ending = make_ending(length, stop, lines)
         text = Writing(self)
         text.read(self.vocabulary.encode(prefix, unknown))
         return until(ending, text.write(length, settings, np.random.default_rng(seed)))
@@ -157,7 +157,7 @@ class Sampler:
         Sums of many products may be rounded differently side by side, in the seventh digit; where a draw hangs on that,
         about once in a million characters, a text goes another way.
         """
-        ending = _ending(length, stop, lines)
+        ending = make_ending(length, stop, lines)
         ids = self.vocabulary.encode(prefix, unknown)
         for first in range(0, count, SIDE_BY_SIDE):
             rngs = [np.random.default_rng((seed, n)) for n in range(first, min(first + SIDE_BY_SIDE, count))]
@@ -188,18 +188,20 @@ class Sampler:
     ) -> str:
         """Return the likeliest text after `prefix` that a beam search finds.
 
-        At each character the `width` likeliest beginnings are kept. A beginning that reaches its end is complete; the
-        search is over when none of the others can become likelier than it.
+        At each character the `width` likeliest beginnings are kept; one that reaches its end is complete. Texts of
+        different lengths compare by their probability per character, or else the shortest would always win.
 
         Raises:
-            InputError: the prefix is empty or has unknown characters.
+            InputError: the prefix is empty or has unknown characters, or a setting is out of its range.
         """
-        ending = _ending(length, stop, lines)
+        ending = make_ending(length, stop, lines)
+        if width < 1:
+            raise InputError(f"a beam {width} wide: must be at least 1")
         text = Writing(self)
         text.read(self.vocabulary.encode(prefix, unknown))
         if text.logits is None:
             raise InputError("a beam search needs a prefix to go on from")
-        rows, scores, complete = [""], np.zeros(1), [(-np.inf, "")]
+        rows, scores, complete = [""], np.zeros(1), []
         for _ in range(length):
             total = scores[:, None] + np.log(probabilities(text.logits, AS_LEARNED) + 1e-300)  # (B, V)
             best = np.argsort(-total, axis=None, kind="stable")[:width]
@@ -209,13 +211,13 @@ class Sampler:
             rows = [rows[parent] + character for parent, character in new]
             for number, row in enumerate(rows):
                 if (end := ending.kept(row)) is not None:
-                    complete.append((scores[number], row[:end]))
+                    complete.append((scores[number] / len(row), row[:end]))
                     scores[number] = -np.inf
-            if scores.max() <= max(complete)[0]:
+            if len(complete) >= width or scores.max() == -np.inf:
                 break
             text.split(parents)
             text.feed(ids)
-        return max([*complete, *zip(scores, rows, strict=True)])[1]
+        return max([*complete, *zip(scores / max(len(rows[0]), 1), rows, strict=True)])[1]
 
 
 class Writing:
@@ -253,6 +255,14 @@ class Writing:
         """Read one more character of each text, (B,)."""
         self.logits, self._states = self._sampler.advance(ids, self._states)
 
+    def mark(self) -> tuple:
+        """Return what `rewind` takes to come back to where the texts are now."""
+        return self._states, self.logits
+
+    def rewind(self, mark: tuple) -> None:
+        """Forget what was read since `mark` was made."""
+        self._states, self.logits = mark
+
     def choose(self, settings: SamplingSettings, rngs: Sequence[np.random.Generator]) -> np.ndarray:
         """Draw each text's next character, (B,), and read it."""
         if self.logits is None:
@@ -272,20 +282,30 @@ class Writing:
 def until(ending: Ending, characters: Iterator[str]) -> Iterator[str]:
     """Pass characters on until the text ends, holding back what might be the beginning of a stop text."""
     text, shown = "", 0
-    held = max(map(len, ending.stop), default=1) - 1
     for character in characters:
         text += character
         if (kept := ending.kept(text)) is not None:
             yield text[shown:kept]
             return
-        if len(text) - held > shown:
-            yield text[shown : len(text) - held]
-            shown = len(text) - held
+        certain = len(text) - _begun(text, ending.stop)
+        if certain > shown:
+            yield text[shown:certain]
+            shown = certain
     if shown < len(text):
         yield text[shown:]
 
 
-def _ending(length: int, stop: str | Sequence[str], lines: int | None) -> Ending:
+def _begun(text: str, stops: Sequence[str]) -> int:
+    """Return how many of the last characters might be the beginning of a stop text."""
+    return max((n for stop in stops for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0)
+
+
+def make_ending(length: int, stop: str | Sequence[str], lines: int | None) -> Ending:
+    """Return the ending that these arguments of `Sampler.stream` describe.
+
+    Raises:
+        InputError: one of them is out of its range.
+    """
     stops = (stop,) if isinstance(stop, str) else tuple(stop)
     if length < 0:
         raise InputError(f"length {length}: must not be negative")

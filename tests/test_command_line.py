@@ -102,7 +102,13 @@ def test_sampling_options_reach_the_sampler(trained):
         return result.stdout
 
     greedy = sample("--greedy")
-    assert greedy == sample("--temperature", "0") == sample("--top-k", "1") == sample("--top-p", "0.0001")
+    assert (
+        greedy
+        == sample("--temperature", "0")
+        == sample("--min-p", "1")
+        == sample("--top-k", "1")
+        == sample("--top-p", "0.0001")
+    )
     assert greedy != sample("--temperature", "2")
     stopped = sample("--greedy", "--stop", greedy[10:12])
     assert stopped == greedy[: greedy.index(greedy[10:12], 6)] + "\n"
@@ -398,7 +404,7 @@ def test_a_closed_pipe_ends_it_quietly(trained):
     assert sampling.stdout.read(1) == "t"
     sampling.stdout.close()
     assert sampling.wait(20) == 1
-    assert sampling.stderr.read().count("\n") == 1, "only the line that names the checkpoint"
+    assert sampling.stderr.read().count("\n") == 2, "only the lines that name the checkpoint and the seed"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["sample", "tyger", "--length", "1"]])

@@ -28,7 +28,7 @@ def begin(**options):
 
 
 def say(interaction, line):
-    return "".join(interaction.answer(line))
+    return interaction.obey(line) if line.startswith("/") else "".join(interaction.answer(line))
 
 
 def test_it_goes_on_with_all_that_was_written():
@@ -63,6 +63,28 @@ def test_commands_change_what_follows():
     assert len(say(interaction, "ab")) == 7
 
 
+def test_what_was_interrupted_is_remembered_as_far_as_it_was_shown():
+    greedy = SamplingSettings(temperature=0)
+    interaction = begin(settings=greedy, stop=("no such text",))
+    pieces = interaction.answer("ab")
+    shown = next(pieces) + next(pieces)
+    pieces.close()
+    assert say(interaction, "") == interaction.sampler.sample("ab" + shown, 20, settings=greedy)
+
+
+def test_an_empty_stop_text_is_refused_and_options_reach_the_loop():
+    with pytest.raises(InputError, match="stop at is empty"):
+        say(begin(stop=("",)), "ab")
+    assert say(begin(unknown="skip"), "xyzab") == say(begin(), "ab")
+
+
+def test_a_command_without_a_number_goes_back_to_what_was_typed_at_first():
+    interaction = begin(settings=SamplingSettings(temperature=0.8))
+    say(interaction, "/temperature 0.1")
+    say(interaction, "/temperature")
+    assert interaction.settings.temperature == 0.8
+
+
 def test_seed_begins_the_draws_anew():
     interaction = begin()
     texts = []
@@ -78,7 +100,13 @@ def test_stop_ends_an_answer():
     whole = say(interaction, "ab")
     say(interaction, "/reset")
     say(interaction, f"/stop {whole[4:7]}")
-    assert say(interaction, "ab") == whole[: whole.index(whole[4:7])]
+    shown = say(interaction, "ab")
+    assert shown == whole[: whole.index(whole[4:7])]
+    say(interaction, "/stop")
+    assert say(interaction, "") == begin(settings=SamplingSettings(temperature=0)).sampler.sample(
+        "ab" + shown, 20, settings=SamplingSettings(temperature=0)
+    ), "a stop text that is not shown is not remembered either"
+    say(interaction, f"/stop {whole[4:7]}")
     assert "stop off" in say(interaction, "/stop")
 
 
@@ -101,14 +129,16 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(line, word):
 
 
 def test_by_a_pipe_it_is_plain(tmp_path):
-    lines = "The Time\n/temperature 0\nTraveller \n/nonsense\n/quit\nnever read\n"
-    command = [CHARGEN, "sample", "--interactive", "--checkpoint", "time-machine", "--length", "30"]
+    lines = "The Time\n/temperature 0\n Traveller \n/nonsense\n/quit\nnever read\n"
+    command = [CHARGEN, "sample", "--interactive", "--checkpoint", "time-machine", "--length", "30", "--greedy"]
     result = subprocess.run(command, cwd=tmp_path, input=lines, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    shown = result.stdout.split("\n")
-    assert len(shown) >= 4
-    assert ">" not in result.stdout
+    sampler, greedy = Sampler.load("time-machine"), SamplingSettings(temperature=0)
+    first = sampler.sample("The Time", 30, settings=greedy)
+    second = sampler.sample(f"The Time{first} Traveller ", 30, settings=greedy)
+    assert result.stdout == f"{first}\n{second}\n", "what commands answer does not belong to the text"
     assert "chargen: unknown command /nonsense" in result.stderr
+    assert "temperature 0.0" in result.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX terminal")

@@ -1,6 +1,11 @@
 """The commands: each reads its options, calls one function, and shows the result. Heavy imports wait for the call."""
 
+import os
+
 import click
+from click.core import ParameterSource
+
+from chargen.errors import InputError
 
 positive = click.IntRange(min=1)
 not_negative = click.IntRange(min=0)
@@ -8,7 +13,7 @@ fraction = click.FloatRange(0, 1, max_open=True)
 
 checkpoint_option = click.option(
     "--checkpoint",
-    help="A .safetensors file, or the name of a run.  [default: the newest run in ./checkpoints]",
+    help="A .safetensors file, or the name of a run.  [default: the newest run in ./checkpoints, or the bundled model]",
     show_default=False,
 )
 unknown_option = click.option(
@@ -38,3 +43,16 @@ def corpus_options(command):
     ):
         command = option(command)
     return command
+
+
+def refuse_with(context: click.Context, option: str, *others: str) -> None:
+    """Raise UsageError if one of the other parameters was typed, which `option` leaves without effect."""
+    for other in context.command.params:
+        if other.name in others and context.get_parameter_source(other.name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} has no use for {other.opts[0]}; leave one of them out")
+
+
+def refuse_same_file(text: str, page: str | os.PathLike | None) -> None:
+    """Raise InputError if a page is to be written over the text that it shows."""
+    if page is not None and os.path.exists(text) and os.path.exists(page) and os.path.samefile(text, page):
+        raise InputError(f"{page} is the text itself; write the page to another file")

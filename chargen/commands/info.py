@@ -23,6 +23,8 @@ def info(checkpoint, as_json, plot):
 
     path = find(checkpoint)
     loaded = Checkpoint.load(path)
+    if plot and as_json:
+        raise click.UsageError("--plot and --json both say what to show; give one of them")
     if plot:
         baselines = loaded.training.get("about", {}).get("baselines")
         save_losses(read_history(path.with_name("history.jsonl")), plot, baselines)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chargen.commands import checkpoint_option, positive, unknown_option
+from chargen.commands import checkpoint_option, positive, refuse_same_file, unknown_option
 
 
 @click.command()
@@ -35,6 +35,7 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
     from chargen.sampling import Sampler
     from chargen.storage import write_atomically
 
+    refuse_same_file(file, html)
     path = find(checkpoint)
     if checkpoint is None:
         click.echo(f"inspecting {path}", err=True)

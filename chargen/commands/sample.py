@@ -1,14 +1,14 @@
 """`chargen sample`."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
-from click.core import ParameterSource
 
-from chargen.commands import checkpoint_option, not_negative, positive, unknown_option
+from chargen.commands import checkpoint_option, not_negative, positive, refuse_with, unknown_option
 from chargen.errors import InputError
 
 share = click.FloatRange(0, 1, min_open=True)
@@ -18,6 +18,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.command()
 @click.argument("prefix", default="")
 @click.option("--prefix-file", type=click.Path(), help="Take the prefix from this file; - as PREFIX reads stdin.")
+@click.option("--encoding", help="How the bytes of a prefix file, or of the CORPUS to audit, are to be read.")
 @checkpoint_option
 @click.option("--length", type=not_negative, default=500, help="Characters to write.")
 @click.option(
@@ -33,7 +34,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--beam", type=positive, help="Write the likeliest text that a search so many beginnings wide finds.")
 @click.option(
     "--seed",
-    type=not_negative,
+    type=click.IntRange(0, 2**32 - 1),
     help="The same seed writes the same text.  [default: a new one each time]",
     show_default=False,
 )
@@ -64,28 +65,34 @@ def sample(
     from chargen.drawing import SamplingSettings
     from chargen.sampling import Sampler
 
+    filters = ("top_k", "top_p", "min_p")
+    if interactive:
+        others = ("prefix", "prefix_file", "encoding", "beam", "num_samples", "audit", "as_json", "lines")
+        refuse_with(context, "--interactive", *others)
+    if beam:
+        refuse_with(context, "--beam", "seed", "num_samples", "temperature", "greedy", *filters)
+    if greedy:
+        refuse_with(context, "--greedy", "temperature", *filters)
     path = find(checkpoint)
     if checkpoint is None:
         click.echo(f"sampling from {path}", err=True)
     loaded = Checkpoint.load(path)
     sampler = Sampler(loaded)
-    filters = {name: options.pop(name) for name in ("top_k", "top_p", "min_p")}
     length, stop, unknown = options["length"], options["stop"], options["unknown"]
-    settings = SamplingSettings(0 if greedy else options["temperature"], **filters)
-    seed = secrets.randbits(32) if seed is None else seed
+    settings = SamplingSettings(0 if greedy else options["temperature"], **{name: options[name] for name in filters})
+    if seed is None and not beam:
+        seed = secrets.randbits(32)
+        click.echo(f"drawn with --seed {seed}", err=True)
     if interactive:
-        _refuse_with(
-            context, "--interactive", "prefix", "prefix_file", "beam", "num_samples", "audit", "as_json", "lines"
-        )
         from chargen.interactive import Interaction, converse
 
         converse(Interaction(sampler, settings, length, seed, stop, unknown))
         return
-    prefix = sampler.vocabulary.decode(sampler.vocabulary.encode(_prefix(prefix, prefix_file), unknown))
-    index = _index(loaded, audit) if audit is not None else None
+    index = _index(loaded, audit, options["encoding"], prefix) if audit is not None else None
+    prefix = _prefix(prefix, prefix_file, options["encoding"] or "utf-8")
+    prefix = sampler.vocabulary.decode(sampler.vocabulary.encode(prefix, unknown))
     ending = {"stop": stop, "lines": options["lines"]}
     if beam:
-        _refuse_with(context, "--beam", "seed", "num_samples", "temperature", "greedy", *filters)
         texts = [[sampler.likeliest(prefix, length, beam, **ending)]]
     elif num_samples == 1:
         texts = [sampler.stream(prefix, length, settings, (seed, 0), **ending)]
@@ -95,7 +102,8 @@ def sample(
         if as_json:
             text = "".join(pieces)
             copied = {"copied": asdict(index.audit(text))} if index else {}
-            click.echo(json.dumps({"prefix": prefix, "text": text, "seed": seed, "number": number} | copied))
+            drawn = {} if beam else {"seed": seed, "number": number}
+            click.echo(json.dumps({"prefix": prefix, "text": text} | drawn | copied))
         else:
             _show("---\n" * (number > 0), prefix, pieces, index)
 
@@ -125,37 +133,37 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], index) -> None:
     )
 
 
-def _index(loaded, audit: str):
+def _index(loaded, audit: str, encoding: str | None, prefix: str):
     from chargen.copying import CopyIndex, training_text
+    from chargen.downloads import registry
+
+    if audit and not prefix and not os.path.exists(audit) and audit not in registry():
+        raise click.UsageError(f"--audit {audit!r} is no CORPUS; if it is the prefix, put --audit after it")
 
     if base := loaded.training.get("about", {}).get("init_from"):
         click.echo(f"the model began as {base}, whose text it may also copy from; that is not looked up", err=True)
-    return CopyIndex(training_text(loaded.training, loaded.vocabulary.normalization, audit or None))
+    return CopyIndex(training_text(loaded.training, loaded.vocabulary.normalization, audit or None, encoding))
 
 
-def _prefix(prefix: str, file: str | None) -> str:
+def _prefix(prefix: str, file: str | None, encoding: str) -> str:
     """Return the prefix itself, or what standard input or a file holds."""
     from chargen.corpus import decode
+    from chargen.sampling import CONTEXT
 
     if file is not None and prefix:
         raise click.UsageError("PREFIX and --prefix-file both say what to go on from; give one of them")
     if file is None and prefix != "-":
         return prefix
+    from_stdin = file in (None, "-")
+    name = "standard input" if from_stdin else file
     try:
-        with open(file, "rb") if file else sys.stdin.buffer as source:
+        with sys.stdin.buffer if from_stdin else open(file, "rb") as source:
             data = source.read(PREFIX_LIMIT + 1)
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
+        raise InputError(f"cannot read {name or repr(name)}: {error.strerror}") from None
     if len(data) > PREFIX_LIMIT:
         raise InputError(
-            f"{file or 'standard input'}: a prefix may have {PREFIX_LIMIT // 10**6} MB, and the model reads the last"
-            " 20,000 characters of it; give the end alone"
+            f"{name}: a prefix may have {PREFIX_LIMIT // 10**6} MB, and the model reads the last {CONTEXT:,} characters"
+            " of it; give the end alone"
         )
-    return decode(data, file or "standard input", "utf-8")[0] if data else ""
-
-
-def _refuse_with(context: click.Context, option: str, *others: str) -> None:
-    """Raise UsageError if one of the other parameters was typed, which `option` leaves without effect."""
-    for other in context.command.params:
-        if other.name in others and context.get_parameter_source(other.name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option} has no use for {other.opts[0]}; leave one of them out")
+    return decode(data, name, encoding)[0] if data else ""

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from chargen.commands import checkpoint_option, positive, unknown_option
+from chargen.commands import checkpoint_option, positive, refuse_same_file, unknown_option
 
 
 @click.command()
@@ -33,11 +33,12 @@ def score(file, checkpoint, other, html, per_char, top, unknown, encoding, as_js
 
     if per_char and as_json:
         raise InputError("--per-char and --json both print to stdout; choose one of them")
+    refuse_same_file(file, html)
     _require_folder(html)
     paths, samplers = _load([checkpoint] if other is None else [checkpoint, other])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, beginning = Comparison(), None
-    for piece in _with_progress(scoring.read(read_text(file, encoding))):
+    for piece in _with_progress(scoring.read(read_text(file, encoding)), show=not per_char):
         beginning = beginning or piece
         if other is not None:
             comparison.add(piece)
@@ -72,10 +73,12 @@ def _load(names):
     return paths, [Sampler(Checkpoint.load(path)) for path in paths]
 
 
-def _with_progress(pieces):
+def _with_progress(pieces, show):
     from tqdm import tqdm
 
-    with tqdm(unit=" characters", unit_scale=True, disable=None, leave=False, dynamic_ncols=True) as bar:
+    with tqdm(
+        unit=" characters", unit_scale=True, disable=None if show else True, leave=False, dynamic_ncols=True
+    ) as bar:
         for piece in pieces:
             yield piece
             bar.update(len(piece.text))
