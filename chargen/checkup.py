@@ -58,7 +58,7 @@ def examine(
     text, notes = tidy(text)
     findings = [Finding(note, "nothing to do, training does the same") for note in notes]
     if undecodable:
-        what = f"{len(undecodable):,} bytes are not {text_codec(encoding)}, the first at offset {undecodable[0]:,}"
+        what = f"not {text_codec(encoding)}: {len(undecodable):,} of the bytes, the first at offset {undecodable[0]:,}"
         findings.append(Finding(what, f"name the right encoding, for example --encoding {likely_encoding(data)}"))
     text = normalize(text, normalization)
     counts = Counter(text)

@@ -51,14 +51,14 @@ def test_repairs_are_reported_as_harmless():
 def test_undecodable_bytes(tail, count, advice):
     found = findings(CLEAN.encode() + tail)
     assert found[0] == Finding(
-        f"{count} bytes are not utf-8, the first at offset 60,000",
+        f"not utf-8: {count} of the bytes, the first at offset 60,000",
         f"name the right encoding, for example --encoding {advice}",
     )
 
 
 def test_text_in_utf_8_read_as_ascii():
     assert findings(CLEAN.encode() + "é".encode(), encoding="us-ascii")[0] == Finding(
-        "2 bytes are not ascii, the first at offset 60,000", "name the right encoding, for example --encoding utf-8"
+        "not ascii: 2 of the bytes, the first at offset 60,000", "name the right encoding, for example --encoding utf-8"
     )
 
 

@@ -190,7 +190,7 @@ def test_check_of_a_text_with_troubles(chargen, tmp_path):
         "3,005 to train on and 0 held out: 500 batches of 2 x 3 an epoch\n"
         "- turned 1,000 CRLF line ends into LF\n"
         "    nothing to do, training does the same\n"
-        "- 1 bytes are not utf-8, the first at offset 4,003\n"
+        "- not utf-8: 1 of the bytes, the first at offset 4,003\n"
         "    name the right encoding, for example --encoding latin-1\n"
         "- 1 control characters: '\\x07' x1\n"
         "    remove them unless the model is to write them; a NUL means that this is no text\n"

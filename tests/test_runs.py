@@ -235,6 +235,14 @@ def test_a_save_every_so_often_and_after_epochs(tmp_path, monkeypatch):
     assert seldom == [Saved(steps, after_epoch=True)]
 
 
+def test_saves_after_epochs_take_a_small_share_of_the_time(tmp_path):
+    """After a save that took an hour, only the last epoch's is made."""
+    slow = begin(tmp_path / "run", epochs=5)
+    slow._saving_seconds = 3600.0
+    saves = [record for record in slow.records() if isinstance(record, Saved)]
+    assert [record.step for record in saves] == [5 * Batching(4, 10).batches_per_epoch(900)]
+
+
 def damage(path):
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
