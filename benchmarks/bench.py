@@ -17,8 +17,9 @@ import plain
 import torch
 
 from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
+from chargen.language import text_trainer
 from chargen.planning import make_plan
-from chargen.training import Trainer, pick_precision
+from chargen.training import pick_precision
 
 CPU = torch.device("cpu")
 ROUNDS = 5
@@ -72,7 +73,7 @@ def our_training(corpus, cell, hidden_size, batch_size, num_steps):
     settings = TrainingSettings(
         seconds=SECONDS, batching=Batching(batch_size, num_steps), precision=pick_precision(CPU)
     )
-    trainer = Trainer(
+    trainer = text_trainer(
         CharModel(len(corpus.vocabulary), cell, hidden_size), corpus.train_ids, corpus.valid_ids[:0], settings
     )
     *_, last = trainer.records()
@@ -123,7 +124,7 @@ def time_to_loss(corpus):
     settings = plan.settings
     ours = [
         (record.seconds, record.valid_loss)
-        for record in Trainer(plan.model, corpus.train_ids, corpus.valid_ids, settings).records()
+        for record in text_trainer(plan.model, corpus.train_ids, corpus.valid_ids, settings).records()
         if isinstance(record, EpochRecord)
     ]
     theirs = list(plain_history(corpus))

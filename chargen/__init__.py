@@ -28,8 +28,8 @@ _EXPORTS = {
     "Saved": "runs",
     "TrainingSettings": "training",
     "Vocabulary": "vocabulary",
-    "evaluate": "training",
-    "fit": "training",
+    "evaluate": "language",
+    "fit": "language",
     "load_corpus": "corpus",
     "score": "scoring",
 }

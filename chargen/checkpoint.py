@@ -1,14 +1,9 @@
 """A model is one file: weights, configuration, vocabulary and provenance; written atomically, verified on load.
 
-It is a safetensors file, no pickle. Its metadata holds one JSON string under the key "chargen", and a digest over that
-string and the tensors. Loading trusts nothing: whatever the file holds, it costs memory in proportion to the file's
-size, and ends with a checkpoint that makes sense or with one `CheckpointError`.
+Loading trusts nothing: it ends with a checkpoint that makes sense or with one `CheckpointError`.
 """
 
-import hashlib
-import json
 import os
-import struct
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -17,11 +12,10 @@ import numpy as np
 
 from chargen.cells import ModelConfig
 from chargen.errors import CheckpointError, DamagedError, InputError
-from chargen.storage import write_atomically
+from chargen.tensorfile import read_tensors, write_tensors
 from chargen.vocabulary import Vocabulary
 
-FORMAT_VERSION = 2  # 1: the digest was over the tensors alone
-LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 million
+KIND = "chargen"
 RESUME = "resume."  # begins the names of tensors that only going on with the training needs
 SUFFIX = ".safetensors"
 BEST, LAST, PREVIOUS = (f"{name}{SUFFIX}" for name in ("best", "last", "previous"))  # a run's files
@@ -61,20 +55,13 @@ class Checkpoint:
         Raises:
             SaveError: the file cannot be written.
         """
-        from safetensors.numpy import save
-
-        about = json.dumps(
-            {
-                "format": FORMAT_VERSION,
-                "config": asdict(self.config),
-                "vocabulary": asdict(self.vocabulary),
-                "training": self.training,
-            }
-        )
+        about = {
+            "config": asdict(self.config),
+            "vocabulary": asdict(self.vocabulary),
+            "training": self.training,
+        }
         tensors = self.weights | {f"{RESUME}{name}": array for name, array in self.resume.items()}
-        tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-        data = save(tensors, {"chargen": about, "digest": _digest(tensors, about)})
-        write_atomically(Path(path), data, previous and Path(previous))
+        write_tensors(Path(path), KIND, about, tensors, previous and Path(previous))
 
     @classmethod
     def load(cls, path: str | Path) -> "Checkpoint":
@@ -83,16 +70,7 @@ class Checkpoint:
         Raises:
             CheckpointError: the file is missing, is not a checkpoint, was altered, or needs a newer chargen.
         """
-        tensors, metadata = _read_safetensors(Path(path))
-        try:
-            about = json.loads(metadata["chargen"])
-            version = int(about["format"])
-        except (KeyError, OverflowError, TypeError, ValueError, RecursionError):
-            raise DamagedError(f"{path} is a safetensors file, but not one that chargen wrote") from None
-        if version > FORMAT_VERSION:
-            raise CheckpointError(f"{path} has format {version}, this chargen reads {FORMAT_VERSION}; upgrade chargen")
-        if metadata.get("digest") != _digest(tensors, metadata["chargen"] if version > 1 else ""):
-            raise DamagedError(f"{path} is damaged: what it holds does not match its digest; restore it or train again")
+        about, tensors = read_tensors(Path(path), KIND)
         try:
             config, vocabulary = ModelConfig(**about["config"]), Vocabulary(**about["vocabulary"])
             training = dict(about["training"])
@@ -147,32 +125,3 @@ def _fault(config: ModelConfig, vocabulary: Vocabulary, weights: dict[str, np.nd
         if not np.isfinite(array).all():
             return f"{name} holds values that are no numbers"
     return None
-
-
-def _digest(tensors: dict[str, np.ndarray], about: str) -> str:
-    """Return the SHA-256 over `about`, and the names, types, shapes and bytes of all tensors by name."""
-    sha256 = hashlib.sha256(about.encode())
-    for name in sorted(tensors):
-        array = tensors[name]
-        sha256.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        sha256.update(np.ascontiguousarray(array).data)
-    return sha256.hexdigest()
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with path.open("rb") as file:
-            (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
-        if header > min(LARGEST_HEADER, path.stat().st_size):
-            raise DamagedError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")
-        with safe_open(path, framework="numpy") as file:
-            names = list(file.keys())
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except FileNotFoundError:
-        raise CheckpointError(f"no checkpoint at {path}") from None
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
-    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path} is not a checkpoint: {error}") from None

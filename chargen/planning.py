@@ -9,9 +9,10 @@ from chargen.batches import Batching
 from chargen.checkpoint import Checkpoint
 from chargen.corpus import Corpus
 from chargen.errors import InputError
+from chargen.language import text_trainer
 from chargen.model import CharModel
 from chargen.recipe import LEARNING_RATES, MOST_EPOCHS, NETWORKS, choose, operations_per_character
-from chargen.training import Trainer, TrainingSettings, pick_precision
+from chargen.training import TrainingSettings, pick_precision
 
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains
 FINISHING_SECONDS = 1.0  # kept from a time budget for the picture and the last words
@@ -83,7 +84,7 @@ def operations_per_second(corpus: Corpus, cell: str, device: torch.device, preci
     model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
     settings = TrainingSettings(batching=Batching(16, 64), seconds=SPEED_SECONDS, precision=precision)
     ids = corpus.train_ids[torch.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
-    *_, last = Trainer(model, ids, ids[:0], settings).records()
+    *_, last = text_trainer(model, ids, ids[:0], settings).records()
     return last.characters_per_second * operations_per_character(model.config)
 
 

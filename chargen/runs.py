@@ -18,6 +18,7 @@ from chargen.batches import Batching
 from chargen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.corpus import Corpus, load_corpus
 from chargen.errors import CheckpointError, DamagedError, InputError, SaveError
+from chargen.language import text_trainer
 from chargen.model import CharModel
 from chargen.training import EpochRecord, Position, Progress, Trainer, TrainingSettings
 
@@ -84,7 +85,7 @@ class Run:
             SaveError: the folder cannot hold a save.
         """
         folder = Path(folder)
-        trainer = Trainer(model, corpus.train_ids, corpus.valid_ids, settings)  # refuses a text that is too short
+        trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, settings)  # refuses a text that is too short
         refuse_existing(folder, overwrite)
         with _locked(folder) as lock:
             refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
@@ -131,7 +132,7 @@ class Run:
             settings = _settings(training["settings"])
             extended = _extended(settings, epochs, more_seconds)
             model = CharModel.from_checkpoint(saved).to(device)
-            trainer = Trainer(model, corpus.train_ids, corpus.valid_ids, extended)
+            trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, extended)
             try:
                 tensors = {name: torch.tensor(array) for name, array in saved.resume.items()}
                 trainer.restore(tensors, training["resume"]["position"])

@@ -231,7 +231,7 @@ def _blocks(pieces: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _predict(sampler: Sampler, ids: np.ndarray, start: int, top: int) -> Predictions:
-    """Read a block in rows side by side, each warmed up on what lies before it, in the rows of `training.evaluate`."""
+    """Read a block in rows side by side, each warmed up on what lies before it, in the rows of `language.evaluate`."""
     targets = len(ids) - 1 - start
     rows = min(max(targets // WARMUP, 1), ROWS)  # B
     length = math.ceil(targets / rows)  # T

@@ -1,27 +1,21 @@
-"""`fit`: the training loop, a generator of records. It prints nothing and writes no files."""
+"""The training loop, a generator of records; what is learned is a `Task`. It prints nothing and writes no files."""
 
 import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
+from typing import Protocol
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
-from chargen.batches import Batching, window_starts
+from chargen.batches import Batching
 from chargen.cells import map_state
 from chargen.errors import InputError, TrainingError
-from chargen.model import CharModel
 from chargen.optimizers import OPTIMIZERS
 
 PRECISIONS = ("float32", "bfloat16")
 REPORT_SECONDS = 0.2  # between two Progress records
-EVALUATION_ROWS = 64  # rows of validation text read side by side
-EVALUATION_WARMUP = 256  # characters that a row reads before its own
-EVALUATION_CHUNK = 256  # characters of each row read in one go, or fewer:
-EVALUATION_LOGITS = 2**23  # numbers that are computed in one go, at most, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -114,40 +108,45 @@ class EpochRecord:
         return self.train_loss if self.valid_loss is None else self.valid_loss
 
 
-def fit(
-    model: CharModel, train_ids: np.ndarray, valid_ids: np.ndarray, settings: TrainingSettings
-) -> Iterator[Progress | EpochRecord]:
-    """Train `model` in place, on the device it lies on, and yield records as it learns.
+class Task(Protocol):
+    """What there is to learn: batches, what is lost on one, and how well a model does on what is held out.
 
-    The result depends on the model's weights, the ids and the settings alone (and on the clock, if `settings.seconds`
-    is given); no global generator is used.
-
-    Args:
-        train_ids: integer array (training characters,).
-        valid_ids: integer array (held-out characters,); fewer than 2 mean that there is no validation.
-
-    Raises:
-        InputError: the model reads in both directions, or the training text does not fill one batch.
-        TrainingError: the loss is no longer a number.
+    Attributes:
+        batches_per_epoch: the same number in every epoch.
+        held_out: values that an evaluation predicts; 0 where nothing is held out.
     """
-    return Trainer(model, train_ids, valid_ids, settings).records()
+
+    batches_per_epoch: int
+    held_out: int
+
+    def batch(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
+        """Return the inputs X and the targets Y of a batch, (B, T, ...) each, a function of the arguments alone.
+
+        Args:
+            epoch: counted from 1.
+            number: counted from 0.
+        """
+
+    def continues(self, epoch: int, number: int) -> bool:
+        """Return whether the rows of this batch go on where those of the batch before ended."""
+
+    def loss(self, outputs: Tensor, Y: Tensor) -> Tensor:
+        """Return the mean loss of the model's outputs, (B, T, ...), as a tensor of one value."""
+
+    def evaluation(self, model: nn.Module, precision: str) -> Iterator[float]:
+        """Read what is held out, piece by piece; yield the mean loss so far after each."""
 
 
 class Trainer:
-    """The training loop, and all that its next step depends on."""
+    """The training loop, and all that its next step depends on.
 
-    def __init__(self, model: CharModel, train_ids: np.ndarray, valid_ids: np.ndarray, settings: TrainingSettings):
-        """Prepare to train; see `fit`."""
-        if model.config.bidirectional:
-            raise InputError(
-                "a bidirectional network cannot be trained to predict the next character: its right-to-left half has"
-                " already read it; train without bidirectional"
-            )
-        self.model, self.settings = model, settings
-        self.steps_per_epoch = settings.batching.batches_per_epoch(len(train_ids))
-        self.device = model.output.weight.device
-        self.train_ids = torch.as_tensor(train_ids, device=self.device)  # (training characters,)
-        self.valid_ids = torch.as_tensor(valid_ids, device=self.device)  # (held-out characters,)
+    A model is called as `outputs, state = model(X, state, generator)`, with the state that its `begin_state` makes.
+    """
+
+    def __init__(self, model: nn.Module, task: Task, settings: TrainingSettings):
+        """Prepare to train `model` in place, on the device it lies on."""
+        self.model, self.task, self.settings = model, task, settings
+        self.device = next(model.parameters()).device
         self.optimizer = OPTIMIZERS[settings.optimizer](model, settings.weight_decay)
         self.generator = torch.Generator(self.device)
         self.began = time.perf_counter()
@@ -172,10 +171,10 @@ class Trainer:
     def progress(self) -> float:
         """The share of the training that is done: of its steps or, where a time is given, of that."""
         if self.settings.seconds is None:
-            return self.at.step / (self.steps_per_epoch * self.settings.epochs)
+            return self.at.step / (self.task.batches_per_epoch * self.settings.epochs)
         batching, at = self.settings.batching, self.at
-        per_character = at.seconds / max(at.step * batching.batch_size * batching.num_steps, 1)
-        evaluation = at.evaluation_seconds or len(self.valid_ids) * per_character / 3  # the last one, yet to come
+        per_value = at.seconds / max(at.step * batching.batch_size * batching.num_steps, 1)
+        evaluation = at.evaluation_seconds or self.task.held_out * per_value / 3  # the last one, yet to come
         available = max(self.settings.seconds - evaluation, 1e-9)
         return min((time.perf_counter() - self.began) / available, 1.0)
 
@@ -208,12 +207,8 @@ class Trainer:
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
         """Go on with the epoch that `self.at` is in, or begin it; validate; yield records on the way."""
         batching, at = self.settings.batching, self.at
-        starts = window_starts(len(self.train_ids), batching, at.epoch)
-        starts = torch.as_tensor(starts, device=self.device)  # (batches, B)
-        if at.batch == 0:
-            self.state = self.model.begin_state(batching.batch_size)
         self.model.train()
-        for losses in self._chunks_of_steps(starts):
+        for losses in self._chunks_of_steps():
             for loss in losses:  # one by one, so that the sum does not depend on where the chunks end
                 at.epoch_loss += loss
             yield Progress(at.epoch, at.step, self.progress, sum(losses) / len(losses))
@@ -235,17 +230,17 @@ class Trainer:
         at.epoch, at.batch, at.epoch_loss, at.epoch_seconds = at.epoch + 1, 0, 0.0, 0.0
         yield record
 
-    def _chunks_of_steps(self, starts: Tensor) -> Iterator[list[float]]:
+    def _chunks_of_steps(self) -> Iterator[list[float]]:
         """Take steps until the epoch or the time is over; yield the losses, a fraction of a second's worth at a time.
 
         Reading a loss waits for the device, so it is done for many steps at once.
         """
         at, losses, began = self.at, [], time.perf_counter()
-        while at.batch < len(starts) and (at.batch == 0 or self.progress < 1):
-            losses.append(self._train_step(starts[at.batch]))
+        while at.batch < self.task.batches_per_epoch and (at.batch == 0 or self.progress < 1):
+            losses.append(self._train_step())
             at.step, at.batch = at.step + 1, at.batch + 1
             elapsed = time.perf_counter() - began
-            if elapsed >= REPORT_SECONDS or at.batch == len(starts) or self.progress >= 1:
+            if elapsed >= REPORT_SECONDS or at.batch == self.task.batches_per_epoch or self.progress >= 1:
                 values = torch.stack(losses).tolist()
                 elapsed = time.perf_counter() - began
                 at.seconds, at.epoch_seconds = at.seconds + elapsed, at.epoch_seconds + elapsed
@@ -253,18 +248,17 @@ class Trainer:
                 yield values
                 losses, began = [], time.perf_counter()
 
-    def _train_step(self, starts: Tensor) -> Tensor:
-        """Take one step on the windows that begin at `starts`, (B,); return the loss, not yet read."""
-        settings, batching, at = self.settings, self.settings.batching, self.at
+    def _train_step(self) -> Tensor:
+        """Take one step on the batch that is next; return the loss, not yet read."""
+        settings, at = self.settings, self.at
         at.learning_rate = learning_rate_at(at.step, self.progress, settings)
-        self.generator.manual_seed((batching.seed * 1_000_003 + at.step) % 2**63)  # dropout is theirs alone
-        if batching.partition == "random":
-            self.state = self.model.begin_state(batching.batch_size)
-        windows = self.train_ids[starts[:, None] + torch.arange(batching.num_steps + 1, device=self.device)]
-        X, Y = windows[:, :-1], windows[:, 1:]  # (B, T) each
+        self.generator.manual_seed((settings.batching.seed * 1_000_003 + at.step) % 2**63)  # dropout is theirs alone
+        X, Y = self.task.batch(at.epoch, at.batch)  # (B, T, ...) each
+        if self.state is None or not self.task.continues(at.epoch, at.batch):
+            self.state = self.model.begin_state(len(X))
         with autocast(self.device, settings.precision):
-            logits, state = self.model(X, self.state, self.generator)  # (B, T, V)
-        loss = F.cross_entropy(logits.flatten(0, 1), Y.flatten())
+            outputs, state = self.model(X, self.state, self.generator)  # (B, T, ...)
+        loss = self.task.loss(outputs, Y)
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
@@ -282,11 +276,11 @@ class Trainer:
             )
 
     def _validate(self, progress: Progress) -> Generator[Progress, None, float | None]:
-        """Return the validation loss, or None without held-out text; yield `progress` now and then meanwhile."""
-        if len(self.valid_ids) < 2:
+        """Return the validation loss, or None if nothing is held out; yield `progress` now and then meanwhile."""
+        if not self.task.held_out:
             return None
         began, losses = time.perf_counter(), []
-        for loss in evaluation(self.model, self.valid_ids, self.settings.precision):
+        for loss in self.task.evaluation(self.model, self.settings.precision):
             losses.append(loss)
             yield progress
         self.at.evaluation_seconds = time.perf_counter() - began
@@ -330,48 +324,6 @@ class Position:
             whole = name in ("epoch", "batch", "step", "epochs_since_best")
             if type(value) not in ((int,) if whole else (int, float)) or not 0 <= value < math.inf:
                 raise ValueError(f"{name} {value!r} of a training cannot be")
-
-
-def evaluate(model: CharModel, ids: np.ndarray | Tensor, precision: str = "float32") -> float:
-    """Return the mean loss of predicting `ids`, (characters,), in nats per character, read in sequence.
-
-    Raises:
-        InputError: there are fewer than 2 characters.
-    """
-    *_, loss = evaluation(model, ids, precision)
-    return loss
-
-
-@torch.no_grad()
-def evaluation(model: CharModel, ids: np.ndarray | Tensor, precision: str) -> Iterator[float]:
-    """Do what `evaluate` does, and yield the mean loss of what has been read, chunk by chunk.
-
-    The text is cut into rows that are read side by side. To start from the state that reading in sequence would have
-    brought, every row but the first begins by reading the characters before it, which do not count.
-    """
-    model.eval()
-    ids = torch.as_tensor(ids, device=next(model.parameters()).device)
-    targets = len(ids) - 1
-    if targets < 1:
-        raise InputError(f"{len(ids)} characters: it takes two to predict one from the other")
-    rows = min(max(targets // EVALUATION_WARMUP, 1), EVALUATION_ROWS)
-    length = math.ceil(targets / rows)
-    starts = torch.arange(rows, device=ids.device)[:, None] * length  # (rows, 1)
-    warmup = starts + torch.arange(-EVALUATION_WARMUP, 0, device=ids.device)  # (rows, warm-up)
-    with autocast(ids.device, precision):
-        _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
-    state = map_state(lambda part: part * (starts > 0), state)  # nothing lies before the first row
-    total, read = 0.0, 0
-    chunk = max(min(EVALUATION_CHUNK, EVALUATION_LOGITS // (rows * model.config.vocab_size)), 1)
-    for places in (starts + torch.arange(length, device=ids.device)).split(chunk, dim=1):  # (rows, T)
-        X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
-        with autocast(ids.device, precision):
-            logits, state = model(X, state)
-        losses = F.cross_entropy(logits.flatten(0, 1), Y.flatten(), reduction="none").view(Y.shape)
-        counts = places < targets
-        total += (losses * counts).sum().item()
-        read += counts.sum().item()
-        yield total / read
 
 
 def _of_shape(shape: torch.Size, tensor: Tensor) -> Tensor:

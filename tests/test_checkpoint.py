@@ -13,7 +13,7 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen import checkpoint
+from chargen import tensorfile
 from chargen.cells import ModelConfig
 from chargen.checkpoint import Checkpoint, find
 from chargen.errors import CheckpointError
@@ -44,7 +44,7 @@ def rewrite(path, weights=None, about=None, **metadata):
         "chargen": json.dumps({**original, **(about or {})}),
         **metadata,
     }
-    metadata = {"digest": checkpoint._digest(weights, metadata["chargen"]), **metadata}
+    metadata = {"digest": tensorfile._digest(weights, metadata["chargen"]), **metadata}
     path.write_bytes(safetensors.numpy.save(weights, metadata))
 
 
@@ -184,7 +184,7 @@ JSON = st.recursive(
 def test_descriptions_that_fit_their_digest_but_nothing_else_are_refused(about, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "forged.safetensors"
     weights, text = make().weights, json.dumps(about)
-    metadata = {"chargen": text, "digest": checkpoint._digest(weights, text)}
+    metadata = {"chargen": text, "digest": tensorfile._digest(weights, text)}
     path.write_bytes(safetensors.numpy.save(weights, metadata))
     with pytest.raises(CheckpointError):
         Checkpoint.load(path)

@@ -15,6 +15,7 @@ PACKAGE = Path(chargen.__file__).parent
 ROOMS = [
     "errors",
     "storage",
+    "tensorfile",
     "vocabulary",
     "downloads",
     "corpus",
@@ -34,9 +35,11 @@ ROOMS = [
     "scorepage",
     "activations",
     "inspectpage",
+    "recurrent",
     "model",
     "optimizers",
     "training",
+    "language",
     "planning",
     "runs",
     "console",
@@ -46,7 +49,7 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-MAY_IMPORT_TORCH = {"model", "optimizers", "training", "planning", "runs"}
+MAY_IMPORT_TORCH = {"recurrent", "model", "optimizers", "training", "language", "planning", "runs"}
 
 
 def files():

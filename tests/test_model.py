@@ -5,7 +5,8 @@ import torch
 from chargen.cells import EMBEDDING_SIZE, ONE_HOT_LIMIT
 from chargen.checkpoint import Checkpoint
 from chargen.errors import InputError
-from chargen.model import CharModel, keep_mask, pick_device
+from chargen.model import CharModel, pick_device
+from chargen.recurrent import keep_mask
 from chargen.sampling import Sampler
 from chargen.vocabulary import Vocabulary
 

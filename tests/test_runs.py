@@ -14,9 +14,10 @@ from chargen.batches import Batching
 from chargen.checkpoint import Checkpoint
 from chargen.corpus import Corpus, load_corpus
 from chargen.errors import CheckpointError, InputError, SaveError, TrainingError
+from chargen.language import evaluate
 from chargen.model import CharModel
 from chargen.runs import Run, Saved, changed_options, last_save, newest_run
-from chargen.training import EpochRecord, Progress, TrainingSettings, evaluate
+from chargen.training import EpochRecord, Progress, TrainingSettings
 from chargen.vocabulary import Vocabulary
 
 TEXT = "abcde" * 200
@@ -349,7 +350,7 @@ def test_an_old_run_is_there_until_the_new_one_is_known_to_be_writable(tmp_path,
 def test_a_newer_save_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
     run(tmp_path / "run")
     last = tmp_path / "run" / "last.safetensors"
-    monkeypatch.setattr("chargen.checkpoint.FORMAT_VERSION", 3)
+    monkeypatch.setattr("chargen.tensorfile.FORMAT_VERSION", 3)
     Checkpoint.load(last).save(last)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match="upgrade chargen"):

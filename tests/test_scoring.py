@@ -98,8 +98,8 @@ def test_every_character_but_the_first_counts_once(length):
 def test_it_agrees_with_the_evaluation_of_training(length):
     import torch
 
+    from chargen.language import evaluate
     from chargen.model import CharModel
-    from chargen.training import evaluate
 
     torch.manual_seed(0)
     model, vocabulary = CharModel(9, cell="lstm", hidden_size=20, num_layers=2), Vocabulary(" abcdefgh")
