@@ -13,6 +13,7 @@ from chargen.commands.info import info
 from chargen.commands.inspect import inspect
 from chargen.commands.sample import sample
 from chargen.commands.score import score
+from chargen.commands.series import series
 from chargen.commands.train import train
 from chargen.errors import ChargenError
 
@@ -25,10 +26,11 @@ def cli():
     \b
     chargen train corpus.txt          learn from a text file (or a URL, a known name, or - for standard input)
     chargen sample "time traveller"   write on from a prefix
+    chargen series ...                exercises and forecasts with the same cells
     """
 
 
-for command in (train, sample, score, inspect, info, corpora):
+for command in (train, sample, score, inspect, info, corpora, series):
     cli.add_command(command)
 
 

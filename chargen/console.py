@@ -1,9 +1,10 @@
-"""What a person sees of a training run: a bar with live perplexity, a line an epoch, a sample now and then."""
+"""What a person sees of training: a bar with live figures, a line an epoch, a sample now and then."""
 
+import contextlib
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO
 
 
@@ -37,6 +38,29 @@ def show_training(run, records: Iterable, preview: Callable[[int], str | None]) 
                 best, saved_after_epoch = min(best, record.score), False
                 if (text := preview(record.epoch)) is not None:
                     bar.write(f"    | {printable(text, sys.stderr)}".replace("\n", "\n    | "), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def show_exercise(report_every: int | None) -> Iterator[Callable]:
+    """Show the training of networks on stderr: yield a function of a network's name, an epoch's record, and the epochs.
+
+    Args:
+        report_every: epochs after which the loss is also written as a line; None writes none.
+    """
+    from tqdm import tqdm
+
+    with tqdm(unit="epoch", disable=None, dynamic_ncols=True, leave=False) as bar:
+
+        def watch(name: str, record, epochs: int) -> None:
+            if record.epoch == 1:
+                bar.reset(total=epochs)
+                bar.set_description(name)
+            bar.set_postfix_str(f"loss {record.train_loss:.2e}", refresh=False)
+            bar.update()
+            if report_every and record.epoch % report_every == 1:
+                bar.write(f"{name}  step {record.step - 1:4}  loss {record.train_loss:.2e}", file=sys.stderr)
+
+        yield watch
 
 
 def printable(text: str, stream: TextIO) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,11 +39,8 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
     Raises:
         SaveError: the picture cannot be written.
     """
-    from matplotlib.figure import Figure
-
     epochs = [record["epoch"] for record in history]
-    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = new_figure(1)
     marker = "o" if len(epochs) <= 30 else None
     axes.plot(epochs, np.exp([record["train_loss"] for record in history]), marker=marker, ms=4, label="training")
     validated = [
@@ -62,6 +60,88 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3, which="both")
     axes.legend()
+    save_figure(figure, path)
+
+
+class Line(NamedTuple):
+    """Points (x, y), joined or not as `style` says, in Matplotlib's letters."""
+
+    x: np.ndarray
+    y: np.ndarray
+    label: str
+    style: str = "-"
+    color: str | None = None
+
+
+class Panel(NamedTuple):
+    """One plot of a picture; `log`: the y axis is logarithmic."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: list[Line]
+    log: bool = False
+
+
+def save_panels(panels: Sequence[Panel], path: str | Path) -> None:
+    """Draw panels one below the other, and write a PNG of 1200 by 525 pixels for each.
+
+    Raises:
+        SaveError: the picture cannot be written.
+    """
+    figure, all_axes = new_figure(len(panels))
+    for panel, axes in zip(panels, all_axes, strict=True):
+        draw(panel, axes)
+    save_figure(figure, path)
+
+
+def save_animation(frames: Sequence[Panel], path: str | Path, seconds: float = 0.12) -> None:
+    """Draw one panel after the other, so many seconds each, and write an animated GIF.
+
+    Raises:
+        SaveError: the animation cannot be written.
+    """
+    from matplotlib.animation import PillowWriter
+
+    figure, (axes,) = new_figure(1, dpi=75)
+    values = np.concatenate([line.y for frame in frames for line in frame.lines])
+    writer = PillowWriter(fps=1 / seconds)
+    try:
+        with writer.saving(figure, str(path), dpi=75):
+            for frame in frames:
+                axes.clear()
+                draw(frame, axes)
+                axes.set_ylim(values.min(), values.max())  # the same for all, so that nothing jumps
+                writer.grab_frame()
+    except OSError as error:
+        raise SaveError(f"cannot write {path}: {error.strerror}; choose another place") from None
+
+
+def draw(panel: Panel, axes) -> None:
+    """Draw a panel on Matplotlib's axes."""
+    for line in panel.lines:
+        axes.plot(line.x, line.y, line.style, color=line.color, label=line.label, ms=4, lw=1.5)
+    axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+    if panel.log:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # beside the plot, where it hides nothing
+
+
+def new_figure(panels: int, dpi: int = 150):
+    """Return a figure of so many plots, one below the other, and a list of their axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5 if panels == 1 else 3.5 * panels), dpi=dpi, layout="constrained")
+    return figure, list(figure.subplots(panels, squeeze=False)[:, 0])
+
+
+def save_figure(figure, path: str | Path) -> None:
+    """Write a figure as a PNG.
+
+    Raises:
+        SaveError: the file cannot be written.
+    """
     try:
         figure.savefig(path, format="png")
     except OSError as error:

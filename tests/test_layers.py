@@ -42,6 +42,7 @@ ROOMS = [
     "language",
     "planning",
     "runs",
+    "series",
     "console",
     "interactive",
     "signals",
@@ -49,7 +50,7 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-MAY_IMPORT_TORCH = {"recurrent", "model", "optimizers", "training", "language", "planning", "runs"}
+MAY_IMPORT_TORCH = {"recurrent", "model", "optimizers", "training", "language", "planning", "runs", "series"}
 
 
 def files():
@@ -97,7 +98,12 @@ def test_the_tests_run_against_a_package_that_is_whole():
         _ = chargen.no_such_thing
 
 
-@pytest.mark.parametrize("room", ["", *(f".{room}" for room in ROOMS if room != "__main__")])
-def test_examples_in_docstrings(room):
-    failures, _ = doctest.testmod(importlib.import_module(f"chargen{room}"))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in PACKAGE.rglob("*.py") if path.stem != "__main__"],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_examples_in_docstrings(path):
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    failures, _ = doctest.testmod(importlib.import_module(module))
     assert failures == 0

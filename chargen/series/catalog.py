@@ -1,0 +1,67 @@
+"""The exercises by name: what each is, and the settings that it is published with or that were found to do."""
+
+from dataclasses import dataclass
+
+RECURRENT = ("rnn", "gru", "lstm")
+CELLS = (*RECURRENT, "mlp")
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise.
+
+    Attributes:
+        about: what is to be learned, in one sentence.
+        cells: the networks that it trains unless one is asked for.
+        hidden_size: H, units of the recurrent layer.
+        epochs: passes over the windows; where the state is carried, an epoch is one step of training.
+        learning_rate: the highest one of Adam, from which a cosine falls to a fiftieth.
+        batch_size: B, windows in a step; None for all of them.
+        clip: the largest norm of the gradient.
+        report_every: epochs after which the loss is written down; None leaves it to the bar.
+    """
+
+    name: str
+    about: str
+    cells: tuple[str, ...]
+    hidden_size: int
+    epochs: int
+    learning_rate: float
+    batch_size: int | None = None
+    clip: float = 1.0
+    report_every: int | None = None
+
+
+EXERCISES = {
+    exercise.name: exercise
+    for exercise in (
+        Exercise(
+            "next-value", "predict the next value of a sine from the 10 before", ("rnn",), 50, 200, 0.01, clip=0.1
+        ),
+        Exercise(
+            "sin-to-cos",
+            "read half a period of a sine, write the cosine, with the state carried",
+            ("rnn",),
+            32,
+            100,
+            0.02,
+        ),
+        Exercise(
+            "sin-to-cos-batched",
+            "the same in 50 sequences side by side, 20 points at a time",
+            ("lstm",),
+            20,
+            501,
+            0.006,
+            batch_size=50,
+            report_every=10,
+        ),
+        Exercise(
+            "noisy-sine", "predict a noisy sine from 4 values, 1, 4, 16 and 64 steps ahead", ("lstm",), 20, 30, 0.01, 16
+        ),
+        Exercise(
+            "free-run", "go on from a periodic signal on the network's own output", ("gru", "mlp"), 16, 40, 0.02, 32
+        ),
+        Exercise("recall", "repeat a sequence of 0 and 1 after a gap", RECURRENT, 48, 200, 0.005, 32),
+    )
+}
