@@ -63,6 +63,27 @@ def show_exercise(report_every: int | None) -> Iterator[Callable]:
         yield watch
 
 
+def show_fitting(steps: Iterable) -> None:
+    """Show the steps of a `chargen.series.Forecaster` that is being fitted on stderr, as they come."""
+    from tqdm import tqdm
+
+    from chargen.training import Progress
+
+    with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
+        stage, validation = None, ""
+        for stage_now, record in steps:
+            if stage_now != stage:
+                stage, validation = stage_now, ""
+                bar.reset()
+            if isinstance(record, Progress):
+                bar.total = round(record.step / record.progress)
+                bar.set_description(f"{stage}, epoch {record.epoch}", refresh=False)
+                bar.set_postfix_str(f"loss {record.loss:.4f}{validation}", refresh=False)
+                bar.update(record.step - bar.n)
+            elif record.valid_loss is not None:
+                validation = f", validation {record.valid_loss:.4f}"
+
+
 def printable(text: str, stream: TextIO) -> str:
     r"""Return `text` as it may be written to `stream`: on a terminal, control characters are shown, not obeyed.
 

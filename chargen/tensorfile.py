@@ -15,6 +15,10 @@ from chargen.errors import CheckpointError, DamagedError
 from chargen.storage import write_atomically
 
 FORMAT_VERSION = 2  # 1: the digest was over the tensors alone
+KINDS = {  # what they are for, said to whoever mistakes one for another
+    "chargen": "a model of text, for chargen sample and score",
+    "chargen-series": "a forecaster of time series, for chargen series forecast",
+}
 LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 million
 
 
@@ -45,6 +49,8 @@ def read_tensors(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
         CheckpointError: the file is missing, is not of that kind, was altered, or needs a newer chargen.
     """
     tensors, metadata = _read_safetensors(path)
+    if kind not in metadata and (other := next((other for other in KINDS if other in metadata), None)):
+        raise CheckpointError(f"{path} is {KINDS[other]}; here it takes {KINDS.get(kind, kind)}")
     try:
         about = json.loads(metadata[kind])
         version = int(about["format"])

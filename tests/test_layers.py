@@ -52,6 +52,10 @@ ROOMS = [
 ]
 MAY_IMPORT_TORCH = {"recurrent", "model", "optimizers", "training", "language", "planning", "runs", "series"}
 
+SERIES_WITHOUT_TORCH = [
+    *("backtest", "catalog", "clock", "forecast_figure", "framing", "given", "metrics", "signals", "table")
+]
+
 
 def files():
     return [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
@@ -87,6 +91,12 @@ def test_imports_point_up_the_list(path):
 @pytest.mark.parametrize("room", [room for room in ROOMS if room not in MAY_IMPORT_TORCH | {"__main__"}])
 def test_importing_does_not_load_torch(room):
     program = f"import sys, chargen.{room}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def test_importing_these_parts_of_series_does_not_load_torch():
+    modules = ", ".join(f"chargen.series.{name}" for name in SERIES_WITHOUT_TORCH)
+    program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 

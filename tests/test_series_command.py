@@ -103,7 +103,7 @@ def test_animate_writes_a_gif(run, tmp_path):
         (["run", "recall", "--animate"], "--animate draws sin-to-cos alone, not recall"),
         (["run", "recall", "--cell", "mlp", "--from-scratch"], "--from-scratch runs the recurrent equations"),
         (["run", "recall", "--epochs", "0"], "--epochs"),
-        (["run", "recall", "--out", "none/picture.png"], "there is no folder none for the picture"),
+        (["run", "recall", "--out", "none/picture.png"], "there is no folder none for picture.png"),
     ],
 )
 def test_bad_usage_is_one_line(arguments, words, run, tmp_path):

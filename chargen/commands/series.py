@@ -1,14 +1,9 @@
-"""`chargen series`: the exercises. `fit` and `forecast` are in `forecasting.py`."""
-
-import json
-import os
-from dataclasses import replace
+"""`chargen series`: the group of commands on time series."""
 
 import click
 
-from chargen.commands import positive
-from chargen.errors import InputError
-from chargen.series.catalog import CELLS, EXERCISES
+from chargen.commands.exercises import list_exercises, run
+from chargen.commands.forecasting import fit, forecast
 
 
 @click.group()
@@ -16,72 +11,5 @@ def series():
     """The same recurrent cells on time series: classic exercises, and forecasts of your own numbers."""
 
 
-@series.command("list")
-def list_exercises():
-    """List the exercises, with the networks and epochs that they take by themselves."""
-    width = max(map(len, EXERCISES))
-    for name, exercise in EXERCISES.items():
-        what = f"{', '.join(exercise.cells)}; {exercise.epochs} epochs"
-        click.echo(f"{name:{width}}  {exercise.about} ({what})")
-
-
-@series.command()
-@click.argument("task", type=click.Choice(list(EXERCISES)))
-@click.option("--cell", type=click.Choice(CELLS), help="The network to train.  [default: see `chargen series list`]")
-@click.option("--epochs", type=positive, help="Passes over the windows, or steps where the state is carried.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Of the weights, the order and the noise.")
-@click.option("--from-scratch", is_flag=True, help="Run the equations of chargen.cells instead of PyTorch's layers.")
-@click.option("--out", type=click.Path(dir_okay=False), help="Where the picture goes.  [default: TASK.png]")
-@click.option("--animate", is_flag=True, help="sin-to-cos: also write a GIF of the prediction as it is learned.")
-@click.option("--json", "as_json", is_flag=True, help="Write settings and figures as one JSON object.")
-def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
-    """Do the exercise TASK: train, measure, and draw a picture."""
-    from chargen.console import show_exercise
-    from chargen.plots import save_animation, save_panels
-    from chargen.series.exercises import SOLUTIONS, Attempt
-
-    exercise = EXERCISES[task]
-    if animate and task != "sin-to-cos":
-        raise click.UsageError(f"--animate draws sin-to-cos alone, not {task}; leave it out")
-    if from_scratch and cell == "mlp":
-        raise click.UsageError("--from-scratch runs the recurrent equations, and mlp has none; leave one of them out")
-    exercise = replace(exercise, cells=(cell,) if cell else exercise.cells, epochs=epochs or exercise.epochs)
-    picture = out or f"{task}.png"
-    _require_folder(picture)
-    settings = {
-        "task": task,
-        "cells": exercise.cells,
-        "hidden_size": exercise.hidden_size,
-        "epochs": exercise.epochs,
-        "learning_rate": exercise.learning_rate,
-        "seed": seed,
-        "from_scratch": from_scratch,
-    }
-    if not as_json:
-        click.echo("  ".join(f"{name} {_value(value)}" for name, value in settings.items()))
-    with show_exercise(exercise.report_every) as watch:
-        outcome = SOLUTIONS[task](Attempt(exercise, seed, from_scratch, watch, animate))
-    if as_json:
-        click.echo(json.dumps(settings | {"figures": outcome.figures}))
-    else:
-        for name, value in outcome.figures.items():
-            click.echo(f"{name:22} {_value(value)}")
-    save_panels(outcome.panels, picture)
-    click.echo(f"wrote {picture}", err=True)
-    if animate:
-        animation = f"{os.path.splitext(picture)[0]}.gif"
-        save_animation(outcome.frames, animation)
-        click.echo(f"wrote {animation}", err=True)
-
-
-def _require_folder(path: str) -> None:
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"there is no folder {folder} for the picture; make it, or choose another --out")
-
-
-def _value(value) -> str:
-    """Return a figure or a setting as a person reads it."""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(_value, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+for command in (list_exercises, run, fit, forecast):
+    series.add_command(command)

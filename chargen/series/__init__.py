@@ -1,1 +1,23 @@
-"""The same recurrent networks on time series: classic exercises, and forecasts of your own numbers."""
+"""The same recurrent networks on time series: classic exercises, and forecasts of your own numbers.
+
+>>> from chargen.series import Forecaster
+>>> values = [week + day for week in range(30) for day in (5, 6, 7, 6, 9, 2, 1)]
+>>> forecaster = Forecaster(horizon=7, epochs=2).fit(values)
+>>> len(forecaster.predict(14))
+14
+"""
+
+from importlib import import_module
+
+_EXPORTS = {"Forecaster": "forecasting"}  # imported when first used, so that the other files need no torch
+__all__ = sorted(_EXPORTS)
+
+
+def __getattr__(name: str):
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'chargen.series' has no attribute {name!r}")
+    return getattr(import_module(f"chargen.series.{_EXPORTS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
