@@ -41,6 +41,8 @@ class AdamW:
         matrices = [(name, parameter) for name, parameter in named if parameter.ndim > 1]
         biases = [(name, parameter) for name, parameter in named if parameter.ndim == 1]
         self._groups = ((matrices, weight_decay), (biases, 0.0))
+        self._steps = {name: torch.zeros((), device=parameter.device) for name, parameter in named}
+        self._next = 0  # what they hold; they stay on the device, where to send a number for each would be a wait
 
     def step(self, step: int, learning_rate: float) -> None:
         """Move the weights.
@@ -48,9 +50,12 @@ class AdamW:
         Args:
             step: steps done before this one, which the correction of the moments depends on.
         """
+        if step != self._next:
+            for counter in self._steps.values():
+                counter.fill_(step)
+        self._next = step + 1
         for group, weight_decay in self._groups:
             names, parameters = zip(*group, strict=True)
-            device = parameters[0].device
             with torch.no_grad():
                 adamw(
                     list(parameters),
@@ -58,7 +63,7 @@ class AdamW:
                     [self.moments[f"mean.{name}"] for name in names],
                     [self.moments[f"square.{name}"] for name in names],
                     [],
-                    [torch.tensor(float(step), device=device) for _ in names],
+                    [self._steps[name] for name in names],  # counted up there
                     foreach=False,
                     fused=True,
                     amsgrad=False,

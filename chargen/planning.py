@@ -11,8 +11,9 @@ from chargen.corpus import Corpus
 from chargen.errors import InputError
 from chargen.language import text_trainer
 from chargen.model import CharModel
+from chargen.processes import ALONE, Processes
 from chargen.recipe import LEARNING_RATES, MOST_EPOCHS, NETWORKS, choose, operations_per_character
-from chargen.training import TrainingSettings, pick_precision
+from chargen.training import PRECISIONS, TrainingSettings, pick_precision
 
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains
 FINISHING_SECONDS = 1.0  # kept from a time budget for the picture and the last words
@@ -34,9 +35,10 @@ def make_plan(
     seed: int = 0,
     seconds: float | None = None,
     base: Checkpoint | None = None,
+    processes: Processes = ALONE,
     **settled,
 ) -> Plan:
-    """Return a plan for learning `corpus`.
+    """Return a plan for learning `corpus`, the same one in all processes.
 
     Args:
         seconds: the time that there is from now on; None takes the usual time.
@@ -51,11 +53,11 @@ def make_plan(
         settled = _with_network_of(base, settled)
     V, cell = len(corpus.vocabulary), settled.setdefault("cell", "lstm")
     if "precision" not in settled:
-        settled["precision"] = pick_precision(device)
+        settled["precision"] = PRECISIONS[int(processes.agree(PRECISIONS.index(pick_precision(device))))]
     operations = None
     if seconds is not None:
-        speed = operations_per_second(corpus, cell, device, settled["precision"])
-        seconds -= time.perf_counter() - began + FINISHING_SECONDS
+        speed = operations_per_second(corpus, cell, device, settled["precision"], processes)
+        seconds = processes.agree(seconds - (time.perf_counter() - began) - FINISHING_SECONDS)
         if seconds <= 0:
             raise InputError("the budget is over before training could begin; give more, or read less with --max-chars")
         operations = speed * seconds
@@ -79,12 +81,18 @@ def make_plan(
     return Plan(model.to(device), settings, _why(corpus, model, settings, device))
 
 
-def operations_per_second(corpus: Corpus, cell: str, device: torch.device, precision: str) -> float:
-    """Return how many multiplications, as `operations_per_character` counts them, this machine trains in a second."""
+def operations_per_second(
+    corpus: Corpus, cell: str, device: torch.device, precision: str, processes: Processes = ALONE
+) -> float:
+    """Return how many multiplications, as `operations_per_character` counts them, are trained in a second here.
+
+    Here is this machine or, where several processes train together, all of theirs.
+    """
     model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
-    settings = TrainingSettings(batching=Batching(16, 64), seconds=SPEED_SECONDS, precision=precision)
+    batch_size = -(-16 // processes.size) * processes.size
+    settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
     ids = corpus.train_ids[torch.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
-    *_, last = text_trainer(model, ids, ids[:0], settings).records()
+    *_, last = text_trainer(model, ids, ids[:0], settings, processes).records()
     return last.characters_per_second * operations_per_character(model.config)
 
 

@@ -12,6 +12,16 @@ LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 FUNCTIONS = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}  # what LAYERS call with their weights
 
 
+class MaskGenerator(torch.Generator):
+    """Decides which units dropout silences where the rows at hand are some of a batch: it draws for all rows.
+
+    Attributes:
+        part, parts: the rows at hand are part number `part`, counted from 0, of `parts` equal ones.
+    """
+
+    part, parts = 0, 1
+
+
 class Recurrent(nn.Module):
     """Recurrent layers, each of which reads the one below, and a linear layer that reads them all side by side.
 
@@ -57,7 +67,8 @@ class Recurrent(nn.Module):
         Args:
             x: dense input, (B, T, input size).
             state: as `begin_state` makes it.
-            generator: decides which units dropout silences while the model is in training mode.
+            generator: decides which units dropout silences while the model is in training mode; a `MaskGenerator`
+                where these rows are some of a batch.
 
         Returns:
             The outputs, (B, T, output size), and the state after the last step, both float32.
@@ -95,7 +106,10 @@ class Recurrent(nn.Module):
         """Silence units of x, (B, T, D*H), the same ones at every step of a row, as Gal and Ghahramani (2016) do."""
         if not (self.training and self.dropout):
             return x
-        return x * keep_mask(x, (x.shape[0], 1, x.shape[2]), self.dropout, generator)  # (B, 1, D*H)
+        B, _, width = x.shape
+        part, parts = (generator.part, generator.parts) if isinstance(generator, MaskGenerator) else (0, 1)
+        mask = keep_mask(x, (parts * B, 1, width), self.dropout, generator)  # (parts * B, 1, D*H)
+        return x * mask[part * B : (part + 1) * B]
 
 
 def keep_mask(like: Tensor, shape: tuple[int, ...], dropout: float, generator: torch.Generator | None) -> Tensor:

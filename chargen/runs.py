@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -20,6 +21,7 @@ from chargen.corpus import Corpus, load_corpus
 from chargen.errors import CheckpointError, DamagedError, InputError, SaveError
 from chargen.language import text_trainer
 from chargen.model import CharModel
+from chargen.processes import ALONE, Processes
 from chargen.training import EpochRecord, Position, Progress, Trainer, TrainingSettings
 
 HISTORY, PICTURE, DAMAGED = "history.jsonl", "loss.png", "damaged.safetensors"
@@ -36,6 +38,8 @@ class Saved(NamedTuple):
 
 class Run:
     """A training and the folder that keeps it. Make one with `begin` or `resume`; only one process at a time can.
+
+    Processes that train together count as one: each of them makes the run, and the first alone touches the folder.
 
     The folder gets `best.safetensors` (the epoch with the lowest validation loss), `last.safetensors` (the last save,
     to go on from) and `previous.safetensors` (the save before it), `history.jsonl` (a line an epoch) and, when the run
@@ -54,6 +58,7 @@ class Run:
         self.history: list[EpochRecord] = []
         self.notes: list[str] = []
         self._trainer, self.about, self._save_every = trainer, about, save_every
+        self._processes = trainer.processes
         self._lock = lock  # held until it is closed
         self._unsaved_best: Checkpoint | None = None
         self._unsaved_history: list[EpochRecord] = []
@@ -71,6 +76,7 @@ class Run:
         overwrite: bool = False,
         save_every: float = SAVE_EVERY,
         about: dict | None = None,
+        processes: Processes = ALONE,
     ) -> "Run":
         """Return a new run that trains `model` on `corpus`.
 
@@ -78,6 +84,7 @@ class Run:
             overwrite: whether a run that is already in `folder` may be replaced.
             save_every: seconds after which to save. The end of an epoch saves too, unless that took too much time.
             about: plain JSON values to be kept with the run.
+            processes: those that train the model together, see `chargen.processes.joined`.
 
         Raises:
             InputError: the folder holds a run already, is in use, cannot be written, or its disk is full, or the text
@@ -85,15 +92,19 @@ class Run:
             SaveError: the folder cannot hold a save.
         """
         folder = Path(folder)
-        trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, settings)  # refuses a text that is too short
-        refuse_existing(folder, overwrite)
-        with _locked(folder) as lock:
-            refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
-            storage.require_space(folder, _size_on_disk(model))
+        # Refuses a text that is too short, and rows that cannot be dealt to the processes.
+        trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, settings, processes)
+        if processes.first:
+            refuse_existing(folder, overwrite)
+        with _locked(folder, processes) as lock:
+            if processes.first:
+                refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
+                storage.require_space(folder, _size_on_disk(model))
             run = cls(folder, lock, trainer, corpus, about or {}, save_every)
             run.save()  # what cannot be written is better known before the training, and before an old run goes
-            for name in (BEST, PREVIOUS, HISTORY, PICTURE, DAMAGED):
-                (folder / name).unlink(missing_ok=True)
+            if processes.first:
+                for name in (BEST, PREVIOUS, HISTORY, PICTURE, DAMAGED):
+                    (folder / name).unlink(missing_ok=True)
         return run
 
     @classmethod
@@ -107,32 +118,37 @@ class Run:
         device: str | torch.device = "cpu",
         save_every: float = SAVE_EVERY,
         about: dict | None = None,
+        processes: Processes = ALONE,
     ) -> "Run":
         """Return the run in `folder` as its last good save holds it.
 
-        With the same PyTorch, processor, device and number of threads it ends with the same bits as a run that never
-        stopped, unless its schedule follows the clock; otherwise `notes` say that it goes on, but not exactly.
+        With the same PyTorch, processor, device and number of threads and processes it ends with the same bits as a run
+        that never stopped, unless its schedule follows the clock; otherwise `notes` say that it goes on, but not
+        exactly.
 
         Args:
             corpus: the text that the run learns; None reads it from where it was.
             epochs: as many as the run was planned for, or more, which the learning rate then follows.
             more_seconds: time to add to a run that follows the clock.
             about: values to be kept instead of those that the run was begun with.
+            processes: those that train the model together from now on; the first reads the save and tells the others.
 
         Raises:
             CheckpointError: there is no save that can be loaded.
             InputError: the folder is in use, the text is another one, or the epochs are fewer than planned.
         """
         folder = Path(folder)
-        last_save(folder)  # a folder without one is not to be locked, that is made
-        with _locked(folder) as lock:
-            saved, notes = last_save(folder)
+        if processes.first:
+            last_save(folder)  # a folder without one is not to be locked, that is made
+        with _locked(folder, processes) as lock:
+            saved, notes = last_save(folder, processes)
             training = saved.training
-            corpus = _same_text(corpus, saved)
+            with processes.one_before_the_others():
+                corpus = _same_text(corpus, saved)
             settings = _settings(training["settings"])
             extended = _extended(settings, epochs, more_seconds)
             model = CharModel.from_checkpoint(saved).to(device)
-            trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, extended)
+            trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, extended, processes)
             try:
                 tensors = {name: torch.tensor(array) for name, array in saved.resume.items()}
                 trainer.restore(tensors, training["resume"]["position"])
@@ -141,16 +157,20 @@ class Run:
                     f"the last save in {folder} is damaged: {error}; nothing can go on from it"
                 ) from None
             run = cls(folder, lock, trainer, corpus, training["about"] | (about or {}), save_every)
-            run.notes = notes + _differences(training["resume"]["environment"], model)
-            run.history = _cut_history(folder / HISTORY, trainer.at.epoch)
+            run.notes = notes + _differences(training["resume"]["environment"], model, processes)
             run._saved_position = run._position()
             if extended != settings:
                 trainer.at.epochs_since_best = 0
-            if trainer.at.best is not None and (fault := _fault_of(folder / BEST)):
+            fault = None
+            if processes.first:
+                run.history = _cut_history(folder / HISTORY, trainer.at.epoch)
+                fault = _fault_of(folder / BEST) if trainer.at.best is not None else None
+                if notes and (folder / LAST).exists():  # or else the next save would put it in place of the good one
+                    (folder / LAST).replace(folder / DAMAGED)
+            if fault:
                 run.notes.append(f"{fault}; the next epoch takes its place")
+            if processes.agree(fault is not None):
                 trainer.at.best = None
-            if notes and (folder / LAST).exists():  # or else the next save would put it in the place of the good one
-                (folder / LAST).replace(folder / DAMAGED)
         return run
 
     @property
@@ -171,7 +191,8 @@ class Run:
     def records(self) -> Iterator[Progress | EpochRecord | Saved]:
         """Train; yield the records of `fit`, and a `Saved` for each save.
 
-        Closing the generator saves, so that nothing is lost where the loop over it is left.
+        Closing the generator saves, so that nothing is lost where the loop over it is left. Where one process leaves
+        it, it ends in all of them.
 
         Raises:
             SaveError: a file cannot be written; the save before it stays as it was.
@@ -181,26 +202,37 @@ class Run:
             raise InputError(f"this run in {self.folder} has ended; go on with Run.resume")
         self._saved_at = time.perf_counter()
         try:
-            for record in self._trainer.records():
-                ended = isinstance(record, EpochRecord)
-                if ended:
-                    self._keep(record)
-                if self._save_is_due(ended):
+            for record in self._news():
+                try:
+                    yield record
+                except GeneratorExit:
+                    self._processes.largest(True)  # tells the others, who then save as well
                     self.save()
-                    yield Saved(self.step, ended)
-                yield record
-        except GeneratorExit:
-            self.save()
-            raise
+                    raise
+                if self._processes.largest(False):
+                    self.save()
+                    return
         finally:
             self._lock.close()
-            if self.history:
+            if self.history and self._processes.first:
                 with contextlib.suppress(SaveError):  # a picture is not worth hiding what ended the run
                     history = [asdict(record) for record in self.history]
                     plots.save_losses(history, self.folder / PICTURE, self.about.get("baselines"))
 
+    def _news(self) -> Iterator[Progress | EpochRecord | Saved]:
+        for record in self._trainer.records():
+            ended = isinstance(record, EpochRecord)
+            if ended:
+                self._keep(record)
+            if self._save_is_due(ended):
+                self.save()
+                yield Saved(self.step, ended)
+            yield record
+
     def save(self) -> None:
         """Bring everything to the disk: the best model, then the history, then the save that speaks of both.
+
+        All processes must call it.
 
         Raises:
             SaveError: a file cannot be written; the save before stays as it was.
@@ -208,20 +240,26 @@ class Run:
         if self._position() == self._saved_position:
             return  # there is nothing new
         began = time.perf_counter()
+        tensors, position = self._trainer.snapshot()
+        if self._processes.first:
+            self._write(tensors, position)
+        self._unsaved_best, self._unsaved_history = None, []
+        self._saved_at, self._saved_position = time.perf_counter(), self._position()
+        self._saving_seconds = self._saved_at - began
+
+    def _write(self, tensors: dict, position: dict) -> None:
         if self._unsaved_best is not None:
             self._unsaved_best.save(self.folder / BEST)
+            self._unsaved_best = None
         if self._unsaved_history:
             lines = [json.dumps(asdict(record)) + "\n" for record in self._unsaved_history]
             storage.append_durably(self.folder / HISTORY, "".join(lines))
-        self._unsaved_best, self._unsaved_history = None, []
-        tensors, position = self._trainer.snapshot()
+            self._unsaved_history = []
         reached = asdict(self.history[-1]) if self.history else None
-        resume = {"position": position, "environment": _environment(self.model)}
+        resume = {"position": position, "environment": _environment(self.model, self._processes)}
         checkpoint = self.model.to_checkpoint(self.corpus.vocabulary, self._provenance(reached) | {"resume": resume})
         arrays = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
         replace(checkpoint, resume=arrays).save(self.folder / LAST, self.folder / PREVIOUS)
-        self._saved_at, self._saved_position = time.perf_counter(), self._position()
-        self._saving_seconds = self._saved_at - began
 
     def _position(self) -> tuple[int, int]:
         return self._trainer.at.epoch, self._trainer.at.step
@@ -237,9 +275,9 @@ class Run:
         if self._position() == self._saved_position:
             return False
         since = time.perf_counter() - self._saved_at
-        if after_epoch and (self.finished or since * SAVING_SHARE >= self._saving_seconds):
-            return True
-        return since >= self._save_every
+        seldom_enough = since * SAVING_SHARE >= self._saving_seconds
+        due = since >= self._save_every or (after_epoch and (self.finished or seldom_enough))
+        return bool(self._processes.agree(due))
 
     def _provenance(self, reached: dict | None) -> dict:
         return {
@@ -266,12 +304,27 @@ def refuse_existing(folder: str | Path, overwrite: bool) -> None:
         )
 
 
-def last_save(folder: str | Path) -> tuple[Checkpoint, list[str]]:
+def last_save(folder: str | Path, processes: Processes = ALONE) -> tuple[Checkpoint, list[str]]:
     """Return the last good save of the run in `folder`, and a warning where that is not the last one.
+
+    Args:
+        processes: of these, the first one reads and tells the others, who may have no such folder.
 
     Raises:
         CheckpointError: there is none.
     """
+    saved, notes = _last_save(folder) if processes.first else (None, [])
+    if processes.size == 1:
+        return saved, notes
+    data = processes.share((Path(folder) / (PREVIOUS if notes else LAST)).read_bytes() if processes.first else b"")
+    if not processes.first:
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / LAST).write_bytes(data)
+            saved = Checkpoint.load(Path(place) / LAST)
+    return saved, notes
+
+
+def _last_save(folder: str | Path) -> tuple[Checkpoint, list[str]]:
     last, previous = (Path(folder) / name for name in (LAST, PREVIOUS))
     if not os.path.exists(last) and not os.path.exists(previous):
         has_best = os.path.exists(Path(folder) / BEST)
@@ -365,7 +418,7 @@ def _same_text(corpus: Corpus | None, saved: Checkpoint) -> Corpus:
     return corpus
 
 
-def _environment(model: CharModel) -> dict:
+def _environment(model: CharModel, processes: Processes) -> dict:
     """Return what decides, beside the settings, about the last bits of a result."""
     device = model.output.weight.device
     cuda = device.type == "cuda"
@@ -374,11 +427,12 @@ def _environment(model: CharModel) -> dict:
         "device": torch.cuda.get_device_name(device) if cuda else device.type,
         "processor": f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
         "threads": torch.get_num_threads(),
+        "processes": processes.size,
     }
 
 
-def _differences(before: dict, model: CharModel) -> list[str]:
-    now = _environment(model)
+def _differences(before: dict, model: CharModel, processes: Processes) -> list[str]:
+    before, now = {"processes": 1} | before, _environment(model, processes)
     changed = [
         f"{name} {before.get(name)} is now {now[name]}" for name in now if before.get(name, now[name]) != now[name]
     ]
@@ -399,9 +453,9 @@ def _cut_history(path: Path, epoch: int) -> list[EpochRecord]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[TextIO]:
-    """Take the lock of a folder, and give it back if what is done with it fails."""
-    lock = storage.lock(folder)
+def _locked(folder: Path, processes: Processes) -> Iterator[TextIO]:
+    """Take the lock of a folder, in the first process, and give it back if what is done with it fails."""
+    lock = storage.lock(folder) if processes.first else open(os.devnull)  # noqa: SIM115
     try:
         yield lock
     except BaseException:

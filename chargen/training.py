@@ -13,8 +13,10 @@ from chargen.batches import Batching
 from chargen.cells import map_state
 from chargen.errors import InputError, TrainingError
 from chargen.optimizers import OPTIMIZERS
+from chargen.processes import ALONE, Processes
+from chargen.recurrent import MaskGenerator
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 REPORT_SECONDS = 0.2  # between two Progress records
 
 
@@ -34,7 +36,8 @@ class TrainingSettings:
         final_learning_rate: the share of it that a cosine falls to by the end; 1 keeps it constant.
         weight_decay: of the weight matrices, not the biases: decoupled in AdamW, an L2 penalty in SGD.
         clip: the largest global norm of the gradient; longer ones are scaled down to it.
-        precision: "float32", or "bfloat16" for the products of matrices; weights, state and loss stay float32.
+        precision: "float32", or for the products of matrices "bfloat16" or, on NVIDIA's GPUs, "tf32"; weights, state
+            and loss stay float32.
     """
 
     epochs: int = 10
@@ -141,16 +144,21 @@ class Trainer:
     """The training loop, and all that its next step depends on.
 
     A model is called as `outputs, state = model(X, state, generator)`, with the state that its `begin_state` makes.
+    Several processes share the rows of each batch, and go by the clock of the first one.
     """
 
-    def __init__(self, model: nn.Module, task: Task, settings: TrainingSettings):
+    def __init__(self, model: nn.Module, task: Task, settings: TrainingSettings, processes: Processes = ALONE):
         """Prepare to train `model` in place, on the device it lies on."""
-        self.model, self.task, self.settings = model, task, settings
+        self.model, self.task, self.settings, self.processes = model, task, settings, processes
+        processes.rows(settings.batching.batch_size)  # refuses what cannot be dealt
         self.device = next(model.parameters()).device
+        allow_tf32(self.device, settings.precision)
         self.optimizer = OPTIMIZERS[settings.optimizer](model, settings.weight_decay)
-        self.generator = torch.Generator(self.device)
+        self.generator = MaskGenerator(self.device)
+        self.generator.part, self.generator.parts = processes.rank, processes.size
         self.began = time.perf_counter()
-        self.state = None  # carried from batch to batch
+        self.now = 0.0  # seconds since then, as all processes know it
+        self.state = None  # of this process's rows, carried from batch to batch
         self.at = Position()
 
     def records(self) -> Iterator[Progress | EpochRecord]:
@@ -158,9 +166,14 @@ class Trainer:
 
         Whenever a record is yielded, `snapshot` holds all that the next step depends on.
         """
+        self._parallel = self.processes.parallel(self.model)  # takes seconds to load the first time
         self.began = time.perf_counter() - self.at.elapsed
-        while self.at.batch or not self.finished:
-            yield from self._epoch()
+        self._tick()
+        try:
+            while self.at.batch or not self.finished:
+                yield from self._epoch()
+        finally:
+            del self._parallel  # what it holds must end before the processes part
 
     @property
     def finished(self) -> bool:
@@ -176,16 +189,18 @@ class Trainer:
         per_value = at.seconds / max(at.step * batching.batch_size * batching.num_steps, 1)
         evaluation = at.evaluation_seconds or self.task.held_out * per_value / 3  # the last one, yet to come
         available = max(self.settings.seconds - evaluation, 1e-9)
-        return min((time.perf_counter() - self.began) / available, 1.0)
+        return min(self.now / available, 1.0)
 
     def snapshot(self) -> tuple[dict[str, Tensor], dict[str, int | float]]:
         """Return all that the next step depends on, beside the weights: tensors by name, and plain numbers.
 
-        The tensors are those that training goes on to change; copy them before the next record.
+        The tensors are those that training goes on to change; copy them before the next record. All processes must
+        call it; the state of all rows goes to the first.
         """
         self.at.elapsed = time.perf_counter() - self.began
         state = self.state if isinstance(self.state, tuple) else (self.state,)
-        tensors = {f"state.{number}": part for number, part in enumerate(state) if part is not None}
+        state = [self.processes.gather(part, dim=1) for part in state if part is not None]  # (L*D, B, H) each
+        tensors = {f"state.{number}": part for number, part in enumerate(state)}
         return tensors | self.optimizer.moments, asdict(self.at)
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, int | float]) -> None:
@@ -195,14 +210,16 @@ class Trainer:
             KeyError, TypeError, ValueError: the snapshot is not one of this training.
         """
         self.at = Position(**numbers)
-        self.began = time.perf_counter() - self.at.elapsed
+        self.began, self.now = time.perf_counter() - self.at.elapsed, self.at.elapsed
         for name, moment in self.optimizer.moments.items():
             moment.copy_(_of_shape(moment.shape, tensors[name]))
         parts = [tensors[name].to(self.device) for name in ("state.0", "state.1") if name in tensors]
         if parts:  # there are none before the first step
             begun = self.model.begin_state(self.settings.batching.batch_size)
             state = tuple(parts) if isinstance(begun, tuple) else parts[0]
-            self.state = map_state(lambda part, begun: _of_shape(begun.shape, part), state, begun)
+            state = map_state(lambda part, begun: _of_shape(begun.shape, part), state, begun)
+            rows = self.processes.rows(self.settings.batching.batch_size)
+            self.state = map_state(lambda part: part[:, rows].contiguous(), state)  # (L*D, own rows, H)
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
         """Go on with the epoch that `self.at` is in, or begin it; validate; yield records on the way."""
@@ -235,18 +252,24 @@ class Trainer:
 
         Reading a loss waits for the device, so it is done for many steps at once.
         """
-        at, losses, began = self.at, [], time.perf_counter()
+        at, losses, began = self.at, [], self._tick()
         while at.batch < self.task.batches_per_epoch and (at.batch == 0 or self.progress < 1):
             losses.append(self._train_step())
             at.step, at.batch = at.step + 1, at.batch + 1
-            elapsed = time.perf_counter() - began
+            elapsed = self._tick() - began
             if elapsed >= REPORT_SECONDS or at.batch == self.task.batches_per_epoch or self.progress >= 1:
-                values = torch.stack(losses).tolist()
-                elapsed = time.perf_counter() - began
+                values = [value / self.processes.size for value in self.processes.sum(*torch.stack(losses).tolist())]
+                elapsed = self._tick() - began
                 at.seconds, at.epoch_seconds = at.seconds + elapsed, at.epoch_seconds + elapsed
-                self._require_numbers(*values, *(weights.detach().abs().max() for weights in self.model.parameters()))
+                largest = torch.stack([weights.detach().abs().max() for weights in self.model.parameters()])
+                self._require_numbers(*values, *largest.tolist())
                 yield values
-                losses, began = [], time.perf_counter()
+                losses, began = [], self._tick()
+
+    def _tick(self) -> float:
+        """Return the seconds since the beginning, which all processes go by until the next tick."""
+        self.now = self.processes.agree(time.perf_counter() - self.began)
+        return self.now
 
     def _train_step(self) -> Tensor:
         """Take one step on the batch that is next; return the loss, not yet read."""
@@ -254,16 +277,18 @@ class Trainer:
         at.learning_rate = learning_rate_at(at.step, self.progress, settings)
         self.generator.manual_seed((settings.batching.seed * 1_000_003 + at.step) % 2**63)  # dropout is theirs alone
         X, Y = self.task.batch(at.epoch, at.batch)  # (B, T, ...) each
+        rows = self.processes.rows(len(X))
+        X, Y = X[rows], Y[rows]  # (own rows, T, ...) each
         if self.state is None or not self.task.continues(at.epoch, at.batch):
             self.state = self.model.begin_state(len(X))
         with autocast(self.device, settings.precision):
-            outputs, state = self.model(X, self.state, self.generator)  # (B, T, ...)
+            outputs, state = self._parallel(X, self.state, self.generator)  # (own rows, T, ...)
         loss = self.task.loss(outputs, Y)
         self.model.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
         if self.device.type == "cpu":  # elsewhere it would be a wait; there the losses tell, before anything is saved
-            self._require_numbers(loss.item(), norm.item())
+            self._require_numbers(norm.item())  # it is none where the loss is none, and the same in all processes
         self.optimizer.step(at.step, at.learning_rate)
         self.state = map_state(Tensor.detach, state)
         return loss.detach()
@@ -279,11 +304,11 @@ class Trainer:
         """Return the validation loss, or None if nothing is held out; yield `progress` now and then meanwhile."""
         if not self.task.held_out:
             return None
-        began, losses = time.perf_counter(), []
+        began, losses = self._tick(), []
         for loss in self.task.evaluation(self.model, self.settings.precision):
             losses.append(loss)
             yield progress
-        self.at.evaluation_seconds = time.perf_counter() - began
+        self.at.evaluation_seconds = self._tick() - began
         self._require_numbers(losses[-1])
         return losses[-1]
 
@@ -351,6 +376,18 @@ def learning_rate_at(step: int, progress: float, settings: TrainingSettings) -> 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the context in which products of matrices are computed in `precision`."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def allow_tf32(device: torch.device, precision: str) -> None:
+    """Let NVIDIA's GPUs compute products of float32 in 10 bits of mantissa, or not: PyTorch's layers would by default.
+
+    Raises:
+        InputError: the device has no such units.
+    """
+    if precision == "tf32" and device.type != "cuda":
+        raise InputError(f"precision tf32: {device.type} has none; choose float32 or bfloat16")
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 
 
 def pick_precision(device: torch.device) -> str:

@@ -38,6 +38,7 @@ ROOMS = [
     "recurrent",
     "model",
     "optimizers",
+    "processes",
     "training",
     "language",
     "planning",
@@ -50,7 +51,9 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-MAY_IMPORT_TORCH = {"recurrent", "model", "optimizers", "training", "language", "planning", "runs", "series"}
+MAY_IMPORT_TORCH = {
+    *("recurrent", "model", "optimizers", "processes", "training", "language", "planning", "runs", "series")
+}
 
 SERIES_WITHOUT_TORCH = [
     *("backtest", "catalog", "clock", "forecast_figure", "framing", "given", "metrics", "signals", "table")

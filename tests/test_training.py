@@ -13,6 +13,7 @@ from chargen.training import (
     EpochRecord,
     Progress,
     TrainingSettings,
+    allow_tf32,
     autocast,
     learning_rate_at,
     pick_precision,
@@ -191,6 +192,20 @@ def test_weights_state_and_logits_stay_float32():
 def test_the_precision_is_measured():
     assert pick_precision(torch.device("cpu")) in {"float32", "bfloat16"}
     assert pick_precision(torch.device("mps")) == "float32"
+
+
+def test_tf32_is_used_where_it_is_asked_for_and_nowhere_else():
+    flags = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = [each.allow_tf32 for each in flags]
+    try:
+        for precision in ("tf32", "float32", "tf32", "bfloat16"):
+            allow_tf32(torch.device("cuda"), precision)
+            assert [each.allow_tf32 for each in flags] == [precision == "tf32"] * 2
+    finally:
+        for each, allowed in zip(flags, before, strict=True):
+            each.allow_tf32 = allowed
+    with pytest.raises(InputError, match="precision tf32: cpu has none"):
+        fit(make(), CYCLE, CYCLE[:0], settings(precision="tf32"))
 
 
 def test_a_loss_that_is_no_number_ends_training_with_advice():

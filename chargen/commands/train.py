@@ -104,9 +104,9 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
+    type=click.Choice(["auto", "float32", "tf32", "bfloat16"]),
     default="auto",
-    help="Of the products of matrices; auto takes bfloat16 where this machine is faster in it.",
+    help="Of the products of matrices; auto takes bfloat16 where this machine is faster in it, and never tf32.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same machine, same model.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
@@ -120,20 +120,33 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
 
     CORPUS is a text file, - for standard input, an http(s) URL, or a name from `chargen corpora list`; without it, the
     bundled story is learned. The run lands in checkpoints/NAME. What is not given is chosen by the size of the text.
+
+    Several processes, on one machine or many, train one model together if torchrun starts them:
+    torchrun --nproc-per-node 2 -m chargen train CORPUS
     """
+    from chargen.processes import joined, own_device
+
+    device = own_device(device)
+    with joined(device) as processes:
+        if processes.size > 1 and corpus == "-":
+            raise click.UsageError("standard input can be read by one process alone; give several a file")
+        if resume is None:
+            run = _begin(context, processes, corpus, device, sample_prefix, **options)
+        else:
+            run = _resume(context, processes, corpus, device, sample_prefix, resume, **options)
+        exit_code = _train(run, processes, sample_every, sample_prefix)
+    context.exit(exit_code)
+
+
+def _train(run, processes, sample_every, sample_prefix) -> int:
+    """Train, show how it goes, and return the code to exit with."""
     from chargen.checkup import TRUSTED_VALIDATION
     from chargen.console import show_summary, show_training
     from chargen.drawing import SamplingSettings
-    from chargen.model import pick_device
     from chargen.runs import BEST
     from chargen.sampling import Sampler
     from chargen.signals import StopRequest
 
-    device = pick_device(device)
-    if resume is None:
-        run = _begin(context, corpus, device, sample_prefix, **options)
-    else:
-        run = _resume(context, corpus, device, sample_prefix, resume, **options)
     text = run.corpus
     if 0 < len(text.valid_ids) < TRUSTED_VALIDATION:
         click.echo(
@@ -141,7 +154,7 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
         )
 
     def preview(epoch: int) -> str | None:
-        if not sample_every or epoch % sample_every:
+        if not sample_every or epoch % sample_every or not processes.first:
             return None
         sampler = Sampler(run.model.to_checkpoint(text.vocabulary))
         return sample_prefix + sampler.sample(
@@ -149,23 +162,29 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
         )
 
     with StopRequest() as request:
+        failure = None
         try:
             with contextlib.closing(run.records()) as records:
                 show_training(run, itertools.takewhile(lambda _: request.exit_code is None, records), preview)
-            if request.exit_code is not None and not run.finished:
-                name = run.folder.name if run.folder.parent == Path("checkpoints") else run.folder
+        except OSError as error:  # the terminal may be gone with its signal
+            failure = error
+        exit_code = int(processes.largest(request.exit_code or 0))
+        if failure and not exit_code:
+            raise failure
+        if exit_code and not run.finished:
+            name = run.folder.name if run.folder.parent == Path("checkpoints") else run.folder
+            command = "chargen" if processes.size == 1 else "torchrun ... -m chargen"
+            with contextlib.suppress(OSError):
                 click.echo(
-                    f"stopped and saved after {run.step:,} steps; to go on: chargen train --resume {name}", err=True
+                    f"stopped and saved after {run.step:,} steps; to go on: {command} train --resume {name}", err=True
                 )
-        except OSError:  # the terminal may be gone with its signal
-            if request.exit_code is None:
-                raise
-        if request.exit_code is not None and not run.finished:
-            context.exit(request.exit_code)
-    show_summary(run, os.path.join(run.folder, BEST))
+            return exit_code
+    if processes.first:
+        show_summary(run, os.path.join(run.folder, BEST))
+    return 0
 
 
-def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, save_every, **options):
+def _begin(context, processes, corpus, device, sample_prefix, name, overwrite, init_from, save_every, **options):
     """Return a new run for a corpus, and say on stderr what was chosen."""
     from chargen.baselines import measure
     from chargen.checkpoint import Checkpoint, find
@@ -179,26 +198,29 @@ def _begin(context, corpus, device, sample_prefix, name, overwrite, init_from, s
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
     base = Checkpoint.load(find(init_from)) if init_from else None
     reading["normalization"] = reading["normalization"] or (base.vocabulary.normalization if base else "none")
-    text = load_corpus(corpus, **reading)
+    with processes.one_before_the_others():
+        text = load_corpus(corpus, **reading)
     for note in text.notes:
         click.echo(note, err=True)
     folder = _folder(name, text.name, options["cell"] or (base.config.cell if base else "lstm"))
-    refuse_existing(folder, overwrite)
+    if processes.first:
+        refuse_existing(folder, overwrite)
     _require_known(sample_prefix, text.vocabulary)
     settled = {key: value for key, value in options.items() if value is not None}
     if precision != "auto":
         settled["precision"] = precision
     about = {"budget": budget, "init_from": init_from, "baselines": measure(text)}
     seconds = budget and budget - (time.monotonic() - STARTED)
-    plan = make_plan(text, device, seed, seconds, base, **settled)
-    run = Run.begin(folder, plan.model, text, plan.settings, overwrite=overwrite, save_every=save_every, about=about)
+    plan = make_plan(text, device, seed, seconds, base, processes, **settled)
+    kept = {"overwrite": overwrite, "save_every": save_every, "about": about, "processes": processes}
+    run = Run.begin(folder, plan.model, text, plan.settings, **kept)
     if base:
         click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
     click.echo(plan.why, err=True)
     return run
 
 
-def _resume(context, corpus, device, sample_prefix, resume, name, overwrite, save_every, **options):
+def _resume(context, processes, corpus, device, sample_prefix, resume, name, overwrite, save_every, **options):
     """Return the run that is to go on, and say on stderr where it stands."""
     from chargen.checkpoint import Checkpoint, find
     from chargen.corpus import folder_name, load_corpus, locate
@@ -216,8 +238,8 @@ def _resume(context, corpus, device, sample_prefix, resume, name, overwrite, sav
         base = options["init_from"]
         folder = _folder(None, stem, options["cell"] or (Checkpoint.load(find(base)).config.cell if base else "lstm"))
     else:
-        folder = newest_run("checkpoints")
-    saved, _ = last_save(folder)
+        folder = newest_run("checkpoints") if processes.first else "checkpoints"
+    saved, _ = last_save(folder, processes)
     _require_known(sample_prefix, saved.vocabulary)
     typed = {key: options[key] for key in _typed(context) if key in options and options[key] != "auto"}
     epochs, budget = typed.pop("epochs", None), typed.pop("budget", None)
@@ -233,7 +255,8 @@ def _resume(context, corpus, device, sample_prefix, resume, name, overwrite, sav
         raise click.UsageError(f"the run was begun with {kind}; only more of that can be given")
     if budget and budget < had:
         raise click.UsageError(f"--budget {budget:g}s: the run has {had:g}s; it can only get more")
-    text = load_corpus(**{**saved.training["origin"], "source": corpus}) if corpus else None
+    with processes.one_before_the_others():
+        text = load_corpus(**{**saved.training["origin"], "source": corpus}) if corpus else None
     run = Run.resume(
         folder,
         text,
@@ -242,6 +265,7 @@ def _resume(context, corpus, device, sample_prefix, resume, name, overwrite, sav
         device=device,
         save_every=save_every,
         about={"budget": budget or had},
+        processes=processes,
     )
     for note in run.notes:
         click.echo(note, err=True)
