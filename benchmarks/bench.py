@@ -82,7 +82,7 @@ def our_training(corpus, cell, hidden_size, batch_size, num_steps):
 
 def plain_training(corpus, cell, hidden_size, batch_size, num_steps):
     model = plain.PlainModel(len(corpus.vocabulary), cell, hidden_size)
-    steps = plain.train(model, torch.as_tensor(corpus.train_ids), batch_size, num_steps)
+    steps = plain.train(model, torch.as_tensor(corpus.train_ids).long(), batch_size, num_steps)
     began, done = time.perf_counter(), 0
     while time.perf_counter() - began < SECONDS:
         next(steps)
@@ -144,7 +144,7 @@ def time_to_loss(corpus):
 
 
 def plain_history(corpus):
-    train_ids, valid_ids = torch.as_tensor(corpus.train_ids), torch.as_tensor(corpus.valid_ids)
+    train_ids, valid_ids = torch.as_tensor(corpus.train_ids).long(), torch.as_tensor(corpus.valid_ids).long()
     model = plain.PlainModel(len(corpus.vocabulary), "lstm", 512)
     steps = plain.train(model, train_ids, 32, 64)
     seconds, best, since_best = 0.0, float("inf"), 0

@@ -78,7 +78,7 @@ def our_speed(model, corpus, precision, batching, seconds):
 
 def plain_speed(model, corpus, batching, seconds):
     """Return characters per second, likewise."""
-    ids = torch.as_tensor(corpus.train_ids, device=next(model.parameters()).device)
+    ids = torch.as_tensor(corpus.train_ids, device=next(model.parameters()).device).long()
     steps = plain.train(model, ids, batching.batch_size, batching.num_steps)
     for limit in (seconds / 5, seconds):
         began, done = time.perf_counter(), 0

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from chargen import Batching, load_corpus
-from chargen.batches import window_starts
+from chargen.batches import WindowStarts
 from chargen.model import keep_mask
 
 DEFAULTS = {
@@ -147,7 +147,7 @@ def main(source, table, *changes):
     torch.set_num_threads(s["threads"])
     torch.manual_seed(s["seed"])
     corpus = load_corpus(source)
-    train_ids, valid_ids = torch.as_tensor(corpus.train_ids), torch.as_tensor(corpus.valid_ids)
+    train_ids, valid_ids = torch.as_tensor(corpus.train_ids).long(), torch.as_tensor(corpus.valid_ids).long()
     net = Net(len(corpus.vocabulary), s)
     optimizers = make_optimizers(net, s)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
@@ -159,7 +159,8 @@ def main(source, table, *changes):
     began, summed = time.perf_counter(), []
     for step in range(total):
         if step % per_epoch == 0:
-            starts, states = torch.as_tensor(window_starts(len(train_ids), batching, step // per_epoch)), None
+            starts = torch.as_tensor(np.asarray(WindowStarts(len(train_ids), batching, step // per_epoch)))
+            states = None
         for optimizer, lrs in zip(optimizers, peaks, strict=True):
             for group, lr in zip(optimizer.param_groups, lrs, strict=True):
                 group["lr"] = lr * rate_at(step, total, s)

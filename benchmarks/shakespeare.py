@@ -26,7 +26,7 @@ def main(source, seed, *options):
         subprocess.run([*command, "--name", "run", "--sample-every", "0"], cwd=folder, check=True)
         seconds = time.monotonic() - began
         best = Checkpoint.load(Path(folder) / "checkpoints" / "run" / "best.safetensors")
-    model, valid_ids = CharModel.from_checkpoint(best), torch.as_tensor(load_corpus(source).valid_ids)
+    model, valid_ids = CharModel.from_checkpoint(best), torch.as_tensor(load_corpus(source).valid_ids).long()
     result = {
         "seed": int(seed),
         "options": " ".join(options),

@@ -4,7 +4,7 @@ Both partitions cut the text into windows of T characters that never overlap, fr
 so that over the epochs the windows begin everywhere. What does not fill the last batch is left out of that epoch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from chargen.errors import InputError
 
 PARTITIONS = ("sequential", "random")
+SHUFFLED = 2**22  # windows up to which their order is a list
+ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -67,26 +69,85 @@ class Batching:
         return f"{message}; give a longer text, or try --batch-size {batch_size} --num-steps {num_steps}"
 
 
-def window_starts(num_ids: int, batching: Batching, epoch: int) -> np.ndarray:
-    """Return where the windows of one epoch begin: an int64 array of shape (batches, B).
+class WindowStarts(Sequence):
+    """Where the windows of one epoch begin: a sequence of an int64 array (B,) for each batch, made when asked for.
 
-    Raises:
-        InputError: the text does not fill one batch.
+    The random order of a text of up to `SHUFFLED` windows is a list of them all; that of a longer one is computed from
+    place to place, so that its memory does not grow with the text.
 
-    >>> window_starts(13, Batching(batch_size=2, num_steps=3), epoch=0).tolist()
+    >>> np.asarray(WindowStarts(13, Batching(batch_size=2, num_steps=3), epoch=0)).tolist()
     [[5, 8]]
     """
-    B, T = batching.batch_size, batching.num_steps
-    num_batches = batching.batches_per_epoch(num_ids)
-    rng = np.random.default_rng([batching.seed, epoch])
-    if batching.partition == "sequential":
-        offset = rng.integers(num_ids - num_batches * B * T)
-        rows = offset + np.arange(B) * num_batches * T  # (B,)
-        return rows + np.arange(num_batches)[:, None] * T  # (batches, B)
-    offset = rng.integers(min(T, num_ids - num_batches * B * T))
-    num_windows = (num_ids - 1 - offset) // T
-    order = rng.permutation(num_windows)[: num_batches * B]
-    return (offset + order * T).reshape(num_batches, B)
+
+    def __init__(self, num_ids: int, batching: Batching, epoch: int):
+        """Draw the offset and the order.
+
+        Raises:
+            InputError: the text does not fill one batch.
+        """
+        self._batching, self._batches = batching, batching.batches_per_epoch(num_ids)
+        left = num_ids - self._batches * batching.batch_size * batching.num_steps  # targets, at least 1
+        rng = np.random.default_rng([batching.seed, epoch])
+        if batching.partition == "sequential":
+            self._offset, self._order = rng.integers(left), None
+        else:
+            self._offset = rng.integers(min(batching.num_steps, left))
+            windows = int((num_ids - 1 - self._offset) // batching.num_steps)
+            self._order = rng.permutation(windows) if windows <= SHUFFLED else Shuffle(windows, rng)
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        if not 0 <= number < self._batches:
+            raise IndexError(f"batch {number} of {self._batches}")
+        return self._of(np.array([number]))[0]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """Return all of them, (batches, B)."""
+        return self._of(np.arange(self._batches))
+
+    def _of(self, numbers: np.ndarray) -> np.ndarray:
+        B, T, rows = self._batching.batch_size, self._batching.num_steps, np.arange(self._batching.batch_size)
+        if self._order is None:
+            return self._offset + rows * self._batches * T + numbers[:, None] * T
+        return self._offset + self._order[numbers[:, None] * B + rows] * T
+
+
+class Shuffle:
+    """A random order of the numbers below `length`, in which any place is looked up without the others.
+
+    This is a Feistel network (Luby and Rackoff 1988) on numbers of an even count of bits, which maps them one to one;
+    one that lands beyond `length` is mapped on until it does not (Black and Rogaway 2002).
+    """
+
+    def __init__(self, length: int, rng: np.random.Generator):
+        self._length = length
+        self._half = np.uint64(max((length - 1).bit_length() + 1, 2) // 2)  # bits
+        self._keys = rng.integers(2**63, size=ROUNDS, dtype=np.uint64)
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        numbers = self._mapped(places.astype(np.uint64))
+        while (beyond := numbers >= self._length).any():
+            numbers[beyond] = self._mapped(numbers[beyond])
+        return numbers.astype(np.int64)
+
+    def _mapped(self, numbers: np.ndarray) -> np.ndarray:
+        left, right = numbers >> self._half, numbers & self._mask
+        for key in self._keys:
+            left, right = right, left ^ (_scattered(right ^ key) & self._mask)
+        return left << self._half | right
+
+    @property
+    def _mask(self) -> np.uint64:
+        return (np.uint64(1) << self._half) - np.uint64(1)
+
+
+def _scattered(numbers: np.ndarray) -> np.ndarray:
+    """Return 64-bit numbers each bit of which depends on all bits of the given ones (SplitMix, Steele et al. 2014)."""
+    numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ numbers >> np.uint64(31)
 
 
 def batches(ids: np.ndarray, batching: Batching, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -96,6 +157,6 @@ def batches(ids: np.ndarray, batching: Batching, epoch: int) -> Iterator[tuple[n
         ids: array of shape (characters,).
     """
     steps = np.arange(batching.num_steps)
-    for starts in window_starts(len(ids), batching, epoch):
+    for starts in WindowStarts(len(ids), batching, epoch):
         places = starts[:, None] + steps  # (B, T)
         yield ids[places], ids[places + 1]

@@ -3,15 +3,25 @@
 import codecs
 import unicodedata
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from chargen.batches import Batching
-from chargen.corpus import likely_encoding, text_codec, tidy, train_length
+from chargen.corpus import train_length
+from chargen.encoded import EVERY_CHARACTER
 from chargen.errors import InputError
 from chargen.recipe import choose
-from chargen.vocabulary import normalize
+from chargen.sources import SEPARATOR, Document, likely_encoding, text_codec, tidying_notes
+from chargen.streams import CHUNK, Tidied, normalized
+from chargen.vocabulary import code_points
 
 RARE = 10  # a character that occurs fewer times than this is hardly learned
+ORDERS = {
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+}  # with which a text in these encodings begins
 TRUSTED_VALIDATION = 5_000  # characters of held-out text below which its loss is mostly luck
 
 
@@ -40,58 +50,122 @@ class Checkup:
 
 def examine(
     name: str,
-    data: bytes,
+    texts: Sequence[Document],
     batching: Batching | None = None,
     encoding: str = "utf-8",
     normalization: str = "none",
     valid_fraction: float = 0.1,
+    separator: str = SEPARATOR,
+    watch: Callable[[int], object] = lambda size: None,
 ) -> Checkup:
-    """Return what the bytes of a text file hold, without refusing any.
+    """Return what documents hold, read as one text in flat memory, without refusing any of their bytes.
 
     Args:
         batching: how the text would be cut; None for as training would by itself.
+        watch: is called with the number of bytes after each read.
 
     Raises:
-        InputError: the encoding or the normalisation is unknown.
+        InputError: the encoding or the normalisation is unknown, or a document cannot be read.
     """
-    text, undecodable = _decode_leniently(data, encoding)
-    text, notes = tidy(text)
-    findings = [Finding(note, "nothing to do, training does the same") for note in notes]
-    if undecodable:
-        what = f"not {text_codec(encoding)}: {len(undecodable):,} of the bytes, the first at offset {undecodable[0]:,}"
-        findings.append(Finding(what, f"name the right encoding, for example --encoding {likely_encoding(data)}"))
-    text = normalize(text, normalization)
-    counts = Counter(text)
-    findings += _character_findings(counts)
-    valid = len(text) - train_length(len(text), valid_fraction)
+    reading = _Lenient(texts, text_codec(encoding), separator, watch)
+    counts = _count(normalized(reading.pieces(), normalization))
+    length = sum(counts.values())
+    findings = reading.findings + _character_findings(counts)
+    valid = length - train_length(length, valid_fraction)
     if batching is None:
-        recipe = choose(len(text) - valid, len(counts))
+        recipe = choose(length - valid, len(counts))
         batching = Batching(recipe.batch_size, recipe.num_steps)
     batches = 0
     try:
-        batches = batching.batches_per_epoch(len(text) - valid)
+        batches = batching.batches_per_epoch(length - valid)
     except InputError as error:
         what, _, advice = str(error).partition("; ")
         findings.append(Finding(what, advice))
     if 0 < valid < TRUSTED_VALIDATION:
         what = f"only {valid:,} characters would be held out, too few to trust the validation loss"
         findings.append(Finding(what, "give a longer text, or hold out more with --valid-fraction"))
-    return Checkup(
-        name, len(data), len(text), len(counts), len(text) - valid, valid, batching, batches, tuple(findings)
-    )
+    return Checkup(name, reading.bytes, length, len(counts), length - valid, valid, batching, batches, tuple(findings))
 
 
-def _decode_leniently(data: bytes, encoding: str) -> tuple[str, list[int]]:
-    """Return the text with U+FFFD for what cannot be decoded, and the offsets of those bytes."""
-    offsets = []
+class _Lenient:
+    """Reads documents with U+FFFD for what cannot be decoded.
 
-    def note(error: UnicodeDecodeError) -> tuple[str, int]:
-        offsets.extend(range(error.start, error.end))
+    Attributes:
+        bytes: read so far.
+        findings: on the documents that have been read.
+    """
+
+    def __init__(self, texts: Sequence[Document], codec: str, separator: str, watch: Callable[[int], object]):
+        self.bytes, self.findings = 0, []
+        self._texts, self._codec, self._separator, self._watch = texts, codec, separator, watch
+
+    def pieces(self) -> Iterator[str]:
+        """Yield the text, tidied."""
+        for number, text in enumerate(self._texts):
+            if number:
+                yield self._separator
+            tidied, found = Tidied(), []
+            yield from tidied.pieces(self._decoded(text, found))
+            notes = tidying_notes(tidied.marked, tidied.crlf)
+            found = [Finding(note, "nothing to do, training does the same") for note in notes] + found
+            if len(self._texts) > 1:
+                found = [Finding(f"{text.name}: {finding.what}", finding.advice) for finding in found]
+            self.findings += found
+
+    def _decoded(self, text: Document, found: list[Finding]) -> Iterator[str]:
+        """Yield the text of a document; append to `found` what training would not decode."""
+        faults = _Faults()
+        codecs.register_error("chargen.checkup", faults.note)
+        codec = self._codec
+        with text.reading(), text.open() as file:
+            chunk = file.read(CHUNK)
+            if codec in ORDERS and not chunk.startswith(ORDERS[codec]):
+                what = f"not {codec}: it does not begin with a byte order mark"
+                found.append(Finding(what, f"name the order of its bytes, {codec}-le or {codec}-be"))
+                codec += "-le"
+            decoder = codecs.getincrementaldecoder(codec)("chargen.checkup")
+            while chunk:
+                self.bytes, faults.read = self.bytes + len(chunk), faults.read + len(chunk)
+                self._watch(len(chunk))
+                yield decoder.decode(chunk)
+                chunk = file.read(CHUNK)
+            yield decoder.decode(b"", final=True)
+        if faults.count:
+            what = f"not {self._codec}: {faults.count:,} of the bytes, the first at offset {faults.first:,}"
+            found.append(Finding(what, f"name the right encoding, for example --encoding {faults.likely}"))
+
+
+class _Faults:
+    """Counts the bytes of a document that cannot be decoded.
+
+    Attributes:
+        read: bytes that the decoder has been given.
+        count: bytes that cannot be decoded.
+        first: the offset of the first one.
+        likely: an encoding worth trying.
+    """
+
+    def __init__(self):
+        self.read = self.count = self.first = 0
+        self.likely = ""
+
+    def note(self, error: UnicodeDecodeError) -> tuple[str, int]:
+        """Count, as a handler of errors, and go on after them."""
+        if not self.count:
+            self.first = self.read - len(error.object) + error.start
+            self.likely = likely_encoding(error.object)
+        self.count += error.end - error.start
         return "\ufffd", error.end
 
-    text_codec(encoding)
-    codecs.register_error("chargen.checkup", note)
-    return data.decode(encoding, "chargen.checkup"), offsets
+
+def _count(pieces: Iterable[str]) -> Counter:
+    """Return how often each character occurs."""
+    counts = np.zeros(EVERY_CHARACTER, dtype=np.int64)
+    for piece in pieces:
+        points = np.frombuffer(piece.encode(), np.uint8) if piece.isascii() else code_points(piece)
+        found = np.bincount(points)
+        counts[: len(found)] += found
+    return Counter({chr(point): int(counts[point]) for point in np.flatnonzero(counts)})
 
 
 def _character_findings(counts: Counter) -> list[Finding]:

@@ -3,18 +3,25 @@
 import os
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import TextIO
 
 import numpy as np
 
 from chargen.corpus import Corpus, load_corpus
+from chargen.encoded import release
 from chargen.errors import InputError
+from chargen.vocabulary import Vocabulary
 
 SPAN = 20  # characters from which on a verbatim span counts as copied; shorter ones are the language's own phrases
 NAME_IT = "name the text to compare with: chargen sample --audit CORPUS"
+LONGEST_INDEXED = 8_000_000  # characters of training text up to which an index is made of it
+GRAM = 16  # characters of a run that is looked for in a longer text; at most SPAN
+BLOCK = 1 << 20  # characters of it that are looked through in one go
+FACTOR = 0x9E3779B97F4A7C15  # odd, and its bits are well mixed: 2^64 divided by the golden ratio
 STRIDE = 8  # suffixes that begin so many characters apart are sorted together
 
 
@@ -63,15 +70,14 @@ class CopyIndex:
 
     def audit(self, sample: str) -> Copied:
         """Return what of `sample` stands word for word in the text; both should be normalised the same way."""
-        spans, longest, end = [], "", 0
+        return _copied(sample, self._ends(sample))
+
+    def _ends(self, sample: str) -> Iterator[int]:
+        """Yield, for each place in `sample`, where the longest verbatim span that begins there ends."""
+        end = 0
         for begin in range(len(sample)):
-            before, end = end, self._end_of_longest(sample, begin, max(begin, end))
-            if end - begin > len(longest):
-                longest = sample[begin:end]
-            if end - begin >= SPAN and end > before:  # or else it lies inside the one before
-                spans.append((begin, end))
-        copied = sum(end - begin for begin, end in _union(spans))
-        return Copied(longest, copied / max(len(sample), 1), tuple(spans))
+            end = self._end_of_longest(sample, begin, max(begin, end))
+            yield end
 
     def _end_of_longest(self, sample: str, begin: int, end: int) -> int:
         """Return where the longest verbatim span that begins at `begin` ends; as far as `end` it is known to go."""
@@ -90,12 +96,96 @@ class CopyIndex:
         return part[max(place - 1, 0) : place + 1]
 
 
-def training_text(training: dict, normalization: str, source: str | None = None, encoding: str | None = None) -> str:
-    """Return the text against which a model's samples are to be audited.
+class CopyScan:
+    """A training text of any size, read through for each audit in flat memory; it finds what a `CopyIndex` would.
+
+    All runs of GRAM characters that the sample has are looked for at once by a hash of each run of the text, computed
+    as Karp and Rabin (1987) do but in doubling lengths. What is found is compared character by character, so that no
+    hash can report a copy that is none, and followed as far as it goes.
+
+    >>> text = "It was the best of times, it was the worst of times"
+    >>> vocabulary = Vocabulary.from_text(text)
+    >>> CopyScan(vocabulary.encode(text), vocabulary).audit("She said it was the best of times.").spans
+    ((10, 33),)
+    """
+
+    def __init__(self, ids: np.ndarray, vocabulary: Vocabulary):
+        self._ids, self._vocabulary = ids, vocabulary
+
+    def audit(self, sample: str) -> Copied:
+        """Return what of `sample` stands word for word in the text; both should be normalised the same way."""
+        characters = {character: number for number, character in enumerate(self._vocabulary.characters)}
+        wanted = np.array([characters.get(character, len(characters)) for character in sample], dtype=np.uint32)
+        ends = np.arange(len(wanted))
+        length = GRAM
+        while length and not self._find(wanted, ends, length):  # even the longest span is shorter: look for less
+            length //= 2
+        return _copied(sample, np.maximum.accumulate(ends).tolist())
+
+    def _find(self, wanted: np.ndarray, ends: np.ndarray, length: int) -> bool:
+        """Move `ends` to where spans of at least `length` end that begin at each place; return whether there are any.
+
+        Args:
+            wanted: the sample's ids; one that the text lacks is an id beyond all others, (sample characters,).
+        """
+        from tqdm import tqdm
+
+        grams = _Grams(wanted, length)
+        blocks = range(0, len(self._ids) if grams else 0, BLOCK)
+        for start in tqdm(blocks, "looking for copies", unit="M", disable=None, leave=False, delay=1):
+            block = np.asarray(self._ids[start : start + BLOCK + len(wanted)])  # spans may end in the next one
+            known, end = np.maximum.accumulate(ends), 0
+            for begin, places in grams.found_in(block):
+                end = max(end, known[begin])
+                end = ends[begin] = _followed(block, places, wanted, begin, end)
+            release(self._ids)
+        return bool((ends > np.arange(len(wanted))).any())
+
+
+class _Grams:
+    """All runs of so many characters that a sample has, to be looked for at once; there may be none."""
+
+    def __init__(self, wanted: np.ndarray, length: int):
+        self._length, self._begins = length, {}
+        for begin, gram in enumerate(_hashes(wanted, length).tolist()):
+            self._begins.setdefault(gram, []).append(begin)
+        self._grams = np.array(sorted(self._begins), dtype=np.uint64)
+        self._sieve = np.zeros(1 << 16, dtype=bool)
+        self._sieve[self._grams >> np.uint64(48)] = True
+
+    def __len__(self) -> int:
+        return len(self._grams)
+
+    def found_in(self, block: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield where a run begins in the sample, in order, and the places in the block that have its hash."""
+        hashes = _hashes(block, self._length)[:BLOCK]
+        near = np.flatnonzero(self._sieve[hashes >> np.uint64(48)])
+        hashes = hashes[near]
+        ranks = np.minimum(np.searchsorted(self._grams, hashes), len(self._grams) - 1)
+        same = self._grams[ranks] == hashes
+        ranks, places = ranks[same], near[same]
+        order = np.argsort(ranks, kind="stable")
+        found, firsts = np.unique(ranks[order], return_index=True)
+        places_of = dict(zip(self._grams[found].tolist(), np.split(places[order], firsts[1:]), strict=False))
+        by_begin = {begin: places_of[gram] for gram in places_of for begin in self._begins[gram]}
+        yield from sorted(by_begin.items(), key=itemgetter(0))
+
+
+def copies_of(corpus: Corpus) -> CopyIndex | CopyScan:
+    """Return that which audits samples against a corpus's training text: by its length, an index or a scan."""
+    if len(corpus.train_ids) > LONGEST_INDEXED:
+        return CopyScan(corpus.train_ids, corpus.vocabulary)
+    return CopyIndex(corpus.vocabulary.decode(corpus.train_ids))
+
+
+def training_corpus(
+    training: dict, normalization: str, source: str | None = None, encoding: str | None = None
+) -> Corpus:
+    """Return the corpus against whose training text a model's samples are to be audited.
 
     Args:
         training: `Checkpoint.training`, which remembers the text that the model learned; what was held out for
-            validation is no part of it.
+            validation is no part of its training text.
         normalization: that of the model's vocabulary.
         source: see `chargen.load_corpus`; the whole of this text in place of the one that is remembered.
         encoding: of the source; None for that of the text that is remembered.
@@ -108,13 +198,11 @@ def training_text(training: dict, normalization: str, source: str | None = None,
     origin = origin if isinstance(origin, dict) else {}  # older checkpoints have none
     if source is not None:
         encoding = encoding or origin.get("encoding", "utf-8")
-        corpus = load_corpus(source, encoding=encoding, normalization=normalization, valid_fraction=0)
-    elif origin.get("source") is None:
+        return load_corpus(source, encoding=encoding, normalization=normalization, valid_fraction=0)
+    if origin.get("source") is None:
         text = training.get("corpus", "not even its name")
         raise InputError(f"the model does not say where the text lies that it learned ({text}); {NAME_IT}")
-    else:
-        corpus = _remembered(origin, str(training.get("corpus_sha256")))
-    return corpus.vocabulary.decode(corpus.train_ids)
+    return _remembered(origin, str(training.get("corpus_sha256")))
 
 
 def _remembered(origin: dict, sha256: str) -> Corpus:
@@ -124,8 +212,8 @@ def _remembered(origin: dict, sha256: str) -> Corpus:
         raise InputError(f"the text that the model learned cannot be read: {error}; {NAME_IT}") from None
     if corpus.sha256 != sha256:
         raise InputError(
-            f"{origin['source']}: this is not the text that the model learned (its SHA-256 was {sha256[:12]}...,"
-            f" it is {corpus.sha256[:12]}...); bring the old one back, or {NAME_IT}"
+            f"{_named(origin['source'])}: this is not the text that the model learned"
+            f" (its SHA-256 was {sha256[:12]}..., it is {corpus.sha256[:12]}...); bring the old one back, or {NAME_IT}"
         )
     return corpus
 
@@ -181,6 +269,53 @@ def _suffix_ranks(names: np.ndarray) -> np.ndarray:
 
 def _ranked(values: np.ndarray) -> np.ndarray:
     return np.unique(values, return_inverse=True)[1].reshape(values.shape)
+
+
+def _copied(sample: str, ends: Iterable[int]) -> Copied:
+    """Return what is copied, given where the longest verbatim span ends that begins at each place of `sample`."""
+    spans, longest, before = [], "", 0
+    for begin, end in enumerate(ends):
+        if end - begin > len(longest):
+            longest = sample[begin:end]
+        if end - begin >= SPAN and end > before:  # or else it lies inside the one before
+            spans.append((begin, end))
+        before = end
+    copied = sum(end - begin for begin, end in _union(spans))
+    return Copied(longest, copied / max(len(sample), 1), tuple(spans))
+
+
+def _hashes(ids: np.ndarray, length: int) -> np.ndarray:
+    """Return a uint64 hash of each run of `length` ids, which is a power of two: (ids - length + 1,), or empty."""
+    if len(ids) < length:
+        return np.empty(0, dtype=np.uint64)
+    hashes, factor, reach = (ids.astype(np.uint64) + np.uint64(1)) * np.uint64(FACTOR), FACTOR, 1
+    while reach < length:
+        hashes = hashes[:-reach] * np.uint64(factor) + hashes[reach:]
+        factor, reach = factor * factor % 2**64, 2 * reach
+    return hashes
+
+
+def _followed(block: np.ndarray, places: np.ndarray, wanted: np.ndarray, begin: int, end: int) -> int:
+    """Return where the longest span of the sample from `begin` ends that one of `places` in a block has, or `end`.
+
+    Args:
+        end: as far as it is known to go.
+    """
+    places = places[places + (end - begin) < len(block)]
+    if end == len(wanted):
+        return end
+    places = places[block[places + (end - begin)] == wanted[end]]  # most go no further than is known already
+    for length in range(len(wanted) - begin):
+        places = places[places + length < len(block)]
+        places = places[block[places + length] == wanted[begin + length]]
+        if not len(places):
+            break
+        end = max(end, begin + length + 1)
+    return end
+
+
+def _named(source: str | Sequence[str]) -> str:
+    return source if isinstance(source, str) else ", ".join(source)
 
 
 def _union(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import asdict, dataclass, fields
 
+import numpy as np
 import torch
 
 from chargen.batches import Batching
@@ -13,10 +14,12 @@ from chargen.language import text_trainer
 from chargen.model import CharModel
 from chargen.processes import ALONE, Processes
 from chargen.recipe import LEARNING_RATES, MOST_EPOCHS, NETWORKS, choose, operations_per_character
-from chargen.training import PRECISIONS, TrainingSettings, pick_precision
+from chargen.training import PRECISIONS, VALID_CHARS, TrainingSettings, pick_precision
 
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains
 FINISHING_SECONDS = 1.0  # kept from a time budget for the picture and the last words
+EVALUATION_SHARE = 0.1  # of a time budget, at most, that reading the held-out text once may take
+FEWEST_VALID_CHARS = 100_000  # of it that are read, if there are so many, however slow the machine
 FINE_TUNING_RATE = 0.3  # of the usual learning rate
 
 
@@ -71,6 +74,8 @@ def make_plan(
     if seconds is not None:  # more than enough would only teach the text by heart
         enough = MOST_EPOCHS * len(corpus.train_ids) * operations_per_character(model.config) / speed
         seconds = min(seconds, enough)
+        reading = EVALUATION_SHARE * seconds * 3 * speed / operations_per_character(model.config)  # thrice as fast
+        values.setdefault("valid_chars", round(min(max(reading, FEWEST_VALID_CHARS), VALID_CHARS)))
     settings = TrainingSettings(
         batching=Batching(seed=seed, **_take(values, "batch_size", "num_steps", "partition")),
         seconds=seconds,
@@ -91,7 +96,7 @@ def operations_per_second(
     model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
     batch_size = -(-16 // processes.size) * processes.size
     settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
-    ids = corpus.train_ids[torch.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
+    ids = corpus.train_ids[np.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
     *_, last = text_trainer(model, ids, ids[:0], settings, processes).records()
     return last.characters_per_second * operations_per_character(model.config)
 

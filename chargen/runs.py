@@ -18,6 +18,7 @@ from chargen import __version__, plots, storage
 from chargen.batches import Batching
 from chargen.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.corpus import Corpus, load_corpus
+from chargen.encoded import IN_MEMORY
 from chargen.errors import CheckpointError, DamagedError, InputError, SaveError
 from chargen.language import text_trainer
 from chargen.model import CharModel
@@ -118,6 +119,7 @@ class Run:
         device: str | torch.device = "cpu",
         save_every: float = SAVE_EVERY,
         about: dict | None = None,
+        in_memory: int = IN_MEMORY,
         processes: Processes = ALONE,
     ) -> "Run":
         """Return the run in `folder` as its last good save holds it.
@@ -131,6 +133,7 @@ class Run:
             epochs: as many as the run was planned for, or more, which the learning rate then follows.
             more_seconds: time to add to a run that follows the clock.
             about: values to be kept instead of those that the run was begun with.
+            in_memory: see `load_corpus`, for a text that is read from where it was.
             processes: those that train the model together from now on; the first reads the save and tells the others.
 
         Raises:
@@ -144,7 +147,7 @@ class Run:
             saved, notes = last_save(folder, processes)
             training = saved.training
             with processes.one_before_the_others():
-                corpus = _same_text(corpus, saved)
+                corpus = _same_text(corpus, saved, in_memory)
             settings = _settings(training["settings"])
             extended = _extended(settings, epochs, more_seconds)
             model = CharModel.from_checkpoint(saved).to(device)
@@ -182,6 +185,11 @@ class Run:
     def best(self) -> float | None:
         """The score of the best model that is kept, None before the first epoch."""
         return self._trainer.at.best
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """How the model is trained."""
+        return self._trainer.settings
 
     @property
     def finished(self) -> bool:
@@ -397,13 +405,13 @@ def _extended(settings: TrainingSettings, epochs: int | None, more_seconds: floa
     return replace(settings, epochs=epochs or settings.epochs)
 
 
-def _same_text(corpus: Corpus | None, saved: Checkpoint) -> Corpus:
+def _same_text(corpus: Corpus | None, saved: Checkpoint, in_memory: int) -> Corpus:
     """Return the text that a run was trained on: `corpus`, or what lies where it came from."""
     training = saved.training
     if corpus is None:
         if training["origin"].get("source") is None:
             raise InputError("the run learns a text from standard input; give it again: chargen train - --resume NAME")
-        corpus = load_corpus(**training["origin"])
+        corpus = load_corpus(**training["origin"], in_memory=in_memory)
     elif corpus.origin.get("source") is None:  # it can be read again from where it was first
         corpus = replace(corpus, origin=training["origin"])
     if corpus.sha256 != training["corpus_sha256"]:

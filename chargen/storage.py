@@ -7,6 +7,8 @@ import contextlib
 import os
 import secrets
 import shutil
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -16,15 +18,22 @@ LOCK = ".lock"
 TEMPORARY = ".tmp"
 
 
-def write_atomically(path: Path, data: bytes, previous: Path | None = None) -> None:
+def write_atomically(
+    path: Path,
+    data: bytes | Iterable[bytes | memoryview],
+    previous: Path | None = None,
+    advice: str = "free some space, or choose another folder",
+) -> None:
     """Write `data` to `path` so that a crash at any moment leaves the old file or the new one, whole and on the disk.
 
     The data goes to a temporary file in the same folder, from memory to the disk, and only then takes the name. The
     file's mode follows the umask.
 
     Args:
+        data: as a whole, or in pieces.
         previous: a second name, which the file that lies at `path` until now is given. A crash may then leave `path`
             missing and the old file under that name.
+        advice: what to do if it cannot be written.
 
     Raises:
         SaveError: the file cannot be written; what lay there before still does.
@@ -34,7 +43,7 @@ def write_atomically(path: Path, data: bytes, previous: Path | None = None) -> N
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         try:
-            _write_durably(temporary, data)
+            _write_durably(temporary, [data] if isinstance(data, bytes) else data)
             if previous is not None and os.path.exists(path):
                 os.replace(path, previous)
             os.replace(temporary, path)
@@ -45,8 +54,7 @@ def write_atomically(path: Path, data: bytes, previous: Path | None = None) -> N
             raise
     except OSError as error:
         raise SaveError(
-            f"cannot write {path}: {error.strerror}; what was saved before is as it was;"
-            " free some space, or choose another folder"
+            f"cannot write {path}: {error.strerror}; what was saved before is as it was; {advice}"
         ) from None
 
 
@@ -65,11 +73,15 @@ def append_durably(path: Path, text: str) -> None:
         raise SaveError(f"cannot write {path}: {error.strerror}; what was saved before is as it was") from None
 
 
-def lock(folder: Path) -> TextIO:
+def lock(folder: Path, wait: bool = False, advice: str = "train where you may write files") -> TextIO:
     """Keep every other process from writing in `folder`, which is made if need be, until the result is closed.
 
     The system gives the lock back when its process ends, however it ends. What writes that were cut short have left is
     removed.
+
+    Args:
+        wait: whether to wait for another process that has the lock.
+        advice: what to do if the folder cannot be written.
 
     Raises:
         InputError: another process has the lock, or the folder cannot be written.
@@ -78,7 +90,10 @@ def lock(folder: Path) -> TextIO:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("a+", encoding="utf-8")
         try:
-            if not _try_lock(file.fileno()):
+            while not _try_lock(file.fileno()):
+                if wait:
+                    time.sleep(0.1)
+                    continue
                 file.seek(0)
                 owner = file.read().strip() or "another process"
                 raise InputError(f"{owner} is training in {folder}; wait for it, or keep both with --name OTHER")
@@ -92,13 +107,13 @@ def lock(folder: Path) -> TextIO:
                 file.close()
             raise
     except OSError as error:
-        raise InputError(f"cannot write in {folder}: {error.strerror}; train where you may write files") from None
+        raise InputError(f"cannot write in {folder}: {error.strerror}; {advice}") from None
     return file
 
 
 def require_space(folder: Path, size: int) -> None:
     """Raise InputError unless the disk that holds `folder` has room for `size` bytes."""
-    free = shutil.disk_usage(folder).free
+    free = free_space(folder)
     if free < size:
         raise InputError(
             f"{folder}: the run needs {size / 1e6:,.0f} MB, but its disk has {free / 1e6:,.0f} MB free;"
@@ -106,12 +121,18 @@ def require_space(folder: Path, size: int) -> None:
         )
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def free_space(folder: Path) -> int:
+    """Return the bytes that are free on the disk that holds `folder`."""
+    return shutil.disk_usage(folder).free
+
+
+def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        for piece in pieces:
+            rest = memoryview(piece).cast("B")
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

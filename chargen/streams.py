@@ -1,44 +1,97 @@
 """Text as a stream of pieces: decoded, tidied and normalised as if it had been read as a whole, in bounded memory."""
 
 import codecs
-import contextlib
-import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-from chargen.corpus import likely_encoding, locate, text_codec
 from chargen.errors import InputError
+from chargen.sources import SEPARATOR, Document, Source, documents, likely_encoding, text_codec, tidying_notes
 from chargen.vocabulary import normalize
 
-CHUNK = 1 << 18  # bytes read in one go
+CHUNK = 1 << 17  # bytes read in one go: what stays in a processor's cache
 
 
-def read_text(source: str | Path, encoding: str = "utf-8", chunk: int = CHUNK) -> Iterator[str]:
-    """Yield the text of a file piece by piece, decoded and tidied as `chargen.corpus.decode` does.
+class TextStream:
+    """Documents as one text, decoded and tidied as `chargen.sources.decode` does it one by one.
 
-    Args:
-        source: "-" for standard input, or whatever else `chargen.corpus.locate` knows.
-        chunk: how many bytes are read in one go.
+    Attributes:
+        digests: hex digests (SHA-256) of the bytes of the documents that have been read.
+    """
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        encoding: str = "utf-8",
+        separator: str = SEPARATOR,
+        chunk: int | None = None,
+        watch: Callable[[int], object] = lambda size: None,
+    ):
+        """Prepare to read.
+
+        Args:
+            separator: what stands between two documents.
+            chunk: how many bytes are read in one go; None for CHUNK.
+            watch: is called with the number of bytes after each read.
+
+        Raises:
+            InputError: Python knows no such encoding.
+        """
+        self.digests: list[str] = []
+        self._documents, self._codec, self._separator = documents, text_codec(encoding), separator
+        self._chunk, self._watch = chunk or CHUNK, watch
+        self._tidied: list[tuple[str, Tidied]] = []  # names of documents, and what was done to them
+
+    @property
+    def notes(self) -> list[str]:
+        """What had to be repaired in what has been read, one sentence each."""
+        return [
+            f"{name}: {note}" for name, tidied in self._tidied for note in tidying_notes(tidied.marked, tidied.crlf)
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the text piece by piece.
+
+        Raises:
+            InputError: a document cannot be read, or it is binary or not in the encoding.
+        """
+        for number, document in enumerate(self._documents):
+            if number:
+                yield self._separator
+            yield from self._read(document)
+
+    def _read(self, document: Document) -> Iterator[str]:
+        digest, tidied, before = hashlib.sha256(), Tidied(), 0
+        self._tidied.append((document.name, tidied))
+        with document.reading(), document.open() as file:
+            for piece in tidied.pieces(_decoded(self._chunks(file, digest), document.name, self._codec)):
+                if "\0" in piece:
+                    raise InputError(
+                        f"{document.name} looks binary, not text: NUL at character {before + piece.index(chr(0)):,};"
+                        " give a plain text file, or name its encoding, for example --encoding utf-16"
+                    )
+                before += len(piece)
+                if piece:
+                    yield piece
+        self.digests.append(digest.hexdigest())
+
+    def _chunks(self, file: BinaryIO, digest) -> Iterator[bytes]:
+        while data := file.read(self._chunk):
+            digest.update(data)
+            self._watch(len(data))
+            yield data
+
+
+def read_text(
+    source: Source | Sequence[Source], encoding: str = "utf-8", chunk: int | None = None, separator: str = SEPARATOR
+) -> Iterator[str]:
+    """Yield the text of `source`, which `chargen.sources.documents` explains, piece by piece; see `TextStream`.
 
     Raises:
         InputError: there is no such text, or it is binary or not in `encoding`.
         DownloadError: it could not be fetched.
     """
-    name, path = ("stdin", None) if source == "-" else locate(source)
-    codec, before = text_codec(encoding), 0
-    try:
-        with contextlib.nullcontext(sys.stdin.buffer) if path is None else path.open("rb") as file:
-            for piece in _tidied(filter(None, _decoded(file, name, codec, chunk))):
-                if "\0" in piece:
-                    raise InputError(
-                        f"{name} looks binary, not text: NUL at character {before + piece.index(chr(0)):,};"
-                        " give a plain text file, or name its encoding, for example --encoding utf-16"
-                    )
-                yield piece
-                before += len(piece)
-    except OSError as error:
-        raise InputError(f"cannot read {path or name}: {error.strerror}") from None
+    yield from TextStream(documents(source)[1], encoding, separator, chunk)
 
 
 def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
@@ -58,10 +111,10 @@ def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
         yield piece
 
 
-def _decoded(file: BinaryIO, name: str, codec: str, chunk: int) -> Iterator[str]:
+def _decoded(chunks: Iterable[bytes], name: str, codec: str) -> Iterator[str]:
     decoder, read = codecs.getincrementaldecoder(codec)(), 0
     try:
-        while data := file.read(chunk):
+        for data in chunks:
             read += len(data)
             yield decoder.decode(data)
         yield decoder.decode(b"", final=True)
@@ -77,15 +130,29 @@ def _decoded(file: BinaryIO, name: str, codec: str, chunk: int) -> Iterator[str]
         ) from None
 
 
-def _tidied(pieces: Iterable[str]) -> Iterator[str]:
-    """Drop a byte order mark and turn CRLF into LF, also where a piece ends between the two."""
-    held = ""
-    for number, piece in enumerate(pieces):
-        held += piece if number else piece.removeprefix("\ufeff")
-        whole = len(held) - held.endswith("\r")
-        yield held[:whole].replace("\r\n", "\n")
-        held = held[whole:]
-    yield held
+class Tidied:
+    """Drops a byte order mark and turns CRLF into LF, also where a piece ends between the two, and counts them."""
+
+    def __init__(self):
+        self.marked, self.crlf = False, 0
+
+    def pieces(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Yield a text as it is to be."""
+        held, pieces = "", filter(None, pieces)
+        for number, piece in enumerate(pieces):
+            if number == 0 and piece[0] == "\ufeff":
+                self.marked, piece = True, piece[1:]
+            held += piece
+            if "\r" not in held:  # several times faster than to look for two characters
+                yield held
+                held = ""
+                continue
+            whole = len(held) - held.endswith("\r")
+            tidy = held[:whole].replace("\r\n", "\n")
+            self.crlf += whole - len(tidy)
+            yield tidy
+            held = held[whole:]
+        yield held
 
 
 def _lowered(pieces: Iterable[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from chargen.processes import ALONE, Processes
 from chargen.recurrent import MaskGenerator
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
+VALID_CHARS = 1_000_000  # enough to tell losses that differ by half a hundredth of a nat
 REPORT_SECONDS = 0.2  # between two Progress records
 
 
@@ -36,6 +37,7 @@ class TrainingSettings:
         final_learning_rate: the share of it that a cosine falls to by the end; 1 keeps it constant.
         weight_decay: of the weight matrices, not the biases: decoupled in AdamW, an L2 penalty in SGD.
         clip: the largest global norm of the gradient; longer ones are scaled down to it.
+        valid_chars: how much of what is held out is read after each epoch, at most, from its beginning.
         precision: "float32", or for the products of matrices "bfloat16" or, on NVIDIA's GPUs, "tf32"; weights, state
             and loss stay float32.
     """
@@ -50,13 +52,14 @@ class TrainingSettings:
     final_learning_rate: float = 0.02
     weight_decay: float = 0.03
     clip: float = 1.0
+    valid_chars: int = VALID_CHARS
     precision: str = "float32"
 
     def __post_init__(self):
         for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
             if getattr(self, name) not in choices:
                 raise InputError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(choices)}")
-        for name in ("epochs", "seconds", "patience", "learning_rate", "clip"):
+        for name in ("epochs", "seconds", "patience", "learning_rate", "clip", "valid_chars"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} {getattr(self, name)}: must be positive")
         if self.learning_rate > 1e38:
@@ -188,7 +191,7 @@ class Trainer:
         batching, at = self.settings.batching, self.at
         per_value = at.seconds / max(at.step * batching.batch_size * batching.num_steps, 1)
         evaluation = at.evaluation_seconds or self.task.held_out * per_value / 3  # the last one, yet to come
-        available = max(self.settings.seconds - evaluation, 1e-9)
+        available = max(self.settings.seconds - evaluation, self.settings.seconds / 2)  # the first steps may mislead
         return min(self.now / available, 1.0)
 
     def snapshot(self) -> tuple[dict[str, Tensor], dict[str, int | float]]:

@@ -1,9 +1,8 @@
 """Characters to ids and back, the normalisation of text, and the policy for unknown characters."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -33,7 +32,12 @@ def normalize(text: str, normalization: str) -> str:
     text = text.lower()
     if normalization == "lower":
         return text
-    return re.sub(" +", " ", "".join(character if character.isalpha() else " " for character in text))
+    if text.isascii():
+        symbols = np.frombuffer(text.encode().translate(_ASCII_LETTERS), np.uint8)
+        return _single_spaces(symbols).tobytes().decode("ascii")
+    points = code_points(text)
+    letters = _is_letter(0x10000 if points.max() < 0x10000 else 0x110000)
+    return _single_spaces(np.where(letters[points], points, ord(" "))).tobytes().decode("utf-32-le", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Vocabulary:
     @classmethod
     def from_text(cls, text: str, normalization: str = "none") -> "Vocabulary":
         """Return the vocabulary of `text` after normalisation."""
-        distinct = np.unique(_code_points(normalize(text, normalization)))
+        distinct = np.unique(code_points(normalize(text, normalization)))
         return cls("".join(map(chr, distinct)), normalization)
 
     def __post_init__(self):
@@ -82,7 +86,7 @@ class Vocabulary:
         """
         if unknown not in UNKNOWN_POLICIES:
             raise InputError(f"unknown policy {unknown!r}; choose one of {', '.join(UNKNOWN_POLICIES)}")
-        points = _code_points(normalize(text, self.normalization))
+        points = code_points(normalize(text, self.normalization))
         ids = self._ids_by_code_point[np.minimum(points, len(self._ids_by_code_point) - 1)]
         missing = ids < 0
         if not missing.any():
@@ -113,7 +117,7 @@ class Vocabulary:
     @cached_property
     def _ids_by_code_point(self) -> np.ndarray:
         """A table from code point to id, with -1 for unknown; its last entry, always -1, stands for all beyond it."""
-        points = _code_points(self.characters)
+        points = code_points(self.characters)
         table = np.full(int(points.max(initial=0)) + 2, -1, dtype=np.int64)
         table[points] = np.arange(len(points))
         return table
@@ -129,6 +133,23 @@ class Vocabulary:
         )
 
 
-def _code_points(text: str) -> np.ndarray:
+def code_points(text: str) -> np.ndarray:
     """Return the code points of `text`: a uint32 array of shape (length,)."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+_ASCII_LETTERS = bytes(point if chr(point).isalpha() else ord(" ") for point in range(128)) + bytes(128)
+
+
+@cache
+def _is_letter(limit: int) -> np.ndarray:
+    """Return which of the code points below `limit` are letters."""
+    return np.array([chr(point).isalpha() for point in range(limit)])
+
+
+def _single_spaces(symbols: np.ndarray) -> np.ndarray:
+    """Return `symbols`, code points, without the spaces that follow another one."""
+    space = symbols == ord(" ")
+    kept = np.ones(len(symbols), dtype=bool)
+    np.logical_not(space[1:] & space[:-1], out=kept[1:])
+    return symbols[kept]

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen.batches import Batching, batches, window_starts
+import chargen.batches
+from chargen.batches import Batching, Shuffle, WindowStarts, batches
 from chargen.errors import InputError
 
 settings = st.builds(
@@ -51,27 +52,29 @@ def test_sequential_rows_go_on_where_they_ended(drawn):
 @given(texts)
 def test_an_epoch_depends_on_seed_and_epoch_alone(drawn):
     batching, length, epoch = drawn
-    np.testing.assert_array_equal(window_starts(length, batching, epoch), window_starts(length, batching, epoch))
+    np.testing.assert_array_equal(WindowStarts(length, batching, epoch), WindowStarts(length, batching, epoch))
 
 
 @pytest.mark.parametrize("partition", ["sequential", "random"])
 def test_epochs_and_seeds_differ(partition):
     def first(seed, epoch):
-        return window_starts(1000, Batching(2, 10, partition, seed), epoch).tolist()
+        return np.asarray(WindowStarts(1000, Batching(2, 10, partition, seed), epoch)).tolist()
 
     assert first(0, 0) != first(0, 1)
     assert first(0, 0) != first(1, 0)
 
 
 def test_random_windows_are_shuffled():
-    starts = window_starts(10_000, Batching(4, 10, "random"), 0).ravel()
+    starts = np.asarray(WindowStarts(10_000, Batching(4, 10, "random"), 0)).ravel()
     assert abs(np.corrcoef(starts, np.arange(len(starts)))[0, 1]) < 0.2
 
 
 @pytest.mark.parametrize("partition", ["sequential", "random"])
 def test_over_the_epochs_windows_begin_at_every_offset(partition):
     batching = Batching(2, 5, partition)
-    offsets = {int(start) % 5 for epoch in range(60) for start in window_starts(200, batching, epoch).ravel()}
+    offsets = {
+        int(start) % 5 for epoch in range(60) for start in np.asarray(WindowStarts(200, batching, epoch)).ravel()
+    }
     assert offsets == set(range(5))
 
 
@@ -93,3 +96,47 @@ def test_the_shortest_text_that_fits():
 def test_bad_settings_are_named(arguments, word):
     with pytest.raises(InputError, match=word):
         Batching(*arguments)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 64, 1000, 2**16 + 1])
+def test_a_shuffle_has_every_number_once_and_follows_from_its_generator(length):
+    def shuffled(seed):
+        return Shuffle(length, np.random.default_rng(seed))[np.arange(length)]
+
+    order = shuffled(1)
+    np.testing.assert_array_equal(np.sort(order), np.arange(length))
+    np.testing.assert_array_equal(order, shuffled(1))
+    if length >= 64:
+        assert (order != shuffled(2)).any()
+        assert abs(np.corrcoef(order, np.arange(length))[0, 1]) < 4 / length**0.5
+        assert abs(np.corrcoef(order[1:], order[:-1])[0, 1]) < 4 / length**0.5
+
+
+def test_many_windows_are_shuffled_without_a_list_of_them(monkeypatch):
+    batching, length = Batching(4, 10, "random", 3), 10_000
+    listed = np.asarray(WindowStarts(length, batching, 0))
+    monkeypatch.setattr(chargen.batches, "SHUFFLED", 998)
+    starts = WindowStarts(length, batching, 0)
+    whole = np.asarray(starts)
+    assert whole.shape == listed.shape == (249, 4)
+    assert not (whole == listed).all()
+    np.testing.assert_array_equal(np.unique(whole) % 10, whole[0, 0] % 10)
+    assert len(np.unique(whole)) == whole.size
+    assert whole.max() + 10 < length
+    np.testing.assert_array_equal(starts[248], whole[248])
+    with pytest.raises(IndexError):
+        starts[249]
+
+
+@pytest.mark.parametrize("partition", ["sequential", "random"])
+def test_the_order_of_ten_billion_characters_takes_no_memory(partition):
+    starts = WindowStarts(10**10, Batching(16, 64, partition), epoch=5)
+    first, last = starts[0], starts[len(starts) - 1]
+    assert len(starts) == 9_765_624
+    assert 0 <= min(first.min(), last.min()) <= max(first.max(), last.max()) < 10**10 - 64
+
+
+def test_the_order_of_a_text_is_what_it_has_always_been():
+    """These are from before windows of long texts were drawn one by one."""
+    assert WindowStarts(200, Batching(2, 5, "sequential", 7), 3)[1].tolist() == [12, 107]
+    assert WindowStarts(200, Batching(2, 5, "random", 7), 3)[1].tolist() == [158, 173]

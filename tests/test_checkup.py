@@ -1,18 +1,25 @@
 import dataclasses
+import io
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chargen import checkup
 from chargen.batches import Batching, batches
-from chargen.checkup import Checkup, Finding, examine
+from chargen.checkup import Checkup, Finding
 from chargen.corpus import load_corpus
 from chargen.errors import InputError
+from chargen.sources import Document
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 SMALL = Batching(batch_size=2, num_steps=3)
 CLEAN = "ab\n" * 20_000  # long enough to trust, and no character is rare
+
+
+def examine(name, data, *arguments, **settings):
+    return checkup.examine(name, [Document(name, None, io.BytesIO(data))], *arguments, **settings)
 
 
 def findings(data, batching=SMALL, valid_fraction=0.0, **settings):

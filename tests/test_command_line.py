@@ -14,6 +14,7 @@ import pytest
 import safetensors
 
 from chargen import batches, cells, optimizers, recipe, training, vocabulary
+from chargen.checkpoint import Checkpoint
 from chargen.cli import cli
 
 CHARGEN = str(Path(sys.executable).with_name("chargen"))
@@ -250,6 +251,7 @@ def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
         "final_learning_rate": 1.0,
         "weight_decay": 0.0,
         "clip": 1.0,
+        "valid_chars": 1_000_000,
     }
 
 
@@ -259,10 +261,11 @@ def test_every_training_option_reaches_the_run(tmp_path):
     options += " --dropout 0.1 --partition random --epochs 1 --optimizer sgd --warmup-steps 1 --final-learning-rate 0.5"
     options += " --clip 2 --batch-size 3 --num-steps 9 --seed 4 --device cpu --sample-every 0 --name mine"
     options += " --patience 7 --precision bfloat16 --learning-rate 0.5 --weight-decay 0.25"
-    options += " --recurrent-dropout 0.2"
+    options += " --recurrent-dropout 0.2 --valid-chars 250"
     result = chargen("train", "poem.txt", *options.split(), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "    | " not in result.stderr
+    assert "of the held-out text, the first 250 characters are read after each epoch" in result.stderr
     about = json.loads(chargen("info", "mine", "--json", cwd=tmp_path).stdout)
     assert (about["cell"], about["hidden_size"], about["num_layers"]) == ("gru", 6, 2)
     assert (about["dropout"], about["recurrent_dropout"]) == (0.1, 0.2)
@@ -279,6 +282,7 @@ def test_every_training_option_reaches_the_run(tmp_path):
         "final_learning_rate": 0.5,
         "weight_decay": 0.25,
         "clip": 2.0,
+        "valid_chars": 250,
     }
 
 
@@ -336,7 +340,8 @@ def test_the_choices_of_the_command_are_those_of_the_library():
     [
         (["train", "no-such.txt"], ["'no-such.txt'", "known names"]),
         (["train", "time-machin"], ["did you mean time-machine"]),
-        (["train", "."], ["is a folder"]),
+        (["train", "."], ["latin.txt", "0xe9", "offset 3"]),
+        (["train", "poem.txt", "--in-memory", "much"], ["'much'", "256MB"]),
         (["train", "ftp://host/x.txt"], ["only http"]),
         (["train", "empty.txt"], ["empty.txt"[:5], "is empty"]),
         (["train", "short.txt", "--batch-size", "32"], ["at least 65", "--batch-size"]),
@@ -415,3 +420,24 @@ def test_help_and_sampling_never_load_torch(trained, arguments):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=trained[0], capture_output=True).returncode == 0
+
+
+def test_a_folder_too_large_for_memory_is_learned_resumed_and_audited(tmp_path):
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "a.txt").write_text(POEM)
+    (tmp_path / "books" / "b.txt").write_text(POEM.upper())
+    environment = {**os.environ, "CHARGEN_CACHE": str(tmp_path / "cache")}
+
+    def run(*arguments):
+        result = chargen(*arguments, cwd=tmp_path, env=environment)
+        assert result.returncode == 0, result.stderr
+        return result
+
+    run("train", "books", "--in-memory", "1kB", "--separator", r"\n\\--\t", *SMALL)
+    assert len(list((tmp_path / "cache" / "encoded").glob("*.ids"))) == 1
+    learned = Checkpoint.load(tmp_path / "checkpoints" / "books-lstm" / "best.safetensors").training
+    assert learned["train_characters"] + learned["valid_characters"] == 2 * len(POEM) + 5
+    assert learned["origin"]["separator"] == "\n\\--\t"
+    assert "going on with" in run("train", "--resume", "books-lstm", "--epochs", "3", "--in-memory", "1kB").stderr
+    audited = run("sample", POEM[:30], "--audit", "--json", "--length", "5", "--seed", "1")
+    assert "longest" in json.loads(audited.stdout)["copied"]

@@ -10,12 +10,23 @@ from hypothesis import strategies as st
 from chargen import copying
 from chargen.checkpoint import Checkpoint
 from chargen.console import printable
-from chargen.copying import SPAN, STRIDE, Copied, CopyIndex, colours, mark, training_text
+from chargen.copying import SPAN, STRIDE, Copied, CopyIndex, CopyScan, colours, mark, training_corpus
 from chargen.corpus import load_corpus
 from chargen.errors import InputError
+from chargen.vocabulary import Vocabulary
 
 GOLDEN = Path(__file__).parent / "golden"
 NOISE = "".join(np.random.default_rng(0).choice(list("abcdefgh \n"), 1000))
+
+
+def training_text(*arguments):
+    corpus = training_corpus(*arguments)
+    return corpus.vocabulary.decode(corpus.train_ids)
+
+
+def scan(text):
+    vocabulary = Vocabulary.from_text(text)
+    return CopyScan(vocabulary.encode(text).astype(np.uint8), vocabulary)
 
 
 def naive(text, sample):
@@ -30,7 +41,7 @@ def naive(text, sample):
 
 @given(st.text("ab\U0001f600", max_size=60), st.text("abc\U0001f600", max_size=30))
 def test_the_audit_of_short_samples_equals_the_naive_one(text, sample):
-    assert CopyIndex(text).audit(sample) == naive(text, sample)
+    assert CopyIndex(text).audit(sample) == scan(text).audit(sample) == naive(text, sample)
 
 
 @given(st.data())
@@ -41,6 +52,9 @@ def test_the_audit_of_passages_joined_equals_the_naive_one(data):
     passages = data.draw(st.lists(st.tuples(places, places), max_size=4))
     sample = data.draw(st.sampled_from(["", "b", "?"])).join(text[min(pair) : max(pair)] for pair in passages)[:150]
     assert CopyIndex(text).audit(sample) == naive(text, sample)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "BLOCK", data.draw(st.integers(1, 40)))  # passages lie across the ends of blocks
+        assert scan(text).audit(sample) == naive(text, sample)
 
 
 @given(st.text("ab\0", max_size=6 * STRIDE), st.integers(1, 3))
@@ -102,6 +116,22 @@ def test_texts_that_repeat_themselves(text, sample, spans):
     found = CopyIndex(text).audit(sample)
     assert found.spans == spans
     assert found.share == sum(end - begin for begin, end in spans) / len(sample)
+
+
+def test_a_scan_follows_spans_through_a_text_that_repeats_itself():
+    found = scan("a" * 5000 + NOISE * 3).audit(("a" * 24 + "b") * 3 + NOISE[500:] + NOISE[:300])
+    assert found.spans == ((0, 24), (25, 49), (50, 74), (75, 875))
+
+
+def test_a_text_too_long_for_an_index_is_scanned(tmp_path, monkeypatch):
+    (tmp_path / "noise.txt").write_text(NOISE, "utf-8")
+    monkeypatch.setenv("CHARGEN_CACHE", str(tmp_path / "cache"))
+    corpus = load_corpus(tmp_path / "noise.txt", in_memory=10)
+    assert isinstance(copying.copies_of(corpus), CopyIndex)
+    monkeypatch.setattr(copying, "LONGEST_INDEXED", 899)
+    scanning = copying.copies_of(corpus)
+    assert isinstance(scanning, CopyScan)
+    assert scanning.audit(NOISE[850:950]) == Copied(NOISE[850:900], 0.5, ((0, 50),))  # the rest was held out
 
 
 def test_characters_beyond_the_basic_plane_are_single_characters():

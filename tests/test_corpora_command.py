@@ -240,14 +240,14 @@ def test_check_of_a_process_substitution(chargen):
     ("arguments", "message"),
     [
         (("nowhere.txt",), "no file 'nowhere.txt' and no corpus of that name (known names: lamp-at-low-water,"),
-        (("cache",), "cache is a folder; give a text file inside it"),
+        (("cache",), "cache is a folder without .txt files; give a text file, or a folder that holds some"),
         (("ftp://example.org/a.txt",), "ftp://example.org/a.txt: only http:// and https:// addresses can be fetched"),
         (("-", "--encoding", "utf-99"), "unknown encoding 'utf-99'; common ones are utf-8, latin-1, cp1252, utf-16"),
         (("-", "--valid-fraction", "1"), "Invalid value for '--valid-fraction': 1.0 is not in the range 0<=x<1."),
         (("-", "--batch-size", "0"), "Invalid value for '--batch-size': 0 is not in the range x>=1."),
         (("-", "--normalize", "upper"), "Invalid value for '--normalize': 'upper' is not one of 'none', 'lower',"),
-        (("-", "two\nlines"), "Got unexpected extra argument (two lines)"),
-        ((), "Missing argument 'FILE'. (see chargen corpora check --help)"),
+        (("-", "two.txt"), "standard input is read alone; write it to a file, and name that among the others"),
+        ((), "Missing argument 'FILE...'. (see chargen corpora check --help)"),
     ],
 )
 def test_bad_input_to_check(chargen, tmp_path, arguments, message):

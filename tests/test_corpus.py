@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chargen.corpus import decode, folder_name, load_corpus, locate, read
+from chargen.corpus import load_corpus
 from chargen.errors import DownloadError, InputError
+from chargen.sources import decode, folder_name, locate
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -107,16 +108,16 @@ def test_standard_input(monkeypatch):
 def test_registered_name_and_a_file_of_that_name_before_it():
     Path("cache").mkdir()
     Path("cache/names.txt").write_text("wrong")
-    assert read("lamp-at-low-water")[1] == read(None)[1]
+    assert whole_text(load_corpus("lamp-at-low-water")) == whole_text(load_corpus())
     with pytest.raises(DownloadError):  # the wrong copy in the cache is not taken for the corpus
-        read("names")
+        load_corpus("names")
     written("names", b"from the file")
-    assert read("names") == ("names", b"from the file")
+    assert locate("names") == ("names", Path("names"))
 
 
 def test_registered_name_beside_a_folder_of_that_name():
     Path("lamp-at-low-water").mkdir()
-    assert read("lamp-at-low-water") == read(None)
+    assert locate("lamp-at-low-water") == locate(None)
 
 
 def test_registered_name_from_the_cache_is_the_real_text():
@@ -178,7 +179,7 @@ def test_missing_file_suggests_the_nearest_names(source, hint):
 
 def test_folder():
     Path("texts").mkdir()
-    assert refusal("texts") == "texts is a folder; give a text file inside it"
+    assert refusal("texts") == "texts is a folder without .txt files; give a text file, or a folder that holds some"
 
 
 @pytest.mark.parametrize("source", ["ftp://example.org/a.txt", "file:///etc/hosts"])
@@ -278,7 +279,7 @@ def test_split(valid_fraction, valid):
     assert (len(corpus.train_ids), len(corpus.valid_ids)) == (1000 - valid, valid)
     assert corpus.vocabulary.decode(corpus.train_ids) == text[: 1000 - valid]
     assert whole_text(corpus) == text
-    assert corpus.train_ids.dtype == corpus.valid_ids.dtype == np.int64
+    assert corpus.train_ids.dtype == corpus.valid_ids.dtype == np.uint8
 
 
 def test_vocabulary_is_of_the_whole_text():

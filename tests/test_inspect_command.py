@@ -85,11 +85,10 @@ def test_json_holds_the_same_and_stdin_is_read(chargen):
 def test_a_long_text_is_cut_and_the_page_says_what_it_shows(chargen, tmp_path):
     (tmp_path / "long.txt").write_text(TEXT * 20, "utf-8")
     code, _, stderr = chargen("long.txt", "--html", "out.html")
-    length = f"{len(TEXT) * 20:,}"
     assert (code, stderr.splitlines()) == (
         0,
         [
-            f"long: reading the first 10,000 of {length} characters",
+            "long: reading the first 10,000 characters; there are more",
             f"wrote {tmp_path.resolve() / 'out.html'}; open it in a browser",
         ],
     )

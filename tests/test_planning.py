@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from chargen import planning
 from chargen.corpus import Corpus
 from chargen.errors import InputError
 from chargen.model import CharModel
@@ -79,3 +80,16 @@ def test_a_network_that_contradicts_the_one_to_begin_with_is_refused():
     base = CharModel(8, "gru", hidden_size=24).to_checkpoint(LETTERS)
     with pytest.raises(InputError, match="hidden_size 32: the model to begin with has 24"):
         make_plan(CORPUS, CPU, base=base, hidden_size=32)
+
+
+@pytest.mark.parametrize(("speed", "chars"), [(1e9, 100_000), (3e10, 430_000), (1e12, 1_000_000)])
+def test_a_budget_is_not_spent_on_the_held_out_text(monkeypatch, speed, chars):
+    monkeypatch.setattr(planning, "operations_per_second", lambda *_: speed)
+    monkeypatch.setattr(planning, "operations_per_character", lambda _: 400_000)
+    monkeypatch.setattr(planning, "MOST_EPOCHS", 10**6)
+    settings = make_plan(CORPUS, CPU, seconds=20.0, precision="float32", hidden_size=8).settings
+    assert settings.valid_chars == pytest.approx(chars, rel=0.02)
+    assert (
+        make_plan(CORPUS, CPU, seconds=20.0, precision="float32", hidden_size=8, valid_chars=7).settings.valid_chars
+        == 7
+    )

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from chargen import scoring
 from chargen.cells import ModelConfig
 from chargen.checkpoint import Checkpoint
-from chargen.corpus import decode
 from chargen.errors import InputError, UnknownCharacterError
 from chargen.sampling import Sampler
 from chargen.scoring import Comparison, Piece, Predictions, Scoring, best_passages, score, shared_vocabulary
+from chargen.sources import decode
 from chargen.streams import normalized, read_text
 from chargen.vocabulary import NORMALIZATIONS, Vocabulary, normalize
 

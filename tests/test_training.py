@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from chargen import language
 from chargen.batches import Batching
 from chargen.errors import InputError, TrainingError
 from chargen.language import evaluate, fit
@@ -237,3 +238,40 @@ def test_a_bidirectional_model_is_refused_with_the_reason():
 def test_bad_settings_are_named(wrong, word):
     with pytest.raises(InputError, match=word):
         TrainingSettings(**wrong)
+
+
+# Ids of every kind
+
+
+@pytest.mark.parametrize("partition", ["sequential", "random"])
+def test_ids_in_a_file_teach_the_same_as_ids_in_memory(tmp_path, partition):
+    def learned(ids):
+        model = make()
+        history = epochs(fit(model, ids[:900], ids[900:], settings(partition, epochs=2)))
+        return [(record.train_loss, record.valid_loss) for record in history], evaluate(model, ids[900:])
+
+    expected = learned(CYCLE)
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        CYCLE.astype(dtype).tofile(tmp_path / "ids")
+        assert learned(np.memmap(tmp_path / "ids", dtype, "r")) == expected
+        assert learned(CYCLE.astype(dtype)) == expected
+
+
+def test_pages_of_a_file_that_have_been_read_are_released(tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "RELEASE", 8)
+    monkeypatch.setattr(language, "release", lambda ids: released.append(len(ids)))
+    released = []
+    CYCLE.astype(np.uint8).tofile(tmp_path / "ids")
+    ids = np.memmap(tmp_path / "ids", np.uint8, "r")
+    list(fit(make(), ids, ids[:0], settings(epochs=1)))
+    assert released == [1000] * (Batching(4, 10).batches_per_epoch(1000) // 2)
+
+
+def test_of_a_long_held_out_text_the_beginning_is_read(monkeypatch):
+    other = np.roll(CYCLE, 1)[::-1].copy()  # no model of CYCLE expects it
+    valid_ids = np.concatenate([CYCLE[:50], other])
+    model = make()
+    (cut,) = epochs(fit(model, CYCLE, valid_ids, settings(epochs=1, valid_chars=50)))
+    assert cut.valid_loss == pytest.approx(evaluate(model, CYCLE[:50]), rel=1e-6)
+    (whole,) = epochs(fit(make(), CYCLE, valid_ids, settings(epochs=1)))
+    assert whole.valid_loss > cut.valid_loss + 0.1

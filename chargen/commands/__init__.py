@@ -1,6 +1,7 @@
 """The commands: each reads its options, calls one function, and shows the result. Heavy imports wait for the call."""
 
 import os
+import re
 
 import click
 from click.core import ParameterSource
@@ -24,9 +25,23 @@ unknown_option = click.option(
 )
 
 
+def _unescaped(_context, _parameter, text: str) -> str:
+    return re.sub(r"\\([nt\\])", lambda escape: {"n": "\n", "t": "\t", "\\": "\\"}[escape[1]], text)
+
+
+separator_option = click.option(
+    "--separator",
+    metavar="TEXT",
+    default="\\n",
+    callback=_unescaped,
+    help="What stands between two texts; \\n is a line end, \\t a tab, \\\\ a backslash.",
+)
+
+
 def corpus_options(command):
     """The options that say how a text is read."""
     for option in (
+        separator_option,
         click.option(
             "--valid-fraction",
             type=fraction,

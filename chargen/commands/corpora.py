@@ -25,30 +25,34 @@ def corpora_list():
 @click.argument("name")
 def fetch(name):
     """Download the corpus called NAME, unless it is here, and print the path of its file."""
-    from chargen.corpus import locate
+    from chargen.sources import locate
 
     click.echo(locate(name)[1])
 
 
 @corpora.command()
-@click.argument("file")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--batch-size", type=positive, help="Pieces of text read side by side.  [default: by the text]")
 @click.option(
     "--num-steps", type=positive, help="Characters of each that a step of training reads.  [default: by the text]"
 )
 @corpus_options
-def check(file, encoding, normalization, valid_fraction, batch_size, num_steps):
+def check(files, encoding, normalization, valid_fraction, separator, batch_size, num_steps):
     """Look a text over before training on it.
 
-    FILE is any CORPUS of `chargen train`. Prints what it holds, what may cause trouble, and what to do about that.
+    FILE is any CORPUS of `chargen train`; several are one text. Prints what they hold, what may cause trouble, and what
+    to do about that.
     """
     from chargen.batches import Batching
     from chargen.checkup import examine
-    from chargen.corpus import read
+    from chargen.encoded import progress
+    from chargen.sources import documents
 
-    name, data = read(file)
+    name, texts = documents(files)
     batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
-    found = examine(name, data, batching, encoding, normalization or "none", valid_fraction)
+    with progress(f"reading {name}", sum(text.size for text in texts)) as bar:
+        reading = (encoding, normalization or "none", valid_fraction, separator)
+        found = examine(name, texts, batching, *reading, bar.update)
     click.echo(
         f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
         f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"

@@ -30,21 +30,24 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
     """
     from chargen.activations import LONGEST, inspect_text
     from chargen.checkpoint import Checkpoint, find
-    from chargen.corpus import decode, read
     from chargen.inspectpage import activation_page
     from chargen.sampling import Sampler
+    from chargen.sources import documents
     from chargen.storage import write_atomically
+    from chargen.streams import TextStream
 
     refuse_same_file(file, html)
     path = find(checkpoint)
     if checkpoint is None:
         click.echo(f"inspecting {path}", err=True)
     sampler = Sampler(Checkpoint.load(path))
-    name, data = read(file)
-    text, notes = decode(data, name, encoding)
+    name, texts = documents(file)
+    stream = TextStream(texts, encoding)
+    text = _beginning(stream, LONGEST)
+    notes = stream.notes
     inspection = inspect_text(sampler, text, top, unknown)
     if len(text) > LONGEST:
-        notes.append(f"{name}: reading the first {LONGEST:,} of {len(text):,} characters")
+        notes.append(f"{name}: reading the first {LONGEST:,} characters; there are more")
     click.echo("".join(f"{note}\n" for note in notes), nl=False, err=True)
     if html:
         write_atomically(html, activation_page(inspection, f"{name}, read by {_model_name(path)}").encode())
@@ -53,6 +56,16 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
         click.echo(json.dumps(_as_json(inspection, str(path), name)))
     else:
         _show(inspection)
+
+
+def _beginning(pieces, length: int) -> str:
+    """Return at least `length` characters and one more, if there are so many."""
+    text = ""
+    for piece in pieces:
+        text += piece
+        if len(text) > length:
+            break
+    return text
 
 
 def _model_name(path: Path) -> str:

@@ -134,7 +134,7 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], index) -> None:
 
 
 def _index(loaded, audit: str, encoding: str | None, prefix: str):
-    from chargen.copying import CopyIndex, training_text
+    from chargen.copying import copies_of, training_corpus
     from chargen.downloads import registry
 
     if audit and not prefix and not os.path.exists(audit) and audit not in registry():
@@ -142,13 +142,13 @@ def _index(loaded, audit: str, encoding: str | None, prefix: str):
 
     if base := loaded.training.get("about", {}).get("init_from"):
         click.echo(f"the model began as {base}, whose text it may also copy from; that is not looked up", err=True)
-    return CopyIndex(training_text(loaded.training, loaded.vocabulary.normalization, audit or None, encoding))
+    return copies_of(training_corpus(loaded.training, loaded.vocabulary.normalization, audit or None, encoding))
 
 
 def _prefix(prefix: str, file: str | None, encoding: str) -> str:
     """Return the prefix itself, or what standard input or a file holds."""
-    from chargen.corpus import decode
     from chargen.sampling import CONTEXT
+    from chargen.sources import decode
 
     if file is not None and prefix:
         raise click.UsageError("PREFIX and --prefix-file both say what to go on from; give one of them")

@@ -35,6 +35,22 @@ class Duration(click.ParamType):
         return seconds
 
 
+class Size(click.ParamType):
+    """A number of bytes such as 100kB, 256MB or 2GB."""
+
+    name = "size"
+
+    def convert(self, value, param, ctx):
+        """Return the bytes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", value.strip().lower())
+        size = int(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]) if match else 0
+        if size < 1:
+            self.fail(f"{value!r}: give a number of bytes such as 100kB, 256MB or 2GB", param, ctx)
+        return size
+
+
 def _preset(context: click.Context, _, name: str | None) -> str | None:
     from chargen.recipe import PRESETS
 
@@ -43,7 +59,7 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 
 
 @click.command()
-@click.argument("corpus", required=False)
+@click.argument("corpus", nargs=-1)
 @click.option(
     "--preset",
     type=click.Choice(["d2l"]),
@@ -68,6 +84,12 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 @click.option("--init-from", help="Begin with the weights of this model: a .safetensors file or the name of a run.")
 @corpus_options
 @click.option("--max-chars", type=positive, help="Read only so many characters of the text.")
+@click.option(
+    "--in-memory",
+    type=Size(),
+    default="256MB",
+    help="Keep the ids of a text of more than this in a file of the cache folder, and read them there.",
+)
 @click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), help="Kind of recurrent cell.  [default: lstm]")
 @click.option("--hidden-size", type=positive, help=f"Units in a layer.  {CHOSEN}")
 @click.option("--num-layers", type=positive, help=f"Recurrent layers.  {CHOSEN}")
@@ -83,6 +105,11 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 @click.option("--epochs", type=positive, help=f"Passes over the text.  {CHOSEN}")
 @click.option(
     "--patience", type=positive, help=f"Stop after so many epochs without a better validation loss.  {CHOSEN}"
+)
+@click.option(
+    "--valid-chars",
+    type=positive,
+    help="Characters of the held-out text, at most, to read after an epoch.  [default: 1,000,000, or by the budget]",
 )
 @click.option("--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", help="How the weights are moved.")
 @click.option(
@@ -118,17 +145,18 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 def train(context, corpus, resume, device, sample_every, sample_prefix, **options):
     """Learn to write like CORPUS.
 
-    CORPUS is a text file, - for standard input, an http(s) URL, or a name from `chargen corpora list`; without it, the
-    bundled story is learned. The run lands in checkpoints/NAME. What is not given is chosen by the size of the text.
+    CORPUS is a text file, a folder of .txt files, - for standard input, an http(s) URL, or a name from `chargen corpora
+    list`; several are read as one text, in the order given; without any, the bundled story is learned. The run lands in
+    checkpoints/NAME. What is not given is chosen by the size of the text.
 
     Several processes, on one machine or many, train one model together if torchrun starts them:
     torchrun --nproc-per-node 2 -m chargen train CORPUS
     """
     from chargen.processes import joined, own_device
 
-    device = own_device(device)
+    device, corpus = own_device(device), list(corpus) or None
     with joined(device) as processes:
-        if processes.size > 1 and corpus == "-":
+        if processes.size > 1 and "-" in (corpus or []):
             raise click.UsageError("standard input can be read by one process alone; give several a file")
         if resume is None:
             run = _begin(context, processes, corpus, device, sample_prefix, **options)
@@ -148,6 +176,12 @@ def _train(run, processes, sample_every, sample_prefix) -> int:
     from chargen.signals import StopRequest
 
     text = run.corpus
+    if len(text.valid_ids) > run.settings.valid_chars:
+        click.echo(
+            f"of the held-out text, the first {run.settings.valid_chars:,} characters are read after each epoch;"
+            " more with --valid-chars",
+            err=True,
+        )
     if 0 < len(text.valid_ids) < TRUSTED_VALIDATION:
         click.echo(
             f"only {len(text.valid_ids):,} characters are held out: the validation loss is a hint, no more", err=True
@@ -192,7 +226,8 @@ def _begin(context, processes, corpus, device, sample_prefix, name, overwrite, i
     from chargen.planning import make_plan
     from chargen.runs import Run, refuse_existing
 
-    reading = {key: options.pop(key) for key in ("encoding", "normalization", "max_chars", "valid_fraction")}
+    keys = ("encoding", "normalization", "max_chars", "valid_fraction", "separator", "in_memory")
+    reading = {key: options.pop(key) for key in keys}
     budget, seed, precision = (options.pop(key) for key in ("budget", "seed", "precision"))
     if budget and context.get_parameter_source("epochs") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
@@ -209,7 +244,7 @@ def _begin(context, processes, corpus, device, sample_prefix, name, overwrite, i
     settled = {key: value for key, value in options.items() if value is not None}
     if precision != "auto":
         settled["precision"] = precision
-    about = {"budget": budget, "init_from": init_from, "baselines": measure(text)}
+    about = {"budget": budget, "init_from": init_from, "baselines": measure(text) if processes.first else {}}
     seconds = budget and budget - (time.monotonic() - STARTED)
     plan = make_plan(text, device, seed, seconds, base, processes, **settled)
     kept = {"overwrite": overwrite, "save_every": save_every, "about": about, "processes": processes}
@@ -223,8 +258,9 @@ def _begin(context, processes, corpus, device, sample_prefix, name, overwrite, i
 def _resume(context, processes, corpus, device, sample_prefix, resume, name, overwrite, save_every, **options):
     """Return the run that is to go on, and say on stderr where it stands."""
     from chargen.checkpoint import Checkpoint, find
-    from chargen.corpus import folder_name, load_corpus, locate
+    from chargen.corpus import load_corpus
     from chargen.runs import Run, changed_options, last_save, newest_run
+    from chargen.sources import documents, folder_name
 
     if overwrite:
         raise click.UsageError("--overwrite begins a run anew and --resume goes on with it; give one of them")
@@ -234,7 +270,7 @@ def _resume(context, processes, corpus, device, sample_prefix, resume, name, ove
         folder = os.path.join("checkpoints", folder_name(resume or name))
         folder = resume if os.path.isdir(resume) and not os.path.isdir(folder) else folder
     elif corpus:
-        stem = "stdin" if corpus == "-" else locate(corpus)[0]
+        stem, _ = documents(corpus)
         base = options["init_from"]
         folder = _folder(None, stem, options["cell"] or (Checkpoint.load(find(base)).config.cell if base else "lstm"))
     else:
@@ -255,8 +291,9 @@ def _resume(context, processes, corpus, device, sample_prefix, resume, name, ove
         raise click.UsageError(f"the run was begun with {kind}; only more of that can be given")
     if budget and budget < had:
         raise click.UsageError(f"--budget {budget:g}s: the run has {had:g}s; it can only get more")
+    in_memory = options["in_memory"]
     with processes.one_before_the_others():
-        text = load_corpus(**{**saved.training["origin"], "source": corpus}) if corpus else None
+        text = load_corpus(**{**saved.training["origin"], "source": corpus}, in_memory=in_memory) if corpus else None
     run = Run.resume(
         folder,
         text,
@@ -265,6 +302,7 @@ def _resume(context, processes, corpus, device, sample_prefix, resume, name, ove
         device=device,
         save_every=save_every,
         about={"budget": budget or had},
+        in_memory=in_memory,
         processes=processes,
     )
     for note in run.notes:
@@ -288,7 +326,7 @@ def _typed(context: click.Context) -> list[str]:
 
 
 def _folder(name: str | None, corpus_name: str, cell: str) -> str:
-    from chargen.corpus import folder_name
+    from chargen.sources import folder_name
 
     return os.path.join("checkpoints", folder_name(name or f"{corpus_name}-{cell}"))
 
