@@ -12,7 +12,7 @@ run: .venv/installed
 test: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2  # two at a time, one thread each
 
 soak: .venv/tested  # the tests that take too long for every commit
 	$(BIN)/pytest -m soak -s
