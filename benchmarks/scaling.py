@@ -2,10 +2,12 @@
 
     python benchmarks/scaling.py [--bandwidth GBIT/S] [--latency MICROSECONDS] [--seconds S]
 
-One process measures the shapes with one thread and with two, and two processes that torchrun starts measure them
-together. A step of one process is modelled as a sum of four costs, see `costs`; its factors are fitted to the
-measurements with one thread. For several processes the all-reduce of the gradient is added, see `exchange`. The two
-processes here test the model; the network given by the options then stands in for the one within this machine.
+One process measures the shapes with one thread and with two, two processes that know nothing of each other measure them
+at the same time, and two that torchrun starts measure them together. A step of one process is modelled as a sum of
+four costs, see `costs`; its factors are fitted to the measurements with one thread. For several processes the
+all-reduce of the gradient is added, see `exchange`. The two processes here test that: they share this machine's memory
+and caches, so their own steps are modelled by those of the two strangers. For machines of their own the factors of one
+process hold, and the network given by the options.
 """
 
 import argparse
@@ -47,9 +49,9 @@ def main():
     options = read_options()
     if options.measure:
         return measure_here(options.seconds)
-    runs = {name: run(name, options.seconds) for name in ("1 thread", "2 threads", "2 processes")}
+    runs = {name: run(name, options.seconds) for name in ("1 thread", "2 threads", "2 strangers", "2 processes")}
     speeds = {name: {tuple(shape): speed for shape, speed in found["speeds"]} for name, found in runs.items()}
-    factors = fitted(speeds["1 thread"])
+    factors, crowded = fitted(speeds["1 thread"]), fitted(speeds["2 strangers"])
     local = line_through(runs["2 processes"]["messages"])
     network = options.latency / 1e6, 8 / (options.bandwidth * 1e9)  # seconds, seconds a byte
     lines = [
@@ -57,8 +59,9 @@ def main():
         "",
         f"`{' '.join(['python', 'benchmarks/scaling.py', *sys.argv[1:]])}`: LSTM, {V} characters, windows of {T}, no"
         f" dropout; {runs['1 thread']['precision']}, torch {torch.__version__}, {os.cpu_count()} cores; characters/s.",
-        *speed_table(speeds, factors, local),
-        *factor_table(factors, local, errors(speeds["1 thread"], factors)),
+        *speed_table(speeds, factors, crowded, local),
+        *factor_table(factors, local),
+        *error_lines(speeds, factors, crowded, local),
         *prediction_table(factors, network, options),
     ]
     text = "\n".join(lines) + "\n"
@@ -82,8 +85,12 @@ def run(name, seconds):
     torchrun = Path(sys.executable).with_name("torchrun")
     start = [torchrun, "--nproc-per-node", "2"] if name == "2 processes" else [sys.executable]
     environment = os.environ | {"OMP_NUM_THREADS": "2" if name == "2 threads" else "1"}
-    found = subprocess.run([*start, *command], env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(found.stdout)
+    processes = [
+        subprocess.Popen([*start, *command], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2 if name == "2 strangers" else 1)
+    ]
+    found = [json.loads(process.communicate()[0]) for process in processes]
+    return found[0]
 
 
 def measure_here(seconds):
@@ -172,32 +179,34 @@ def predicted(shape, factors, line, processes=1):
     return B * T / (own + exchange(gradient_bytes(shape), processes, line))
 
 
-def errors(speeds, factors):
-    return [predicted(shape, factors, (0, 0)) / speed - 1 for shape, speed in speeds.items()]
-
-
-def speed_table(speeds, factors, local):
-    yield from ("", "| network | batch | 1 thread | model | 2 threads | 2 processes | model | of twice one |")
-    yield "|---|---|---|---|---|---|---|---|"
+def speed_table(speeds, factors, crowded, local):
+    yield ""
+    yield "| network | batch | 1 thread | model | 2 threads | 1 of 2 strangers | 2 processes | model | of twice one |"
+    yield "|---" * 9 + "|"
     for shape, one in speeds["1 thread"].items():
         two = speeds["2 processes"][shape]
         yield (
             f"| {shape[1]} x {shape[0]} | {shape[2]} | {one:,.0f} | {predicted(shape, factors, local):,.0f} |"
-            f" {speeds['2 threads'][shape]:,.0f} | {two:,.0f} | {predicted(shape, factors, local, 2):,.0f} |"
+            f" {speeds['2 threads'][shape]:,.0f} | {speeds['2 strangers'][shape]:,.0f} | {two:,.0f} |"
+            f" {predicted(shape, crowded, local, 2):,.0f} |"
             f" {two / (2 * one):.0%} |"
         )
 
 
-def factor_table(factors, local, error):
+def factor_table(factors, local):
     yield from ("", "| cost in a process of one thread | nanoseconds |", "|---|---|")
     for name, factor in zip(COSTS, factors, strict=True):
         yield f"| {name} | {factor * 1e9:.3g} |"
     yield f"| a message between the two processes | {local[0] * 1e9:,.0f} |"
     yield f"| a byte of it | {local[1] * 1e9:.3g} |"
-    yield from (
-        "",
-        f"The model is off by {np.mean(np.abs(error)):.0%} on average, {max(error, key=abs):+.0%} at most.",
-    )
+
+
+def error_lines(speeds, factors, crowded, local):
+    yield ""
+    for name, own, processes in (("1 thread", factors, 1), ("2 processes", crowded, 2)):
+        error = [predicted(shape, own, local, processes) / speed - 1 for shape, speed in speeds[name].items()]
+        mean, most = np.mean(np.abs(error)), max(error, key=abs)
+        yield f"For {name} the model is off by {mean:.0%} on average, {most:+.0%} at most."
 
 
 def prediction_table(factors, network, options):
