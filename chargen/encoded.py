@@ -1,9 +1,10 @@
 """The ids of a text of any size, made in two passes and flat memory: in memory, or in a file that is read in place.
 
 Such a file lies in the cache folder, under a name that follows from the text's SHA-256 and from how it was read. It
-holds the ids, then a description of them as JSON, then the description's SHA-256, its length and a mark. It appears
-under its name when it is whole. A small file beside it remembers where a text lay, how long it was, and when it was
-last changed, so that a text that has not been touched since is known without reading it.
+holds the ids, then a description of them as JSON with their SHA-256, then the description's SHA-256, its length and a
+mark. It appears under its name when it is whole, and is verified whenever it is opened, at the speed of the disk. A
+small file beside it remembers where a text lay, how long it was, and when it was last changed, so that a text that has
+not been touched since is known without reading it.
 """
 
 import contextlib
@@ -28,9 +29,10 @@ from chargen.vocabulary import Vocabulary, code_points
 
 IN_MEMORY = 256_000_000  # bytes of text up to which its ids are held in memory
 FOLDER = "encoded"  # in the cache folder
-MARK = b"chargen1"  # the last bytes of a file
+MARK = b"chargen2"  # the last bytes of a file
 SETTLED = 2.0  # seconds after its last change from which on a further one must show in a file's times
 EVERY_CHARACTER = 0x110000
+BLOCK = 1 << 22  # bytes that are verified in one go
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,21 +184,23 @@ def _cached(text: _Text, signature: str | None) -> Encoded:
     """Return the ids of a text from their file, which is written if it is not there yet."""
     folder = cache_folder() / FOLDER
     path = folder / f"{text.key}.ids"
+    found, repaired = None, ()
     with storage.lock(folder, wait=True, advice="set CHARGEN_CACHE to a folder that can be written"):
         try:
             found = _open(path)
         except FileNotFoundError:
-            found = None
+            pass
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}; delete it, or set CHARGEN_CACHE") from None
         except ValueError as error:
-            text.notes += (f"{path} was damaged ({error}) and has been made anew",)
-            found = None
+            repaired = (f"{path} was damaged ({error}) and has been made anew",)
         if found is None:
             _write(path, text)
             found = _open(path)
         if signature is not None:
             remembered = json.dumps({"file": path.name, "notes": text.notes})
             storage.write_atomically(folder / f"{signature}.seen", remembered.encode())
-    return replace(found, notes=text.notes)
+    return replace(found, notes=text.notes + repaired)
 
 
 def _write(path: Path, text: _Text) -> None:
@@ -207,9 +211,7 @@ def _write(path: Path, text: _Text) -> None:
         "length": text.length,
         "sha256": text.sha256,
     }
-    data = json.dumps(description).encode()
-    end = data + hashlib.sha256(data).digest() + struct.pack("<Q", len(data)) + MARK
-    needed = text.length * text.dtype.itemsize + len(end)
+    needed = text.length * text.dtype.itemsize + len(json.dumps(description)) + 1_000
     free = storage.free_space(path.parent)
     if free < needed:
         raise SaveError(
@@ -218,15 +220,18 @@ def _write(path: Path, text: _Text) -> None:
         )
 
     def parts() -> Iterator[memoryview | bytes]:
+        digest = hashlib.sha256()
         for part in text.ids():
+            digest.update(part.data)
             yield part.data
-        yield end
+        data = json.dumps({**description, "ids_sha256": digest.hexdigest()}).encode()
+        yield data + hashlib.sha256(data).digest() + struct.pack("<Q", len(data)) + MARK
 
     storage.write_atomically(path, parts(), advice="free some space, or set CHARGEN_CACHE to a folder on another disk")
 
 
 def _open(path: Path) -> Encoded:
-    """Return the ids in a file, which are not read yet.
+    """Return the ids in a file.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -246,8 +251,23 @@ def _open(path: Path) -> Encoded:
     dtype, characters = np.dtype(described["type"]), described["length"]
     if characters * dtype.itemsize != size - tail - length:
         raise ValueError(f"it does not hold {characters:,} ids")
+    if _digest_of_first(path, size - tail - length) != described["ids_sha256"]:
+        raise ValueError("its ids have another SHA-256")
     vocabulary = Vocabulary(described["characters"], described["normalization"])
     return Encoded(vocabulary, np.memmap(path, dtype, "r", shape=(characters,)), described["sha256"], ())
+
+
+def _digest_of_first(path: Path, size: int) -> str:
+    """Return the SHA-256 of the first `size` bytes of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while size:
+            data = file.read(min(size, BLOCK))
+            digest.update(data)
+            size -= len(data)
+            if not data:  # the file has just become shorter
+                break
+    return digest.hexdigest()
 
 
 def _recall(signature: str | None) -> Encoded | None:

@@ -1,7 +1,7 @@
 """From a corpus and what a person has settled to a model and its settings; the rest is chosen here, and said why."""
 
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -52,6 +52,7 @@ def make_plan(
         InputError: a value is out of its range, or it contradicts `base`.
     """
     began = time.perf_counter()
+    processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
         settled = _with_network_of(base, settled)
     V, cell = len(corpus.vocabulary), settled.setdefault("cell", "lstm")
@@ -65,6 +66,8 @@ def make_plan(
             raise InputError("the budget is over before training could begin; give more, or read less with --max-chars")
         operations = speed * seconds
     recipe = choose(len(corpus.train_ids), V, cell, operations, _networks(settled), settled.get("epochs"))
+    if "batch_size" not in settled:  # its rows are dealt to the processes
+        recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
     values = asdict(recipe) | _optimizer_defaults(settled.get("optimizer", "adamw"), cell, base is not None) | settled
     torch.manual_seed(seed)
     if base is not None:

@@ -54,8 +54,8 @@ class Processes:
         if batch_size % self.size:
             fitting = -(-batch_size // self.size) * self.size
             raise InputError(
-                f"batch size {batch_size}: its rows cannot be dealt evenly to {self.size} processes; give --batch-size"
-                f" {fitting}, or start another number of processes"
+                f"batch size {batch_size}: its rows cannot be dealt evenly to {self.size} processes; start a number"
+                f" that divides it, or begin a run with --batch-size {fitting}"
             )
         own = batch_size // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
@@ -103,15 +103,34 @@ class Processes:
         dist.broadcast(shared, 0)
         return shared.numpy().tobytes()
 
+    def require_same(self, what: str) -> None:
+        """Make sure that all processes have called this with the same words.
+
+        Raises:
+            InputError: they have not; in all of them, so that none waits for another.
+        """
+        own = what.encode()
+        if self.largest(self.share(own) != own):
+            raise InputError(
+                "the processes have not read the same text in the same way; give every machine the same files and"
+                " options"
+            )
+
     @contextlib.contextmanager
     def one_before_the_others(self) -> Iterator[None]:
-        """Let one process of each machine go through the context first, as for a file that it leaves in a cache."""
+        """Let one process of each machine go through the context first, as for a file that it leaves in a cache.
+
+        The others wait until that has happened on all machines, for as long as it takes.
+        """
         leads = int(os.environ.get("LOCAL_RANK", 0)) == 0
-        if not leads:
-            self.agree(0)
-        yield
         if leads:
-            self.agree(0)
+            yield
+        if self.size > 1:
+            patient = dist.new_group(timeout=timedelta(days=7), backend="gloo")
+            dist.all_reduce(torch.zeros(1), group=patient)
+            dist.destroy_process_group(patient)
+        if not leads:
+            yield
 
     def _reduced(self, values, operation) -> list[float]:
         told = torch.tensor(values, dtype=torch.float64)
@@ -214,5 +233,6 @@ def _gone(processes: Processes) -> str:
     which = f"rank {1 - processes.rank}" if processes.size == 2 else "one"
     return (
         f"{which} of the {processes.size} processes is gone, or silent for {PATIENCE.seconds // 60} minutes; the last"
-        " save is as it was; to go on: the same command with --resume, in as many processes as you like"
+        " save is as it was; to go on: the same command with --resume, in any number of processes that divides the"
+        " batch"
     )

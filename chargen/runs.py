@@ -93,6 +93,7 @@ class Run:
             SaveError: the folder cannot hold a save.
         """
         folder = Path(folder)
+        processes.require_same(f"{corpus.sha256} {settings} {model.config}")
         # Refuses a text that is too short, and rows that cannot be dealt to the processes.
         trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, settings, processes)
         if processes.first:

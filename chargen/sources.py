@@ -85,11 +85,12 @@ def documents(source: Source | Sequence[Source] = None) -> tuple[str, list[Docum
 def _documents(source: Source) -> tuple[str, list[Document]]:
     if source is not None and str(source) == "-":
         return "stdin", [Document("stdin", None)]
-    if source is None or str(source) in downloads.registry() or not os.path.isdir(source):
+    if source is None or not _is_folder(source):
         name, path = locate(source)
         return name, [Document(name, path)]
     folder = Path(source)
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".txt" and path.is_file())
+    paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not paths:
         raise InputError(f"{source} is a folder without .txt files; give a text file, or a folder that holds some")
     name = folder_name(folder.resolve().name)
@@ -127,7 +128,12 @@ def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
         return several[0] if len(several) == 1 else several
     if source == "-":
         return None
-    return os.path.abspath(source) if os.path.exists(source) else str(source)
+    return os.path.abspath(source) if os.path.isfile(source) or _is_folder(source) else str(source)
+
+
+def _is_folder(source: Source) -> bool:
+    """Return whether `source` names a folder; a name of the registry comes before one."""
+    return os.path.isdir(source) and str(source) not in downloads.registry()
 
 
 def locate(source: Source = None) -> tuple[str, Path]:

@@ -77,7 +77,7 @@ def test_ids_are_those_of_the_whole_text(
                 load_corpus(paths, **reading, in_memory=in_memory)
             return
         corpus = load_corpus(paths, **reading, in_memory=in_memory)
-    assert isinstance(corpus.valid_ids, np.memmap) == (in_memory == 0)
+    assert isinstance(corpus.valid_ids, np.memmap) == (sum(path.stat().st_size for path in paths) > in_memory)
     assert corpus.vocabulary == Vocabulary.from_text(whole, normalization)
     np.testing.assert_array_equal(all_ids(corpus), corpus.vocabulary.encode(whole))
     assert len(corpus.notes) == sum(len(notes) for _, notes in decoded)
@@ -153,6 +153,7 @@ def test_each_way_to_read_has_its_own_ids(other):
         (lambda data: data[5:], "it does not hold 58 ids"),
         (lambda data: data.replace(b'"length"', b'"lenght"'), "its description has another SHA-256"),
         (lambda data: b"", "its end is missing"),
+        (lambda data: data[:7] + b"\x01\x02" + data[9:], "its ids have another SHA-256"),
     ],
 )
 def test_damaged_ids_are_made_anew(damage, said):
@@ -164,6 +165,7 @@ def test_damaged_ids_are_made_anew(damage, said):
     assert corpus.notes[-1] == f"{path.resolve()} was damaged ({said}) and has been made anew"
     assert all_ids(corpus).tolist() == expected
     assert path.read_bytes() == whole
+    assert not any("damaged" in note for note in load_corpus("poem.txt", in_memory=10).notes)
 
 
 def test_standard_input_and_pipes_are_copied_to_where_they_can_be_read_twice(monkeypatch):

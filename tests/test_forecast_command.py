@@ -145,7 +145,7 @@ def test_several_series_in_one_file(chargen):
         (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
         (["forecast", "nowhere"], "no checkpoint at nowhere"),
         (["forecast", "sales.csv"], "sales.csv is not a checkpoint"),
-        (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is the text itself"),
+        (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is what is to be read"),
         (["forecast", "there.safetensors", "--plot", "no/p.png"], "there is no folder no"),
     ],
 )

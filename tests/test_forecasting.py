@@ -250,7 +250,7 @@ def test_the_level_is_the_last_value_of_a_walk_and_a_mean_where_noise_comes_back
         (days(), {"seasons": (1,)}, "season 1"),
         (days(), {"seasons": (500,)}, "1 seasons of 500"),
         (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer one must be a multiple"),
-        (days(), {"folds": 0}, "folds 0: must be at least 1"),
+        (days(), {"folds": 0}, "folds 0: must be a whole number, and at least 1"),
     ],
 )
 def test_bad_input_is_refused(y, options, words):
@@ -270,3 +270,51 @@ def test_as_many_rows_as_are_asked_for_are_enough():
 def test_a_forecaster_that_was_not_fitted_says_so():
     with pytest.raises(InputError, match="call fit first"):
         Forecaster().predict()
+
+
+def test_a_verdict_follows_the_margins_and_not_the_largest_series():
+    """Far better on a large series and far worse on a small one, in units of each: no lead, whatever the mean says."""
+    rng = np.random.default_rng(0)
+    large, small = 1000 * rng.normal(size=60), rng.normal(size=60)
+    starts = 60 - rows_held_out(4, 5) + fold_starts(4, 5)
+    exact = np.array([large[start : start + 4] for start in starts])
+    off = np.array([small[start : start + 4] + 50 for start in starts])
+    tested = compare([large, small], [exact, off], [1000.0, 1.0], horizon=4, season=0)
+    assert tested.figures["network"]["mae"] < tested.figures[NAIVE]["mae"]
+    assert tested.verdict.startswith("the network does not beat naive")
+
+
+def test_one_fold_cannot_tell():
+    figures = {"network": {"mae": 1.0}, NAIVE: {"mae": 3.0}}
+    assert Backtest(1, 6, figures, {NAIVE: (2.0, 2.0)}).verdict.endswith("1 fold, which cannot tell; give more --folds")
+
+
+@pytest.mark.parametrize("value", [0, 2.5, -1, "3"])
+def test_settings_that_are_no_counts_are_refused(value):
+    for name in ("horizon", "folds", "window", "epochs", "hidden_size"):
+        with pytest.raises(InputError, match=f"{name} .* must be a whole number"):
+            Forecaster(**{name: value})
+
+
+def test_seasons_come_in_any_order():
+    assert Forecaster(seasons=(168, 24)).settings.seasons == (24, 168)
+
+
+def test_what_asks_a_forecaster_that_has_learned_nothing_is_told(tmp_path):
+    forecaster = Forecaster()
+    for ask in (
+        forecaster.predict,
+        forecaster.interval,
+        lambda: forecaster.names,
+        lambda: forecaster.measured,
+        lambda: forecaster.save(tmp_path / "file"),
+    ):
+        with pytest.raises(InputError, match="has learned nothing yet; call fit first"):
+            ask()
+
+
+def test_a_forecast_beyond_all_numbers_is_refused():
+    growing = months() * np.exp(np.arange(144))
+    forecaster = Forecaster(horizon=12, epochs=5, seasons=(12,), log=True).fit(growing)
+    with pytest.raises(InputError, match=r"rows ahead the forecast is too large to be a number; ask for fewer"):
+        forecaster.predict(10_000)

@@ -74,6 +74,10 @@ def in_processes(folder):
                 time.sleep(0.3)
                 (folder / "cache").write_text("fetched once")
             found["cache"] = (folder / "cache").read_text()
+        processes.require_same("one text")
+        with pytest.raises(InputError, match="the processes have not read the same text"):
+            processes.require_same(f"the text of machine {processes.rank}")
+        found["each told of another text"] = True
         (folder / f"{processes.rank}.json").write_text(json.dumps(found))
     training.REPORT_SECONDS = report_seconds
     for wrong in (["poem.txt", "--batch-size", "5"], ["-"]):
@@ -117,6 +121,7 @@ def test_processes_agree_to_the_bit(together):
     first, second = found_by(together[0])
     assert first == second
     assert first["highest rank"] == 1
+    assert first["each told of another text"]
 
 
 @pytest.mark.parametrize("size", [2, 3, 70])
@@ -136,7 +141,7 @@ def test_processes_share_an_evaluation(size, monkeypatch):
 
 def test_rows_that_cannot_be_dealt_evenly_are_refused():
     assert [Processes(rank, 4).rows(16) for rank in (0, 3)] == [slice(0, 4), slice(12, 16)]
-    with pytest.raises(InputError, match=r"batch size 16: .* 3 processes; give --batch-size 18"):
+    with pytest.raises(InputError, match=r"batch size 16: .* 3 processes; .* --batch-size 18"):
         fit(CharModel(5), IDS, IDS[:0], TrainingSettings(), Processes(1, 3))
 
 
@@ -177,7 +182,7 @@ def test_a_killed_process_ends_all_with_one_line(together):
     lines = [line for line in said.splitlines() if line.startswith("chargen: ")]
     assert len(lines) == 3
     assert "batch size 5: its rows cannot be dealt evenly to 2 processes" in lines[0]
-    assert "standard input can be read by one process alone; give several a file" in lines[1]
+    assert "standard input and pipes can be read by one process alone; give several a file" in lines[1]
     assert "rank 1 of the 2 processes is gone" in lines[2]
     assert "the last save is as it was; to go on: the same command with --resume" in lines[2]
     assert said.count("characters to learn") == 1, "the others are silent"

@@ -75,6 +75,6 @@ def require_folder(path: str | os.PathLike) -> None:
 
 
 def refuse_same_file(text: str, page: str | os.PathLike | None) -> None:
-    """Raise InputError if a page is to be written over the text that it shows."""
+    """Raise InputError if a page is to be written over the file that it shows."""
     if page is not None and os.path.exists(text) and os.path.exists(page) and os.path.samefile(text, page):
-        raise InputError(f"{page} is the text itself; write the page to another file")
+        raise InputError(f"{page} is what is to be read; write to another file")

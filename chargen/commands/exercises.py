@@ -41,6 +41,8 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
         raise click.UsageError("--from-scratch runs the recurrent equations, and mlp has none; leave one of them out")
     exercise = replace(exercise, cells=(cell,) if cell else exercise.cells, epochs=epochs or exercise.epochs)
     picture = out or f"{task}.png"
+    if animate and picture.endswith(".gif"):
+        raise click.UsageError(f"--out {picture}: that is where the animation goes; name the picture .png")
     require_folder(picture)
     settings = {
         "task": task,

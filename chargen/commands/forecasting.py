@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
-from chargen.commands import not_negative, positive, refuse_same_file, require_folder
+from chargen.commands import positive, refuse_same_file, require_folder
 
 HISTORY = 4  # horizons before the forecast that a picture shows, at most
 SUFFIX = ".forecaster.safetensors"
+
+
+rows = click.IntRange(1, 100_000)
 
 
 class Window(click.ParamType):
@@ -19,20 +22,20 @@ class Window(click.ParamType):
 
     def convert(self, value, param, ctx):
         """Return the number."""
-        return None if value in (None, "auto") else click.IntRange(min=2).convert(value, param, ctx)
+        return None if value in (None, "auto") else click.IntRange(2, 100_000).convert(value, param, ctx)
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--column", help="Name of the values.  [default: y, or the only column there is]", show_default=False)
 @click.option("--time", help="Name of the times; without it the rows are taken as they come.")
-@click.option("--horizon", type=positive, default=24, help="Rows ahead that the network is to forecast.")
+@click.option("--horizon", type=rows, default=24, help="Rows ahead that the network is to forecast.")
 @click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), default="gru", help="Kind of recurrent cell.")
 @click.option("--windows", type=Window(), default="auto", help="Rows that the network reads, or auto.")
 @click.option(
     "--season",
     "seasons",
-    type=not_negative,
+    type=click.IntRange(0, 100_000),
     multiple=True,
     help="Rows after which things recur; may be given twice, 0 for none.  [default: what the series shows]",
     show_default=False,
@@ -43,15 +46,15 @@ class Window(click.ParamType):
     help="Forecast logarithms.  [default: where seasons grow with their level]",
     show_default=False,
 )
-@click.option("--hidden-size", type=positive, default=32, help="Units of the network.")
+@click.option("--hidden-size", type=click.IntRange(1, 4096), default=32, help="Units of the network.")
 @click.option(
     "--folds",
-    type=positive,
+    type=click.IntRange(1, 10_000),
     help="Horizons at the end that the backtest holds out.  [default: a fifth of the rows, 3 to 20]",
     show_default=False,
 )
 @click.option("--epochs", type=positive, default=60, help="Passes over the training rows, at most.")
-@click.option("--seed", type=click.IntRange(0, 2**32), default=0, help="Same seed, same machine, same forecaster.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Same seed, same machine, same forecaster.")
 @click.option("--encoding", default="utf-8", help="How the file's bytes are to be read.")
 @click.option("--out", help=f"The forecaster's file.  [default: FILE's name with {SUFFIX}]", show_default=False)
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
@@ -83,7 +86,7 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, windows,
 
 @click.command()
 @click.argument("model", type=click.Path(dir_okay=False))
-@click.option("--horizon", type=click.IntRange(1, 100_000), help="Rows ahead.  [default: as fitted]")
+@click.option("--horizon", type=rows, help="Rows ahead.  [default: as fitted]")
 @click.option("--level", type=click.IntRange(1, 99), default=90, help="Of the interval, in per cent.")
 @click.option("--series", "names", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
@@ -98,6 +101,8 @@ def forecast(model, horizon, level, names, out, plot):
     for target in filter(None, (out, plot)):
         refuse_same_file(model, target)
         require_folder(target)
+    if out and plot and os.path.abspath(out) == os.path.abspath(plot):
+        raise click.UsageError(f"--out and --plot both name {out}; give the picture another file")
     forecaster = Forecaster.load(model)
     horizon = horizon or forecaster.settings.horizon
     panels = _panels(forecaster, _chosen(forecaster, names), horizon, level)
@@ -109,9 +114,9 @@ def forecast(model, horizon, level, names, out, plot):
             " random walk",
             err=True,
         )
-    _write(out, _csv(forecaster, panels, level))
     if plot:
         _plot(forecaster, panels, plot, level)
+    _write(out, _csv(forecaster, panels, level))
 
 
 def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:

@@ -156,8 +156,8 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
 
     device, corpus = own_device(device), list(corpus) or None
     with joined(device) as processes:
-        if processes.size > 1 and "-" in (corpus or []):
-            raise click.UsageError("standard input can be read by one process alone; give several a file")
+        if processes.size > 1 and any(map(_is_stream, corpus or [])):
+            raise click.UsageError("standard input and pipes can be read by one process alone; give several a file")
         if resume is None:
             run = _begin(context, processes, corpus, device, sample_prefix, **options)
         else:
@@ -283,8 +283,8 @@ def _resume(context, processes, corpus, device, sample_prefix, resume, name, ove
     for key, value in changed_options(saved, typed).items():
         option = next(parameter.opts[-1] for parameter in context.command.params if parameter.name == key)
         raise click.UsageError(
-            f"{option} {typed[key]}: the run has {value}, and resuming can change nothing but --epochs and --budget;"
-            " leave the option out, or begin a new run with --init-from"
+            f"{option} {typed[key]}: the run has {_shown(value)}, and resuming can change nothing but --epochs and"
+            " --budget; leave the option out, or begin a new run with --init-from"
         )
     if (epochs and had) or (budget and not had):
         kind = f"a budget of {had:g}s" if had else f"{saved.training['settings']['epochs']} epochs"
@@ -317,6 +317,15 @@ def _require_known(sample_prefix, vocabulary):
 
     if unknown := set(normalize(sample_prefix, vocabulary.normalization)) - set(vocabulary.characters):
         raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")
+
+
+def _is_stream(source: str) -> bool:
+    return source == "-" or (os.path.exists(source) and not os.path.isfile(source) and not os.path.isdir(source))
+
+
+def _shown(value) -> str:
+    """Return an option's value as it is typed: a line end as an escape, but no quotation marks around words."""
+    return repr(value)[1:-1] if isinstance(value, str) else str(value)
 
 
 def _typed(context: click.Context) -> list[str]:

@@ -23,12 +23,14 @@ def usual_folds(rows: int, horizon: int) -> int:
 def luck(folds: int) -> float:
     """Return the standard errors that one backtest in ten is ahead by, of forecasts that are equally good.
 
-    It is the quantile of Student's t at 0.9, by the first terms of its expansion in 1 / degrees of freedom.
+    It is the quantile of Student's t at 0.9: from 3 degrees of freedom on by the first terms of its expansion.
 
-    >>> [round(luck(folds), 2) for folds in (3, 6, 20)]
-    [1.85, 1.47, 1.33]
+    >>> [round(luck(folds), 2) for folds in (2, 3, 6, 20)]
+    [3.08, 1.89, 1.47, 1.33]
     """
     z, degrees = 1.2816, max(folds - 1, 1)
+    if degrees < 3:
+        return {1: 3.078, 2: 1.886}[degrees]
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 
 
@@ -73,10 +75,12 @@ class Backtest:
         over = f"with a mean absolute error of {maes[NETWORK]:.4g} over {self.folds} fold{'s' * (self.folds > 1)}"
         if not self.unbeaten:
             return f"the network beats {said}, {over}"
-        best = min(names, key=maes.get)
-        if maes[NETWORK] < maes[best]:
-            return f"the network does not clearly beat {said}, {over}: so small a lead may be luck"
-        return f"the network does not beat {said}, {over}; prefer the {best} forecast"
+        best = min(names, key=lambda name: self.margins[name][0])
+        if self.margins[best][0] <= 0:
+            return f"the network does not beat {said}, {over}; prefer the {best} forecast"
+        if self.folds == 1:
+            return f"the network does not clearly beat {said}, {over}, which cannot tell; give more --folds"
+        return f"the network does not clearly beat {said}, {over}: on so few or so uneven ones it may be luck"
 
 
 def compare(
@@ -103,7 +107,7 @@ def compare(
             in_sample = naive_scale(values[: starts[0]], season or 1)
             scores.append((mae(actual, own), smape(actual, own), mae(actual, own) / in_sample if in_sample else np.nan))
             errors[method] += np.abs(actual - own).mean(1) / scale / len(series)
-        means = dict(zip(("mae", "smape", "mase"), np.mean(scores, 0).tolist(), strict=True))
+        means = dict(zip(("mae", "smape", "mase"), np.mean(scores, 0).tolist(), strict=True))  # over the series
         figures[method] = {name: value if np.isfinite(value) else None for name, value in means.items()}
     margins = {name: _margin(errors[name] - errors[NETWORK]) for name in methods if name != NETWORK}
     return Backtest(folds, horizon, figures, margins)

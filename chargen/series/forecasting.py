@@ -66,8 +66,9 @@ class ForecastSettings:
         if self.cell not in LAYERS:
             raise InputError(f"unknown cell {self.cell!r}; choose one of {', '.join(LAYERS)}")
         for name in ("horizon", "window", "hidden_size", "folds", "epochs"):
-            if getattr(self, name) is not None and not getattr(self, name) >= 1:
-                raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
+                raise InputError(f"{name} {value!r}: must be a whole number, and at least 1")
         if self.seasons is not None:
             object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
             if any(season < 2 for season in self.seasons):
@@ -134,11 +135,11 @@ class Forecaster:
         self.tested, self.epochs, self._network = tested, epochs, network
         self._scales = np.array(scales)  # (series,)
         self._history = np.array([values[-rows:] for values in series])  # (series, rows)
-        self._widths = np.array(widths, np.float32)  # (series, leads, 99)
+        self._widths = np.array(widths)  # (series, leads, 99)
 
     def backtest(self, y, folds: int | None = None) -> Backtest:
         """Return how well forecasters with these settings do on the last rows, which they have not seen."""
-        other = Forecaster(**vars(replace(self.settings, folds=folds or self.settings.folds)))
+        other = Forecaster(**vars(replace(self.settings, folds=self.settings.folds if folds is None else folds)))
         other._names, _ = names_of(y)
         steps = other._backtest(series_of(y, other._names))
         while True:
@@ -149,7 +150,7 @@ class Forecaster:
 
     def predict(self, h: int | None = None):
         """Return the next `h` values of each series, in the structure that was given to `fit`."""
-        return self._in_shape(self._points(h or self.settings.horizon))
+        return self._in_shape(self._points(h))
 
     def interval(self, h: int | None = None, level: int = 90):
         """Return the lower and the upper bounds within which so many per cent of the next `h` values are expected.
@@ -159,24 +160,29 @@ class Forecaster:
         """
         if level not in LEVELS:
             raise InputError(f"level {level}: must be a whole number of per cent from 1 to 99")
-        h = h or self.settings.horizon
-        points = self.framing.forward(self._points(h))  # (series, h)
+        points = self._points(h)  # (series, h)
+        h = points.shape[1]
         if level > (highest := highest_level(self.measured, h)):
             raise InputError(
                 f"level {level}: the backtest has too few errors for more than {highest} % at {h} rows ahead;"
                 " ask for less, or fit with more folds"
             )
         halves = np.array([half_widths(each, h, level) for each in self._widths]) * self._scales[:, None]  # (series, h)
-        return tuple(self._in_shape(self.framing.backward(points + sign * halves)) for sign in (-1, 1))
+        points = self.framing.forward(points)
+        with np.errstate(over="ignore"):
+            bounds = [self.framing.backward(points + sign * halves) for sign in (-1, 1)]
+        return tuple(self._in_shape(_finite(bound)) for bound in bounds)
 
     @property
     def names(self) -> list[str]:
         """The names of the series."""
+        self._require_fitted()
         return list(self._names)
 
     @property
     def measured(self) -> int:
         """The leads that the backtest has measured errors at."""
+        self._require_fitted()
         return self._widths.shape[1]
 
     def history(self, name: str) -> np.ndarray:
@@ -189,6 +195,7 @@ class Forecaster:
         Raises:
             SaveError: the file cannot be written.
         """
+        self._require_fitted()
         about = {
             "settings": asdict(self.settings),
             "framing": asdict(self.framing),
@@ -318,20 +325,35 @@ class Forecaster:
         torch.nn.init.zeros_(network.output.bias)
         return network.eval()
 
-    def _points(self, h: int) -> np.ndarray:
+    def _points(self, h: int | None) -> np.ndarray:
         """Return the forecasts of all series, (series, h)."""
+        self._require_fitted()
+        h = self.settings.horizon if h is None else h
         if h < 1:
             raise InputError(f"horizon {h}: must be at least 1")
-        if self._network is None:
-            raise InputError("this forecaster has learned nothing yet; call fit first")
         scaled = self.framing.forward(self._history) / self._scales[:, None]
         points = _roll_out(self._network, scaled, self.framing, h)
-        return self.framing.backward(points * self._scales[:, None])
+        with np.errstate(over="ignore"):
+            return _finite(self.framing.backward(points * self._scales[:, None]))
+
+    def _require_fitted(self) -> None:
+        if self._network is None:
+            raise InputError("this forecaster has learned nothing yet; call fit first")
 
     def _in_shape(self, rows: np.ndarray):
         if self._shape == "one":
             return rows[0]
         return dict(zip(self._names, rows, strict=True)) if self._shape == "dict" else list(rows)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Return forecasts, (series, h), if all of them are numbers."""
+    if np.isfinite(values).all():
+        return values
+    lead = int(np.flatnonzero(~np.isfinite(values).all(0))[0]) + 1
+    raise InputError(
+        f"{lead:,} rows ahead the forecast is too large to be a number; ask for fewer, or fit with --no-log"
+    )
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def smape(actual: np.ndarray, forecast: np.ndarray) -> float:
 
 
 def naive_scale(training: np.ndarray, season: int = 1) -> float:
-    """Return what MASE divides by: the mean absolute error of the (seasonal) naive forecast of one step, in training.
+    """Return what MASE divides by: the mean absolute error of repeating the last season, or value, in training.
 
     Hyndman and Koehler (2006), "Another look at measures of forecast accuracy".
 
@@ -34,11 +34,6 @@ def naive_scale(training: np.ndarray, season: int = 1) -> float:
         season: rows; 1 where there is none.
     """
     return mae(training[season:], training[:-season])
-
-
-def naive(history: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the last value, `horizon` times."""
-    return seasonal_naive(history, horizon, 1)
 
 
 def seasonal_naive(history: np.ndarray, horizon: int, season: int) -> np.ndarray:

@@ -95,7 +95,7 @@ def read_table(path: str | Path, column: str | None = None, time: str | None = N
 def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """Return the names of the columns, and the lines that are not blank with their numbers, counted from 1."""
     try:
-        text = path.read_bytes().decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        text = path.read_bytes().decode(encoding).removeprefix("\ufeff")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except LookupError:
@@ -110,17 +110,18 @@ def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tu
         raise InputError(f"{path} line {line} is not text; save the table as CSV")
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    header = [name.strip() for name in next(reader, [])]
+    lines = _lines(path, reader)
+    header = [name.strip() for name in next(lines, (1, []))[1]]
     if not any(header):
         raise InputError(f"{path}: the first line must name the columns, and it is empty")
     if twice := next((name for name in header if header.count(name) > 1), None):
         raise InputError(f"{path} line 1: two columns are named {twice!r}; rename one of them")
-    return header, _lines(path, reader)
+    return header, ((line, cells) for line, cells in lines if cells)
 
 
 def _lines(path: Path, reader) -> Iterator[tuple[int, list[str]]]:
     try:
-        yield from ((reader.line_num, cells) for cells in reader if cells)
+        yield from ((reader.line_num, cells) for cells in reader)
     except csv.Error as error:
         raise InputError(f"{path} line {reader.line_num}: {error}") from None
 
@@ -136,7 +137,7 @@ def _only_column(path: str | Path, header: list[str], time: str | None) -> str:
     if VALUE in left:
         return VALUE
     if len(left) != 1:
-        raise InputError(f"{path}: which column? give --column, one of {', '.join(header)}")
+        raise InputError(f"{path}: which column? give --column, one of {', '.join(left)}")
     return left[0]
 
 
@@ -144,7 +145,7 @@ def _number(where: str, column: str, text: str) -> float:
     if text.strip().lower() in MISSING:
         raise InputError(f"{where}: {column} is missing ({text!r}); fill it, or remove the row")
     try:
-        value = float(text)
+        value = float(text.replace("_", "?"))  # Python would take 1_0 for 10
     except ValueError:
         hint = "; write decimals with a point" if "," in text else "; mend it, or choose another --column"
         raise InputError(f"{where}: {column} is {text!r}, which is no number{hint}") from None
