@@ -299,13 +299,20 @@ def test_a_cache_that_cannot_be_written():
 
 
 def test_a_folder_is_all_its_texts_sorted_by_path():
-    for name in ("books/b.txt", "books/a/z.TXT", "books/notes.md"):
+    for name in ("books/b.txt", "books/a/z.TXT", "books/notes.md", "books/._b.txt", "books/.kept/b.txt"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(f"this is {Path(name).stem}\n")
     corpus = load_corpus("books")
     assert corpus.vocabulary.decode(all_ids(corpus)) == "this is z\n\nthis is b\n"
     assert (corpus.name, corpus.origin["source"]) == ("books", str(Path("books").resolve()))
     assert "".join(streams.read_text("books")) == "this is z\n\nthis is b\n"
+
+
+def test_a_name_of_the_registry_comes_before_a_folder_of_that_name_from_anywhere():
+    Path("lamp-at-low-water").mkdir()
+    corpus = load_corpus("lamp-at-low-water", max_chars=100)
+    assert corpus.origin["source"] == "lamp-at-low-water"
+    assert load_corpus(**corpus.origin).sha256 == corpus.sha256
 
 
 def test_a_list_is_read_in_its_order_and_again_from_any_folder(monkeypatch):

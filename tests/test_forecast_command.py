@@ -126,6 +126,14 @@ def test_several_series_in_one_file(chargen):
     assert (code, err) == (2, "chargen: --series pisa: there is none; the forecaster knows oslo, rome\n")
 
 
+def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
+    rows = [f"oslo,{place},{value:.4f}\n" for place, value in enumerate(rhythm(150))]
+    rows += [f"rome,{place},5\n" for place in range(150)]
+    Path("long.csv").write_text("unique_id,ds,y\n" + "".join(rows))
+    code, _, err = chargen("fit", "long.csv", "--time", "ds", *QUICK)
+    assert (code, err.splitlines()[-1][:53]) == (2, "chargen: long.csv line 152: series 'rome': all 150 va")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -147,6 +155,8 @@ def test_several_series_in_one_file(chargen):
         (["forecast", "sales.csv"], "sales.csv is not a checkpoint"),
         (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is what is to be read"),
         (["forecast", "there.safetensors", "--plot", "no/p.png"], "there is no folder no"),
+        (["forecast", "there.safetensors", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
+        (["fit", "sales.csv", "--horizon", "10000000000000000000"], "--horizon"),
     ],
 )
 def test_bad_input_gets_one_line(chargen, arguments, words):

@@ -83,7 +83,7 @@ def in_processes(folder):
     for wrong in (["poem.txt", "--batch-size", "5"], ["-"]):
         with pytest.raises(SystemExit, match="2"):
             main(["train", *wrong])
-    main([*COMMAND, "--save-every", "0"])
+    main([*COMMAND, "--save-every", "0" if os.environ["RANK"] == "0" else "1000000"])  # the first one's clock counts
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,7 @@ def test_animate_writes_a_gif(run, tmp_path):
         (["run", "recall", "--animate"], "--animate draws sin-to-cos alone, not recall"),
         (["run", "recall", "--cell", "mlp", "--from-scratch"], "--from-scratch runs the recurrent equations"),
         (["run", "recall", "--epochs", "0"], "--epochs"),
+        (["run", "sin-to-cos", "--animate", "--out", "a.gif"], "--out a.gif: that is where the animation goes"),
         (["run", "recall", "--out", "none/picture.png"], "there is no folder none for picture.png"),
     ],
 )

@@ -29,6 +29,21 @@ def test_one_column_of_a_wide_file(write):
     assert (table.column, table.time, str(table.clock)) == ("b", "day", "1 day")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8"])
+def test_a_byte_order_mark_is_no_part_of_a_name(encoding, write):
+    assert read_table(write("\ufeffx\n1\n2\n"), encoding=encoding).column == "x"
+
+
+def test_what_only_python_takes_for_a_number_is_none(write):
+    with pytest.raises(InputError, match="line 3: x is '1_0', which is no number"):
+        read_table(write("x\n1\n1_0\n"))
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named(write):
+    with pytest.raises(InputError, match="line 2: field larger than field limit"):
+        read_table(write('"ds,y\n' + 200_000 * "1"))
+
+
 def test_the_long_format_holds_several_series(write):
     table = read_table(write("unique_id,ds,y\nu,1,10\nv,5,1\nu,2,20\nv,6,2\n"), time="ds")
     assert [(one.name, one.values.tolist(), one.last, one.first_line) for one in table.series] == [
