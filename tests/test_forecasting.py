@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chargen.checkpoint import Checkpoint
-from chargen.errors import CheckpointError, DamagedError, InputError
+from chargen.errors import CheckpointError, DamagedError, InputError, TrainingError
 from chargen.series import Forecaster
 from chargen.series.backtest import (
     FEWEST_ERRORS,
@@ -318,3 +318,10 @@ def test_a_forecast_beyond_all_numbers_is_refused():
     forecaster = Forecaster(horizon=12, epochs=5, seasons=(12,), log=True).fit(growing)
     with pytest.raises(InputError, match=r"rows ahead the forecast is too large to be a number; ask for fewer"):
         forecaster.predict(10_000)
+
+
+def test_values_that_differ_too_much_in_size_are_told():
+    values = days()
+    values[-1] = 1e60  # in the rows held out, which only the final network learns
+    with pytest.raises(TrainingError, match="the values differ too much in size; mend outliers"):
+        Forecaster(**QUICK, seasons=()).fit(values)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from chargen.batches import Batching
-from chargen.errors import DamagedError, InputError
+from chargen.errors import DamagedError, InputError, TrainingError
 from chargen.recurrent import LAYERS, Recurrent
 from chargen.series.backtest import (
     FEWEST_ERRORS,
@@ -309,11 +309,16 @@ class Forecaster:
             warmup_steps=20,
             final_learning_rate=1.0 if held else 0.02,
         )
-        with _one_thread():
-            for record in Trainer(network, task, settings).records():
-                yield Step(stage, record)
-                if held and isinstance(record, EpochRecord) and record.valid_loss < best:
-                    best, chosen = record.valid_loss, record.epoch
+        try:
+            with _one_thread():
+                for record in Trainer(network, task, settings).records():
+                    yield Step(stage, record)
+                    if held and isinstance(record, EpochRecord) and record.valid_loss < best:
+                        best, chosen = record.valid_loss, record.epoch
+        except TrainingError:
+            raise TrainingError(
+                "the loss is no longer a number: the values differ too much in size; mend outliers, or fit with --log"
+            ) from None
         return network.eval(), chosen
 
     def _new_network(self, framing: Framing) -> Recurrent:

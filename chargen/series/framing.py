@@ -131,7 +131,8 @@ def training_pairs(values: np.ndarray, ends: np.ndarray, framing: Framing) -> tu
     for first in range(0, len(ends), size):
         rows = slice(first, first + size)
         X[rows], anchors = frame(upto(values, ends[rows], framing.reach), framing)
-        Y[rows] = upto(values, ends[rows] + framing.horizon, framing.horizon) - anchors
+        with np.errstate(over="ignore"):  # what float32 cannot hold ends the training with its own words
+            Y[rows] = upto(values, ends[rows] + framing.horizon, framing.horizon) - anchors
     return X, Y
 
 
