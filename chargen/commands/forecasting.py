@@ -228,13 +228,9 @@ def _panels(forecaster, names, horizon: int, level: int) -> list:
     from chargen.series.clock import Clock
     from chargen.series.forecast_figure import Panel
 
-    columns = forecaster.predict(horizon), *forecaster.interval(horizon, level)
-    columns = [list(each.values()) if isinstance(each, dict) else each for each in columns]  # points, low, high
-    if forecaster.names == [""] and not isinstance(columns[0], list):
-        columns = [[each] for each in columns]
     clock = Clock(**forecaster.about.get("clock", {}))
     panels = []
-    for name, points, low, high in zip(forecaster.names, *columns, strict=True):
+    for name, (points, low, high) in forecaster.forecasts(horizon, level).items():
         history = forecaster.history(name)[-HISTORY * horizon :]
         times = clock.times(forecaster.about.get("last", {}).get(name, "0"), range(1 - len(history), horizon + 1))
         panels.append(Panel(name, history, times, points, low, high))

@@ -158,20 +158,12 @@ class Forecaster:
         They come from the errors of the backtest, by lead; beyond the `measured` leads they widen with the root of the
         lead, as those of a random walk do.
         """
-        if level not in LEVELS:
-            raise InputError(f"level {level}: must be a whole number of per cent from 1 to 99")
-        points = self._points(h)  # (series, h)
-        h = points.shape[1]
-        if level > (highest := highest_level(self.measured, h)):
-            raise InputError(
-                f"level {level}: the backtest has too few errors for more than {highest} % at {h} rows ahead;"
-                " ask for less, or fit with more folds"
-            )
-        halves = np.array([half_widths(each, h, level) for each in self._widths]) * self._scales[:, None]  # (series, h)
-        points = self.framing.forward(points)
-        with np.errstate(over="ignore"):
-            bounds = [self.framing.backward(points + sign * halves) for sign in (-1, 1)]
-        return tuple(self._in_shape(_finite(bound)) for bound in bounds)
+        _, low, high = self._bounded(h, level)
+        return self._in_shape(low), self._in_shape(high)
+
+    def forecasts(self, h: int | None = None, level: int = 90) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Return, for each series by name, its next `h` values and their lower and upper bounds; see `interval`."""
+        return dict(zip(self.names, zip(*self._bounded(h, level), strict=True), strict=True))
 
     @property
     def names(self) -> list[str]:
@@ -329,6 +321,23 @@ class Forecaster:
         torch.nn.init.zeros_(network.output.weight)
         torch.nn.init.zeros_(network.output.bias)
         return network.eval()
+
+    def _bounded(self, h: int | None, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the forecasts of all series and their bounds, (series, h) each."""
+        if level not in LEVELS:
+            raise InputError(f"level {level}: must be a whole number of per cent from 1 to 99")
+        points = self._points(h)  # (series, h)
+        h = points.shape[1]
+        if level > (highest := highest_level(self.measured, h)):
+            raise InputError(
+                f"level {level}: the backtest has too few errors for more than {highest} % at {h} rows ahead;"
+                " ask for less, or fit with more folds"
+            )
+        halves = np.array([half_widths(each, h, level) for each in self._widths]) * self._scales[:, None]  # (series, h)
+        middle = self.framing.forward(points)
+        with np.errstate(over="ignore"):
+            low, high = (_finite(self.framing.backward(middle + sign * halves)) for sign in (-1, 1))
+        return points, low, high
 
     def _points(self, h: int | None) -> np.ndarray:
         """Return the forecasts of all series, (series, h)."""
