@@ -1,7 +1,7 @@
 # make run: train on the bundled story and write on from "time traveller".  make test: lint and test the installed package.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := setup.cfg pyproject.toml constraints.txt README.md $(wildcard chargen/*.py chargen/*/*.py corpora/* checkpoints/*.*)
+SOURCES := setup.cfg pyproject.toml constraints.txt README.md $(shell git ls-files chargen corpora checkpoints 2>/dev/null)
 
 .PHONY: run test soak bench
 
@@ -12,6 +12,7 @@ run: .venv/installed
 test: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2  # two at a time, one thread each
 
 soak: .venv/tested  # the tests that take too long for every commit

@@ -17,9 +17,9 @@ import plain
 import torch
 
 from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
-from chargen.language import text_trainer
-from chargen.planning import make_plan
-from chargen.training import pick_precision
+from chargen.training.plan import make_plan
+from chargen.training.text_task import text_trainer
+from chargen.training.trainer import pick_precision
 
 CPU = torch.device("cpu")
 ROUNDS = 5

@@ -11,9 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from chargen.corpus import load_corpus
-from chargen.sources import locate
-from chargen.vocabulary import NORMALIZATIONS
+from chargen.text.corpus import load_corpus
+from chargen.text.sources import locate
+from chargen.text.vocabulary import NORMALIZATIONS
 
 PLAIN_BYTES = 20_000_000  # of the text that the plain loop reads
 

@@ -14,10 +14,10 @@ import plain
 import torch
 
 from chargen import Batching, CharModel, EpochRecord, TrainingSettings, load_corpus
-from chargen.language import text_trainer
-from chargen.planning import make_plan
-from chargen.recipe import operations_per_character
-from chargen.training import pick_precision
+from chargen.training.plan import make_plan
+from chargen.training.recipe import operations_per_character
+from chargen.training.text_task import text_trainer
+from chargen.training.trainer import pick_precision
 
 TARGET = 1.4697  # nats per character of validation, nanoGPT's
 BATCHES = ((16, 64), (256, 128))  # the recipe's, and one that fills a GPU

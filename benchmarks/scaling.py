@@ -23,11 +23,11 @@ import numpy as np
 import torch
 
 from chargen import Batching, CharModel, TrainingSettings
-from chargen.cells import ModelConfig
-from chargen.language import text_trainer
-from chargen.processes import joined, own_device
-from chargen.recipe import operations_per_character, recurrent_weights
-from chargen.training import pick_precision
+from chargen.network.cells import ModelConfig
+from chargen.training.processes import joined, own_device
+from chargen.training.recipe import operations_per_character, recurrent_weights
+from chargen.training.text_task import text_trainer
+from chargen.training.trainer import pick_precision
 
 V, T = 65, 64
 SHAPES = (  # hidden size, layers, batch size

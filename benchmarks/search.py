@@ -17,8 +17,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from chargen import Batching, load_corpus
-from chargen.batches import WindowStarts
-from chargen.model import keep_mask
+from chargen.text.batches import WindowStarts
+from chargen.training.model import keep_mask
 
 DEFAULTS = {
     "cell": "LSTM",

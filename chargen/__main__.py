@@ -1,5 +1,5 @@
 """`python -m chargen`."""
 
-from chargen.cli import main
+from chargen.cli.main import main
 
 main()

@@ -1,10 +1,41 @@
-"""The errors that a person can cause. Every message is one line: the bad value, and what to do about it."""
+"""The errors that a user can cause. Each carries its parts as data; printed, it is one line."""
+
+import re
+from collections.abc import Callable
 
 
 class ChargenError(Exception):
-    """Root of every error that chargen raises on purpose; ends the command with exit code 1, a runtime failure."""
+    """Root of every error that chargen raises on purpose; ends the command with exit code 1, a failure.
+
+    The library names settings as its functions do (`batch_size`); the command line words the same error with its own
+    names (`--batch-size`), see `worded`.
+
+    Attributes:
+        message: what is wrong, with the value.
+        advice: what to do about it, "" where there is nothing to say. A setting stands in it in braces: "{batch_size}".
+        setting: the name of the setting to blame, or None.
+
+    >>> error = ChargenError("0: must be at least 1", "leave out {max_chars} too", setting="batch_size")
+    >>> str(error)
+    'batch_size 0: must be at least 1; leave out max_chars too'
+    >>> error.worded(lambda name: "--" + name.replace("_", "-"))
+    '--batch-size 0: must be at least 1; leave out --max-chars too'
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, advice: str = "", *, setting: str | None = None):
+        super().__init__(message, advice, setting)
+        self.message, self.advice, self.setting = message, advice, setting
+
+    def __str__(self) -> str:
+        return self.worded(str)
+
+    def worded(self, name_of: Callable[[str], str]) -> str:
+        """Return the error as one line, with `name_of` each setting in its place."""
+        message = f"{name_of(self.setting)} {self.message}" if self.setting else self.message
+        advice = re.sub(r"\{(\w+)\}", lambda match: name_of(match[1]), self.advice)
+        return f"{message}; {advice}" if advice else message
 
 
 class InputError(ChargenError):
@@ -26,7 +57,7 @@ class DamagedError(CheckpointError):
 
 
 class SaveError(ChargenError):
-    """A file could not be written; what was saved before is as it was."""
+    """A file could not be written; what was saved before is unchanged."""
 
 
 class TrainingError(ChargenError):

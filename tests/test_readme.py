@@ -19,7 +19,7 @@ def test_the_python_example_runs_as_printed(tmp_path):
 
 
 def test_every_option_that_the_readme_names_exists():
-    from chargen.cli import cli
+    from chargen.cli.main import cli
 
     def options(command):
         if hasattr(command, "commands"):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from chargen.batches import Batching
-from chargen.checkpoint import Checkpoint
-from chargen.cli import main
-from chargen.corpus import train_length
+from chargen.cli.main import main
+from chargen.network.checkpoint import Checkpoint
+from chargen.text.batches import Batching
+from chargen.text.corpus import train_length
 
 resource = pytest.importorskip("resource", reason="POSIX signals and limits")
 

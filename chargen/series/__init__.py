@@ -9,7 +9,7 @@
 
 from importlib import import_module
 
-_EXPORTS = {"Forecaster": "forecasting"}  # imported when first used, so that the other files need no torch
+_EXPORTS = {"Forecaster": "forecast.forecaster"}  # imported when first used, so that the other files need no torch
 __all__ = sorted(_EXPORTS)
 
 

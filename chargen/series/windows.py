@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from chargen.training import autocast
+from chargen.training.trainer import autocast
 
 EVALUATION_ROWS = 1024  # windows that are read side by side
 
@@ -29,7 +29,7 @@ def sliding(values: np.ndarray, length: int, step: int = 1) -> np.ndarray:
 
 
 class WindowTask:
-    """A `chargen.training.Task`: windows X, (N, T, inputs), and what their last steps are to give, Y, (N, T', outputs).
+    """A training task: windows X, (N, T, inputs), and the targets Y of their last steps, (N, T', outputs).
 
     The windows come in a new random order in each epoch and are read from the zero state. Or, where the state is
     `carried`, the rows of each batch go on where those of the batch before ended, over all epochs; the windows are then

@@ -1,0 +1,1 @@
+"""What a model knows: scores, hidden units, copied passages; what a text holds."""

@@ -1,0 +1,64 @@
+"""`chargen corpora`."""
+
+import click
+
+from chargen.cli.options import corpus_options, positive
+
+
+@click.group()
+def corpora():
+    """Texts with a name; a check-up for yours."""
+
+
+@corpora.command("list")
+def corpora_list():
+    """List the corpora that have a name, and whether they are on this machine."""
+    from chargen.text.downloads import registry
+
+    for entry in registry().values():
+        where = "to be downloaded" if entry.needs_network else "here"
+        size = f"{entry.bytes if entry.bytes else entry.path.stat().st_size:,}"
+        click.echo(f"{entry.name:20} {size:>10} bytes  {where:16}  {entry.about}")
+
+
+@corpora.command()
+@click.argument("name")
+def fetch(name):
+    """Download the corpus called NAME, unless it is here, and print the path of its file."""
+    from chargen.text.sources import locate
+
+    click.echo(locate(name)[1])
+
+
+@corpora.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--batch-size", type=positive, help="Pieces of text read side by side.  [default: by the text]")
+@click.option(
+    "--num-steps", type=positive, help="Characters of each that a step of training reads.  [default: by the text]"
+)
+@corpus_options
+def check(files, encoding, normalization, valid_fraction, separator, batch_size, num_steps):
+    """Look a text over before training on it.
+
+    FILE is any CORPUS of `chargen train`; several are one text. Prints what they hold, what may cause trouble, and what
+    to do about that.
+    """
+    from chargen.analysis.text_check import examine
+    from chargen.text.batches import Batching
+    from chargen.text.encoded_ids import progress
+    from chargen.text.sources import documents
+
+    name, texts = documents(files)
+    batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
+    with progress(f"reading {name}", sum(text.size for text in texts)) as bar:
+        reading = (encoding, normalization or "none", valid_fraction, separator)
+        found = examine(name, texts, batching, *reading, bar.update)
+    click.echo(
+        f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
+        f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"
+        f" {found.batches_per_epoch:,} batches of {found.batching.batch_size} x {found.batching.num_steps} an epoch"
+    )
+    for finding in found.findings:
+        click.echo(f"- {finding.what}\n    {finding.advice}")
+    if not found.findings:
+        click.echo("nothing that would trouble training")

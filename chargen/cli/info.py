@@ -1,0 +1,48 @@
+"""`chargen info`."""
+
+import json
+import sys
+
+import click
+
+
+@click.command()
+@click.argument("checkpoint", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Draw the run's losses as a PNG here instead.")
+def info(checkpoint, as_json, plot):
+    """Show what a model holds.
+
+    CHECKPOINT is a .safetensors file or the name of a run; without it, the newest run is shown.
+    """
+    from dataclasses import asdict
+
+    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.report.plots import read_history, save_losses
+    from chargen.report.terminal import printable
+
+    path = find(checkpoint)
+    loaded = Checkpoint.load(path)
+    if plot and as_json:
+        raise click.UsageError("--plot and --json both say what to show; give one of them")
+    if plot:
+        baselines = loaded.training.get("about", {}).get("baselines")
+        save_losses(read_history(path.with_name("history.jsonl")), plot, baselines)
+        return
+    about = {
+        "checkpoint": str(path),
+        "parameters": sum(array.size for array in loaded.weights.values()),
+        "input": f"embedding of {loaded.config.embedding_size}" if loaded.config.embedding_size else "one-hot",
+        **asdict(loaded.config),
+        **asdict(loaded.vocabulary),
+        **loaded.training,
+    }
+    if as_json:
+        click.echo(json.dumps(about))
+        return
+    for key, value in about.items():
+        nested = value.items() if isinstance(value, dict) else ()
+        shown = "" if nested else repr(value) if key == "characters" else value
+        click.echo(printable(f"{key.replace('_', ' '):24} {shown}".rstrip(), sys.stdout))
+        for name, item in nested:
+            click.echo(printable(f"  {name.replace('_', ' '):22} {item}", sys.stdout))

@@ -1,0 +1,106 @@
+"""`chargen inspect`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from chargen.cli.options import checkpoint_option, positive, refuse_same_file, unknown_option
+
+
+@click.command()
+@click.argument("file")
+@checkpoint_option
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, resolve_path=True, path_type=Path),
+    help="Write a page that shows the first 3,000 characters in the colours of any unit.",
+)
+@click.option("--top", type=positive, default=3, help="How many units to name for each feature.")
+@click.option("--encoding", default="utf-8", help="How the text's bytes are to be read.")
+@unknown_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
+    """Find the hidden units that follow quotations, lines, words.
+
+    FILE is any CORPUS of `chargen train`, or - for standard input; its first 10,000 characters are read. For each
+    feature, units are chosen by their correlation with it in the first half of those, and measured in the second.
+    Layers and units are counted from 0.
+    """
+    from chargen.analysis.hidden_units import LONGEST, inspect_text
+    from chargen.analysis.hidden_units_page import activation_page
+    from chargen.files.atomic import write_atomically
+    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.sampling.sampler import Sampler
+    from chargen.text.sources import documents
+    from chargen.text.streams import TextStream
+
+    refuse_same_file(file, html)
+    path = find(checkpoint)
+    if checkpoint is None:
+        click.echo(f"inspecting {path}", err=True)
+    sampler = Sampler(Checkpoint.load(path))
+    name, texts = documents(file)
+    stream = TextStream(texts, encoding)
+    text = _beginning(stream, LONGEST)
+    notes = stream.notes
+    inspection = inspect_text(sampler, text, top, unknown)
+    if len(text) > LONGEST:
+        notes.append(f"{name}: reading the first {LONGEST:,} characters; there are more")
+    click.echo("".join(f"{note}\n" for note in notes), nl=False, err=True)
+    if html:
+        write_atomically(html, activation_page(inspection, f"{name}, read by {_model_name(path)}").encode())
+        click.echo(f"wrote {html}; open it in a browser", err=True)
+    if as_json:
+        click.echo(json.dumps(_as_json(inspection, str(path), name)))
+    else:
+        _show(inspection)
+
+
+def _beginning(pieces, length: int) -> str:
+    """Return at least `length` characters and one more, if there are so many."""
+    text = ""
+    for piece in pieces:
+        text += piece
+        if len(text) > length:
+            break
+    return text
+
+
+def _model_name(path: Path) -> str:
+    """Return the name of a model that lies at `path`: a run's folder, or the file's own name."""
+    from chargen.network.checkpoint import BEST, LAST
+
+    return path.parent.name if path.name in (BEST, LAST) else path.stem
+
+
+def _as_json(inspection, checkpoint: str, name: str) -> dict:
+    from dataclasses import asdict
+
+    return {
+        "checkpoint": checkpoint,
+        "text": name,
+        "characters": len(inspection.text),
+        "layers": inspection.layers,
+        "hidden_size": inspection.activations.shape[1] // inspection.layers,
+        "measure": "Pearson correlation",
+        "findings": [asdict(finding) for finding in inspection.findings],
+    }
+
+
+def _show(inspection) -> None:
+    from chargen.report.terminal import printable
+
+    T, units = inspection.activations.shape
+    lines = [
+        f"{units:,} units, {T:,} characters; Pearson correlation in the second half of them"
+        " (and in the first half, by which the unit was chosen)"
+    ]
+    for finding in inspection.findings:
+        first, second = finding.passages
+        lines.append(f"{finding.feature}: {finding.note or f'{first:,} + {second:,} passages'}")
+        for score in finding.units:
+            name = f"layer {score.layer}, unit {score.unit}" if inspection.layers > 1 else f"unit {score.unit}"
+            lines.append(f"    {name:9}  {score.held_out:+.2f}  ({score.first_half:+.2f})")
+    click.echo(printable("\n".join(lines), sys.stdout))

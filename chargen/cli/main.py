@@ -1,0 +1,77 @@
+"""The command line: the group of commands, and how it ends. Data goes to stdout, talk to stderr."""
+
+import contextlib
+import io
+import os
+import sys
+
+import click
+
+from chargen import __version__
+from chargen.cli.corpora import corpora
+from chargen.cli.info import info
+from chargen.cli.inspect import inspect
+from chargen.cli.sample import sample
+from chargen.cli.score import score
+from chargen.cli.series import series
+from chargen.cli.train import train
+from chargen.errors import ChargenError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110})
+@click.version_option(__version__, prog_name="chargen")
+def cli():
+    """Learn to write, one character at a time, in the style of any text.
+
+    \b
+    chargen train corpus.txt          learn from a text file (or a URL, a known name, or - for standard input)
+    chargen sample "time traveller"   write on from a prefix
+    chargen series ...                exercises and forecasts with the same cells
+    """
+
+
+for command in (train, sample, score, inspect, info, corpora, series):
+    cli.add_command(command)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 a failure or a closed pipe, 2 bad usage or bad input, 130 for Ctrl-C."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the shell has closed it
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+        if isinstance(getattr(sys, name), io.TextIOWrapper):  # texts are UTF-8 wherever they come from and go
+            getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        sys.exit(cli.main(args, prog_name="chargen", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        _fail(error.format_message().replace("\n", " ") + hint, error.exit_code)
+    except ChargenError as error:
+        _fail(error.worded(_flag_of), error.exit_code)
+    except MemoryError:
+        _fail("out of memory; ask for less at a time", 1)
+    except OSError as error:  # of standard output or error; whatever else is read or written has its own words
+        _fail(f"cannot write: {error.strerror or error}", 1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+
+
+def _flag_of(setting: str) -> str:
+    """Return the option that gives a setting of the library, such as --batch-size for batch_size."""
+    commands: list[click.Command] = [cli]
+    for command in commands:  # which grows by the commands of each group
+        commands += command.commands.values() if isinstance(command, click.Group) else []
+        for parameter in command.params:
+            if parameter.name == setting and isinstance(parameter, click.Option):
+                return parameter.opts[0]
+    return setting
+
+
+def _fail(message: str, code: int) -> None:
+    with contextlib.suppress(OSError):  # there may be nobody left to tell
+        click.echo(f"chargen: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""Files on disk: atomic durable writes, locks, and the safetensors container."""

@@ -1,0 +1,92 @@
+"""A safetensors file with a description: written atomically, verified on load, no pickle.
+
+Its metadata holds the description, one JSON object, under a key that names the kind of file, and a digest over it and
+the tensors. Whatever a file holds, reading it costs memory in proportion to its size.
+"""
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from chargen.errors import CheckpointError, DamagedError
+from chargen.files.atomic import write_atomically
+
+FORMAT_VERSION = 2  # 1: the digest was over the tensors alone
+KINDS = {  # what they are for, said to whoever mistakes one for another
+    "chargen": "a model of text, for chargen sample and score",
+    "chargen-series": "a forecaster of time series, for chargen series forecast",
+}
+LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 million
+
+
+def write_tensors(
+    path: Path, kind: str, about: dict, tensors: dict[str, np.ndarray], previous: Path | None = None
+) -> None:
+    """Write a file; whoever reads there meanwhile finds the old file or the new one, whole.
+
+    Args:
+        kind: what the file is, which `read_tensors` asks for.
+        about: the description, as plain JSON values; `format` is added.
+        previous: as in `write_atomically`.
+
+    Raises:
+        SaveError: the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    text = json.dumps({"format": FORMAT_VERSION} | about)
+    tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    write_atomically(path, save(tensors, {kind: text, "digest": _digest(tensors, text)}), previous)
+
+
+def read_tensors(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return the description and the tensors of a file, verified by its digest.
+
+    Raises:
+        CheckpointError: the file is missing, is not of that kind, was altered, or needs a newer chargen.
+    """
+    tensors, metadata = _read_safetensors(path)
+    if kind not in metadata and (other := next((other for other in KINDS if other in metadata), None)):
+        raise CheckpointError(f"{path} is {KINDS[other]}; here it takes {KINDS.get(kind, kind)}")
+    try:
+        about = json.loads(metadata[kind])
+        version = int(about["format"])
+    except (KeyError, OverflowError, TypeError, ValueError, RecursionError):
+        raise DamagedError(f"{path} is a safetensors file, but not one that {kind} wrote") from None
+    if version > FORMAT_VERSION:
+        raise CheckpointError(f"{path} has format {version}, this chargen reads {FORMAT_VERSION}; upgrade chargen")
+    if metadata.get("digest") != _digest(tensors, metadata[kind] if version > 1 else ""):
+        raise DamagedError(f"{path} is damaged: what it holds does not match its digest; restore it or train again")
+    return about, tensors
+
+
+def _digest(tensors: dict[str, np.ndarray], about: str) -> str:
+    """Return the SHA-256 over `about`, and the names, types, shapes and bytes of all tensors by name."""
+    sha256 = hashlib.sha256(about.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        sha256.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        sha256.update(np.ascontiguousarray(array).data)
+    return sha256.hexdigest()
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with path.open("rb") as file:
+            (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
+        if header > min(LARGEST_HEADER, path.stat().st_size):
+            raise DamagedError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")
+        with safe_open(path, framework="numpy") as file:
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except FileNotFoundError:
+        raise CheckpointError(f"no checkpoint at {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
+    except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"{path} is not a checkpoint: {error}") from None

@@ -1,0 +1,1 @@
+"""The network: its configuration, the equations of its cells, and its file."""

@@ -1,0 +1,68 @@
+"""The picture of a forecast: what came before, what is expected, and how sure that is; from plain numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.report.plots import new_figure, save_figure
+
+MOST_PANELS = 12
+TICKS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One series.
+
+    Attributes:
+        name: "" where there is only one.
+        history: array (rows,), the last of them.
+        times: of the history and the forecast, (rows + h,).
+        points, low, high: arrays (h,).
+    """
+
+    name: str
+    history: np.ndarray
+    times: Sequence[str]
+    points: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: str, level: int) -> None:
+    """Draw each series, its forecast and its interval, and write a PNG.
+
+    Args:
+        column, time: the labels of the axes.
+        level: of the interval, in per cent.
+
+    Raises:
+        InputError: there are too many series for one picture.
+        SaveError: the picture cannot be written.
+    """
+    if len(panels) > MOST_PANELS:
+        raise InputError(f"{len(panels)} series do not fit one picture; choose up to {MOST_PANELS} with --series")
+    figure, all_axes = new_figure(len(panels))
+    for axes, panel in zip(all_axes, panels, strict=True):
+        _draw(axes, panel, level)
+        axes.set_ylabel(column)
+    axes.set_xlabel(time)
+    save_figure(figure, path)
+
+
+def _draw(axes, panel: Panel, level: int) -> None:
+    ahead = np.arange(1, len(panel.points) + 1)
+    axes.plot(np.arange(1 - len(panel.history), 1), panel.history, color="black", lw=1.2, label="history")
+    joined = np.r_[panel.history[-1], panel.points]  # so that no gap is seen between the last value and the first
+    axes.plot(np.r_[0, ahead], joined, color="tab:blue", lw=1.6, label="forecast")
+    axes.fill_between(ahead, panel.low, panel.high, color="tab:blue", alpha=0.25, lw=0, label=f"{level} % interval")
+    first = 1 - len(panel.history)
+    ticks = np.unique(np.linspace(0, len(panel.times) - 1, TICKS).round().astype(int))
+    axes.set_xticks(ticks + first, [panel.times[tick] for tick in ticks], rotation=20, ha="right")
+    axes.axvline(0, color="gray", ls=":", lw=1)
+    axes.grid(alpha=0.3)
+    axes.set_title(panel.name, loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)  # above, where no line runs

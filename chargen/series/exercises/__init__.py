@@ -1,0 +1,1 @@
+"""Six classic exercises on time series."""

@@ -1,0 +1,170 @@
+"""Series from a CSV file: one column of many, or the long format of `unique_id`, `ds`, `y`; every fault has a line."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.series.forecast.clock import Clock, StepError, infer_clock
+
+ID, VALUE = "unique_id", "y"  # the columns' names in the long format
+MISSING = {"", "na", "n/a", "nan", "none", "null", "-", "?"}
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One series.
+
+    Attributes:
+        name: its `unique_id`; "" in a file that has none.
+        values: array (points,).
+        last: the time of the last value, as the file has it; the number of the row where there are no times.
+        first_line: of the file, where its values begin.
+    """
+
+    name: str
+    values: np.ndarray
+    last: str
+    first_line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What a file holds.
+
+    Attributes:
+        column: the name of the values.
+        time: the name of the times, or None.
+        clock: the step from row to row, the same in all series.
+    """
+
+    series: list[Series]
+    column: str
+    time: str | None
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    name: str
+    time: str
+    value: float
+
+
+def read_table(path: str | Path, column: str | None = None, time: str | None = None, encoding: str = "utf-8") -> Table:
+    """Read series from a CSV file whose first line names the columns; commas, semicolons or tabs stand between them.
+
+    Args:
+        column: of the values; None takes `y`, or the only column there is beside the time and `unique_id`.
+        time: the column of the times; None takes the rows as they come.
+        encoding: of the file.
+
+    Raises:
+        InputError: the file cannot be read, or what it holds is no series; the message gives the line.
+    """
+    header, lines = _header_and_lines(Path(path), encoding)
+    column = column or _only_column(path, header, time)
+    places = {name: _place(path, header, name) for name in (column, time) if name is not None}
+    places[ID] = header.index(ID) if ID in header and ID not in places else None
+    groups: dict[str, list[_Row]] = {}
+    for line, cells in lines:
+        if len(cells) != len(header):
+            raise InputError(f"{path} line {line}: {len(cells)} cells, where the first line has {len(header)} columns")
+        name = "" if places[ID] is None else cells[places[ID]].strip()
+        value = _number(f"{path} line {line}", column, cells[places[column]])
+        groups.setdefault(name, []).append(_Row(line, name, cells[places[time]] if time else "", value))
+    if not groups:
+        raise InputError(f"{path}: there are no rows below the names of the columns")
+    clocks = [_clock(path, rows, time) for rows in groups.values()]
+    for rows, clock in zip(groups.values(), clocks, strict=True):
+        if (clock.kind, clock.step) != (clocks[0].kind, clocks[0].step):
+            first = next(iter(groups))
+            raise InputError(
+                f"{path} line {rows[0].line}: series {rows[0].name!r} has a step of {clock}, and {first!r} one of"
+                f" {clocks[0]}; give them one step, or fit them apart"
+            )
+    return Table([_series(rows, time) for rows in groups.values()], column, time, clocks[0])
+
+
+def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """Return the names of the columns, and the lines that are not blank with their numbers, counted from 1."""
+    try:
+        text = path.read_bytes().decode(encoding).removeprefix("\ufeff")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except LookupError:
+        raise InputError(f"unknown encoding {encoding!r}; try utf-8, cp1252 or utf-16") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{path} line {line} is not {encoding} text; give its --encoding, such as cp1252 or utf-16"
+        ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(f"{path} line {line} is not text; save the table as CSV")
+    first = text.split("\n", 1)[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    lines = _lines(path, reader)
+    header = [name.strip() for name in next(lines, (1, []))[1]]
+    if not any(header):
+        raise InputError(f"{path}: the first line must name the columns, and it is empty")
+    if twice := next((name for name in header if header.count(name) > 1), None):
+        raise InputError(f"{path} line 1: two columns are named {twice!r}; rename one of them")
+    return header, ((line, cells) for line, cells in lines if cells)
+
+
+def _lines(path: Path, reader) -> Iterator[tuple[int, list[str]]]:
+    try:
+        yield from ((reader.line_num, cells) for cells in reader)
+    except csv.Error as error:
+        raise InputError(f"{path} line {reader.line_num}: {error}") from None
+
+
+def _place(path: str | Path, header: list[str], name: str) -> int:
+    if name not in header:
+        raise InputError(f"{path}: there is no column {name!r}; its columns are {', '.join(header)}")
+    return header.index(name)
+
+
+def _only_column(path: str | Path, header: list[str], time: str | None) -> str:
+    left = [name for name in header if name not in (ID, time)]
+    if VALUE in left:
+        return VALUE
+    if len(left) != 1:
+        raise InputError(f"{path}: which column? give --column, one of {', '.join(left)}")
+    return left[0]
+
+
+def _number(where: str, column: str, text: str) -> float:
+    if text.strip().lower() in MISSING:
+        raise InputError(f"{where}: {column} is missing ({text!r}); fill it, or remove the row")
+    try:
+        value = float(text.replace("_", "?"))  # Python would take 1_0 for 10
+    except ValueError:
+        hint = "; write decimals with a point" if "," in text else "; mend it, or choose another --column"
+        raise InputError(f"{where}: {column} is {text!r}, which is no number{hint}") from None
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {column} is {text!r}; mend it, or remove the row")
+    return value
+
+
+def _clock(path: str | Path, rows: list[_Row], time: str | None) -> Clock:
+    if time is None:
+        return Clock()
+    try:
+        return infer_clock([row.time for row in rows])
+    except StepError as error:
+        row = rows[error.place]
+        which = f" of series {row.name!r}" * bool(row.name)
+        raise InputError(f"{path} line {row.line}: {time}{which}: {error}") from None
+
+
+def _series(rows: list[_Row], time: str | None) -> Series:
+    last = rows[-1].time.strip() if time else str(len(rows))
+    return Series(rows[0].name, np.array([row.value for row in rows]), last, rows[0].line)

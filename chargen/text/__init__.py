@@ -1,0 +1,1 @@
+"""Text: where it comes from, its characters, its ids, and batches of them."""

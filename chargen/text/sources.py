@@ -1,0 +1,235 @@
+"""Where text comes from (paths, folders, standard input, a URL, a name), and decoding it."""
+
+import codecs
+import contextlib
+import difflib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from chargen.errors import InputError
+from chargen.text import downloads
+
+SEPARATOR = "\n"  # between texts; most end in a line end, so that an empty line comes of it
+
+Source = str | Path | None
+
+
+class Document(NamedTuple):
+    """One text among those that make a corpus.
+
+    Attributes:
+        name: what messages call it.
+        path: the file that holds it; None for standard input.
+        kept: a copy of what can be read only once, see `repeatable`.
+    """
+
+    name: str
+    path: Path | None
+    kept: BinaryIO | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 of what can be read only once."""
+        if self.kept is not None:
+            self.kept.seek(0, os.SEEK_END)
+            return self.kept.tell()
+        return self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
+
+    def open(self) -> contextlib.AbstractContextManager[BinaryIO]:
+        """Return the bytes, from the first one on."""
+        if self.kept is not None:
+            self.kept.seek(0)
+            return contextlib.nullcontext(self.kept)
+        return contextlib.nullcontext(sys.stdin.buffer) if self.path is None else self.path.open("rb")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Word the errors of what is done with the bytes meanwhile."""
+        try:
+            yield
+        except OSError as error:
+            raise InputError(f"cannot read {self.path or self.name}: {error.strerror}") from None
+
+
+def documents(source: Source | Sequence[Source] = None) -> tuple[str, list[Document]]:
+    """Return a short name for `source`, fit for a folder, and its texts in the order in which they are read.
+
+    Args:
+        source: the path of a text file, "-" for standard input, an http(s) URL, a name of the registry
+            (`chargen corpora list`), or None for the bundled text. A file comes before a name. A folder stands for all
+            its .txt files, those in folders below it too, sorted by path; a list for all that is in it.
+
+    Raises:
+        InputError: there is no such text.
+        DownloadError: it could not be fetched.
+    """
+    if source is None or isinstance(source, str | Path):
+        return _documents(source)
+    if not source:
+        raise InputError("no texts were given; name at least one")
+    if len(source) > 1 and "-" in map(str, source):
+        raise InputError("standard input is read alone; write it to a file, and name that among the others")
+    parts = [_documents(one) for one in source]
+    found = [document for _, part in parts for document in part]
+    name = parts[0][0] if len(parts) == 1 else f"{parts[0][0]}-and-{len(parts) - 1}-more"
+    return name, _told_apart(found)
+
+
+def _documents(source: Source) -> tuple[str, list[Document]]:
+    if source is not None and str(source) == "-":
+        return "stdin", [Document("stdin", None)]
+    if source is None or not _is_folder(source):
+        name, path = locate(source)
+        return name, [Document(name, path)]
+    folder = Path(source)
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".txt" and path.is_file())
+    paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    if not paths:
+        raise InputError(f"{source} is a folder without .txt files; give a text file, or a folder that holds some")
+    name = folder_name(folder.resolve().name)
+    return name, _told_apart([Document(folder_name(path.stem), path) for path in paths])
+
+
+def _told_apart(several: list[Document]) -> list[Document]:
+    """Return documents that messages call by their paths, where there are more than one."""
+    return several if len(several) == 1 else [one._replace(name=str(one.path)) for one in several]
+
+
+def repeatable(document: Document, in_memory: int) -> Document:
+    """Return a document that can be read more than once: itself or, of standard input and pipes, a copy.
+
+    Args:
+        in_memory: bytes up to which the copy is held in memory; a longer one goes to a nameless file in the cache.
+    """
+    if document.path is not None and document.path.is_file():
+        return document
+    folder = downloads.cache_folder()
+    with contextlib.suppress(OSError):  # it may never be needed
+        folder.mkdir(parents=True, exist_ok=True)
+    kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=folder)  # noqa: SIM115
+    with document.reading(), document.open() as file:
+        shutil.copyfileobj(file, kept, 1 << 18)
+    return document._replace(kept=kept)
+
+
+def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
+    """Return `source` such that it names the same texts from any folder, or None for standard input."""
+    if source is None:
+        return next(iter(downloads.registry()))
+    if not isinstance(source, str | Path):
+        several = [anywhere(one) for one in source]
+        return several[0] if len(several) == 1 else several
+    if source == "-":
+        return None
+    return os.path.abspath(source) if os.path.isfile(source) or _is_folder(source) else str(source)
+
+
+def _is_folder(source: Source) -> bool:
+    """Return whether `source` names a folder; a name of the registry comes before one."""
+    return os.path.isdir(source) and str(source) not in downloads.registry()
+
+
+def locate(source: Source = None) -> tuple[str, Path]:
+    """Return a short name for the one text `source` (see `documents`; not "-") and its file, fetched if need be.
+
+    Raises:
+        InputError: there is no such file or name.
+        DownloadError: it could not be fetched.
+    """
+    source = next(iter(downloads.registry())) if source is None else str(source)
+    if re.match(r"https?://", source, re.IGNORECASE):
+        try:
+            address = urlsplit(source)
+        except ValueError as error:
+            raise InputError(f"{source}: {error}; check the address") from None
+        return folder_name(PurePosixPath(unquote(address.path)).stem or address.netloc), downloads.fetch_url(source)
+    if os.path.exists(source) and not os.path.isdir(source):  # a pipe will do as well as a file
+        return folder_name(Path(source).stem), Path(source)
+    if source in downloads.registry():
+        return source, downloads.fetch_registered(downloads.registry()[source])
+    raise InputError(_no_such_source(source))
+
+
+def decode(data: bytes, name: str, encoding: str = "utf-8") -> tuple[str, list[str]]:
+    """Return the text in `data`, without byte order mark and with LF line ends, and notes on what was changed.
+
+    Raises:
+        InputError: `encoding` is unknown, or `data` is binary or not in `encoding`; the message gives the byte offset.
+    """
+    codec = text_codec(encoding)
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name} is not {codec}: byte 0x{data[error.start]:02x} at offset {error.start:,};"
+            f" name the right encoding, for example --encoding {likely_encoding(data)}"
+        ) from None
+    if "\0" in text:
+        raise InputError(
+            f"{name} looks binary, not text: NUL at character {text.index(chr(0)):,};"
+            " give a plain text file, or name its encoding, for example --encoding utf-16"
+        )
+    text, notes = tidy(text)
+    return text, [f"{name}: {note}" for note in notes]
+
+
+def text_codec(encoding: str) -> str:
+    """Return the canonical name of a text encoding.
+
+    Raises:
+        InputError: Python knows no text encoding of that name.
+    """
+    try:
+        "".encode(encoding)  # a LookupError also for a codec that does not make text, such as "base64"
+        b"a".decode(encoding, "replace")  # a ValueError for one that is made for names of hosts, such as "idna"
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError):  # also a ValueError for a name that no codec can have
+        raise InputError(f"unknown encoding {encoding!r}; common ones are utf-8, latin-1, cp1252, utf-16") from None
+
+
+def tidy(text: str) -> tuple[str, list[str]]:
+    """Return `text` without byte order mark and with LF line ends, and a note on each change."""
+    marked, crlf = text.startswith("\ufeff"), text.count("\r\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n"), tidying_notes(marked, crlf)
+
+
+def tidying_notes(marked: bool, crlf: int) -> list[str]:
+    """Return what `tidy` says of a text that began with a byte order mark, and of so many CRLF line ends."""
+    notes = ["dropped a byte order mark"] * marked
+    return notes + [f"turned {crlf:,} CRLF line ends into LF"] * (crlf > 0)
+
+
+def likely_encoding(data: bytes) -> str:
+    """Return the name of an encoding worth trying for bytes that are not in the one that was named."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        data.decode("utf-8")
+        return "utf-8"
+    except UnicodeDecodeError:
+        pass
+    has_c1_bytes = any(0x80 <= byte <= 0x9F for byte in data[:1_000_000])
+    return "cp1252" if has_c1_bytes else "latin-1"
+
+
+def folder_name(text: str) -> str:
+    """Return `text` with everything that might trouble a file system replaced by hyphens."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "corpus"
+
+
+def _no_such_source(source: str) -> str:
+    if os.path.isdir(source):
+        return f"{source} is a folder; name a text file inside it"
+    if "://" in source:
+        return f"{source}: only http:// and https:// addresses can be fetched"
+    near = difflib.get_close_matches(source, downloads.registry(), cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    known = ", ".join(downloads.registry())
+    return f"no file {source!r} and no corpus of that name{hint} (known names: {known})"

@@ -1,0 +1,105 @@
+"""The settings of a run: chosen by the size of the text and the time there is, or as a textbook has them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chargen.network.cells import CELLS, ModelConfig, embedding_size_for
+
+# Zhang et al., "Dive into Deep Learning", section 9.5
+D2L = {
+    "normalization": "letters",
+    "max_chars": 10_000,
+    "valid_fraction": 0.0,
+    "batch_size": 32,
+    "num_steps": 35,
+    "hidden_size": 256,
+    "num_layers": 1,
+    "dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "epochs": 500,
+    "optimizer": "sgd",
+    "warmup_steps": 0,
+    "final_learning_rate": 1.0,
+    "precision": "float32",
+    "sample_every": 50,
+}
+PRESETS = {"d2l": D2L}
+
+NETWORKS = ((1, 128), (1, 256), (1, 512), (1, 768), (1, 1024), (2, 1024))  # layers and units, by cost
+USUAL_OPERATIONS = 4.4e12  # multiplications of a run that is given no time: two minutes on a laptop of today
+CHARACTERS_PER_WEIGHT = 2  # that there must be time to read for each recurrent weight, or a smaller network does better
+WEIGHTS_PER_CHARACTER = 15  # the most recurrent weights that a character of the text supports
+MOST_EPOCHS = 16  # after which a text is known by heart, whatever the dropout
+MANY_EPOCHS = 8  # from which on recurrent dropout gains more than it costs
+LEARNING_RATES = {"lstm": 0.02, "gru": 0.01, "rnn": 0.001}  # of AdamW, at 16 x 64 characters a step
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings that depend on the text, as `ModelConfig`, `Batching` and `TrainingSettings` describe them."""
+
+    num_layers: int
+    hidden_size: int
+    dropout: float
+    recurrent_dropout: float
+    epochs: int
+    patience: int
+    batch_size: int
+    num_steps: int
+
+
+def choose(
+    train_characters: int,
+    vocab_size: int,
+    cell: str = "lstm",
+    operations: float | None = None,
+    networks: Sequence[tuple[int, int]] = NETWORKS,
+    epochs: int | None = None,
+) -> Recipe:
+    """Return good settings for a text, found by the search that `benchmarks/README.md` records.
+
+    The largest network is taken that the text supports and that there is time to train on enough characters.
+    The more often the text is read, the more dropout keeps it from being learned by heart.
+
+    Args:
+        train_characters: the length of the training text.
+        vocab_size: V.
+        operations: multiplications that there is time for, see `operations_per_character`; the usual ones by default.
+        networks: the choice of (layers, units), by increasing cost.
+        epochs: passes over the text, where they are settled.
+
+    >>> choose(1_000_000, 65).hidden_size, choose(18_000, 65).hidden_size
+    (512, 256)
+    """
+    train_characters = max(train_characters, 1)  # none at all is refused when it comes to batches
+    embedding_size = embedding_size_for(vocab_size)
+    for num_layers, hidden_size in reversed(networks):
+        config = ModelConfig(vocab_size, cell, hidden_size, num_layers, embedding_size=embedding_size)
+        characters = (operations or USUAL_OPERATIONS) / operations_per_character(config)
+        weights = recurrent_weights(config)
+        if characters >= CHARACTERS_PER_WEIGHT * weights and weights <= WEIGHTS_PER_CHARACTER * train_characters:
+            break
+    epochs = epochs or max(round(min(characters / train_characters, MOST_EPOCHS)), 1)
+    patience = max(epochs // 3, 5)  # the loss may stand still for long before the learning rate falls
+    dropout = round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2)
+    recurrent_dropout = 0.15 if epochs >= MANY_EPOCHS else 0.0
+    num_steps = max(min(64, train_characters // 4), 1)
+    batch_size = max(min(16, train_characters // (64 * num_steps)), 1)  # at least 64 steps an epoch, if it can be
+    return Recipe(num_layers, hidden_size, dropout, recurrent_dropout, epochs, patience, batch_size, num_steps)
+
+
+def operations_per_character(config: ModelConfig) -> int:
+    """Return the number of multiplications that predicting a character takes: one for each weight of a matrix.
+
+    Characters are looked up, not multiplied, so the weights that only they meet cost nothing.
+    """
+    looked_up = "embedding.weight" if config.embedding_size else "layers.0.weight_ih_l0"
+    shapes = config.weight_shapes().items()
+    return sum(math.prod(shape) for name, shape in shapes if len(shape) > 1 and name != looked_up)
+
+
+def recurrent_weights(config: ModelConfig) -> int:
+    """Return the number of weights that a character's state passes through, from step to step and layer to layer."""
+    per_layer = CELLS[config.cell].gates * config.hidden_size**2
+    return per_layer * (2 * config.num_layers - 1)

@@ -1,0 +1,200 @@
+"""Text as something to learn: each next character from those before; `fit` and `evaluate`."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from chargen.errors import InputError
+from chargen.network.cells import map_state
+from chargen.text.batches import Batching, WindowStarts
+from chargen.text.encoded_ids import release
+from chargen.training.model import CharModel
+from chargen.training.processes import ALONE, Processes
+from chargen.training.trainer import EpochRecord, Progress, Trainer, TrainingSettings, autocast
+
+EVALUATION_ROWS = 64  # rows of validation text read side by side
+EVALUATION_WARMUP = 256  # characters that a row reads before its own
+EVALUATION_CHUNK = 256  # characters of each row read in one go, or fewer:
+EVALUATION_LOGITS = 2**23  # numbers that are computed in one go, at most, which bounds the memory
+RELEASE = 1024  # rows read from a file after which its pages are released; one may take 64 kB
+
+
+def fit(
+    model: CharModel,
+    train_ids: np.ndarray,
+    valid_ids: np.ndarray,
+    settings: TrainingSettings,
+    processes: Processes = ALONE,
+) -> Iterator[Progress | EpochRecord]:
+    """Train `model` in place, on the device it lies on, and yield records as it learns.
+
+    The result depends on the model's weights, the ids and the settings alone (and on the clock, if `settings.seconds`
+    is given); no global generator is used.
+
+    Args:
+        train_ids: integer array (training characters,); an `np.memmap` is read in place.
+        valid_ids: the same (held-out characters,); fewer than 2 mean that there is no validation. Of these,
+            `settings.valid_chars` are read after each epoch.
+        processes: those that train the model together, see `chargen.training.processes.joined`.
+
+    Raises:
+        InputError: the model reads in both directions, the training text does not fill one batch, or a batch cannot
+            be dealt to the processes.
+        TrainingError: the loss is no longer a number.
+    """
+    return text_trainer(model, train_ids, valid_ids, settings, processes).records()
+
+
+def text_trainer(
+    model: CharModel,
+    train_ids: np.ndarray,
+    valid_ids: np.ndarray,
+    settings: TrainingSettings,
+    processes: Processes = ALONE,
+) -> Trainer:
+    """Return the `Trainer` that `fit` runs."""
+    if model.config.bidirectional:
+        raise InputError(
+            "a bidirectional network cannot be trained to predict the next character: its right-to-left half has"
+            " already read it; train without bidirectional"
+        )
+    device = model.output.weight.device
+    task = TextTask(train_ids, valid_ids, settings.batching, device, settings.valid_chars, processes)
+    return Trainer(model, task, settings, processes)
+
+
+class TextTask:
+    """The `chargen.training.trainer.Task` of predicting each next character; the loss is in nats per character."""
+
+    def __init__(
+        self,
+        train_ids: np.ndarray,
+        valid_ids: np.ndarray,
+        batching: Batching,
+        device: torch.device,
+        valid_chars: int | None = None,
+        processes: Processes = ALONE,
+    ):
+        """Prepare to cut a text into batches, and to evaluate on the first `valid_chars` of another; see `fit`."""
+        self.batching, self.processes = batching, processes
+        self.batches_per_epoch = batching.batches_per_epoch(len(train_ids))
+        self.train_ids, self.valid_ids = Ids(train_ids, device), Ids(valid_ids[:valid_chars], device)
+        self.held_out = max(len(self.valid_ids) - 1, 0)
+        self._places = torch.arange(batching.num_steps + 1, device=self.train_ids.device)  # (T + 1,)
+        self._epoch = None
+
+    def batch(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
+        """Return ids X and, one character ahead, ids Y, (B, T) each."""
+        if epoch != self._epoch:
+            starts = WindowStarts(len(self.train_ids), self.batching, epoch)
+            self._epoch, self._starts = epoch, self.train_ids.places(starts)
+        starts = torch.as_tensor(self._starts[number])  # (B,)
+        windows = self.train_ids[starts[:, None] + self._places]  # (B, T + 1)
+        return windows[:, :-1], windows[:, 1:]
+
+    def continues(self, epoch: int, number: int) -> bool:
+        """Return whether the state is carried to this batch: within an epoch that is read in sequence."""
+        return self.batching.partition == "sequential" and number > 0
+
+    def loss(self, logits: Tensor, Y: Tensor) -> Tensor:
+        """Return the mean cross-entropy of logits, (B, T, V), at ids Y, (B, T)."""
+        return F.cross_entropy(logits.flatten(0, 1), Y.flatten())
+
+    def evaluation(self, model: CharModel, precision: str) -> Iterator[float]:
+        """Read the held-out text; yield the mean loss so far, chunk by chunk."""
+        return evaluation(model, self.valid_ids, precision, self.processes)
+
+
+class Ids:
+    """The ids of a text, to be gathered a batch at a time.
+
+    They lie on the model's device, or else, if they are an `np.memmap`, where they are: on the disk.
+
+    Attributes:
+        device: where the places to gather are to lie.
+    """
+
+    def __init__(self, ids: np.ndarray | Tensor, device: torch.device):
+        """Bring `ids`, (characters,), to the model's device unless they are mapped from a file."""
+        self._target, self._read = device, 0
+        if isinstance(ids, np.memmap):
+            self._ids, self.device = ids, torch.device("cpu")
+        else:
+            if isinstance(ids, np.ndarray) and (ids.dtype in (np.uint16, np.uint32) or not ids.flags.writeable):
+                ids = ids.astype(np.int64)  # these types PyTorch hardly knows, and it warns of what is read-only
+            self._ids, self.device = torch.as_tensor(ids, device=device), device
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, places: Tensor) -> Tensor:
+        """Return the ids at `places`, of any shape, int64 on the model's device."""
+        if isinstance(self._ids, Tensor):
+            return self._ids[places].long()
+        gathered = self._ids[places.numpy()].astype(np.int64)
+        self._read += len(gathered)
+        if self._read >= RELEASE:
+            self._read = 0
+            release(self._ids)
+        return torch.as_tensor(gathered).to(self._target, non_blocking=True)
+
+    def places(self, starts: WindowStarts) -> Tensor | WindowStarts:
+        """Return where windows begin such that a batch's are at hand: on the device; for a large text, as they are."""
+        return torch.as_tensor(np.asarray(starts), device=self.device) if isinstance(self._ids, Tensor) else starts
+
+
+def evaluate(
+    model: CharModel, ids: np.ndarray | Tensor, precision: str = "float32", processes: Processes = ALONE
+) -> float:
+    """Return the mean loss of predicting `ids`, (characters,), in nats per character, read in sequence.
+
+    Args:
+        processes: those that share the work; all of them get the result.
+
+    Raises:
+        InputError: there are fewer than 2 characters.
+    """
+    *_, loss = evaluation(model, ids, precision, processes)
+    return loss
+
+
+@torch.no_grad()
+def evaluation(
+    model: CharModel, ids: np.ndarray | Tensor | Ids, precision: str, processes: Processes = ALONE
+) -> Iterator[float]:
+    """Do what `evaluate` does, and yield the mean loss of what has been read, chunk by chunk.
+
+    The text is cut into rows that are read side by side. To start from the state that reading in sequence would have
+    brought, every row but the first begins by reading the characters before it, which do not count. Processes share
+    the rows; where those cannot be dealt evenly, the last ones lie behind the end of the text and do not count.
+    """
+    model.eval()
+    ids = ids if isinstance(ids, Ids) else Ids(ids, next(model.parameters()).device)
+    targets = len(ids) - 1
+    if targets < 1:
+        raise InputError(f"{len(ids)} characters: it takes two to predict one from the other")
+    rows = min(max(targets // EVALUATION_WARMUP, 1), EVALUATION_ROWS)
+    length = math.ceil(targets / rows)
+    chunk = max(min(EVALUATION_CHUNK, EVALUATION_LOGITS // (rows * model.config.vocab_size)), 1)
+    rows = math.ceil(rows / processes.size)  # of this process
+    starts = (processes.rank * rows + torch.arange(rows, device=ids.device)[:, None]) * length  # (rows, 1)
+    warmup = starts + torch.arange(-EVALUATION_WARMUP, 0, device=ids.device)  # (rows, warm-up)
+    device = next(model.parameters()).device
+    with autocast(device, precision):
+        _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
+    follows = (starts > 0).to(device)  # (rows, 1)
+    state = map_state(lambda part: part * follows, state)  # nothing lies before the first row
+    total, read = 0.0, 0
+    for places in (starts + torch.arange(length, device=ids.device)).split(chunk, dim=1):  # (rows, T)
+        X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
+        with autocast(device, precision):
+            logits, state = model(X, state)
+        losses = F.cross_entropy(logits.flatten(0, 1), Y.flatten(), reduction="none").view(Y.shape)
+        counts = (places < targets).to(device)
+        more, characters = processes.sum((losses * counts).sum().item(), counts.sum().item())
+        total, read = total + more, read + characters
+        yield total / read

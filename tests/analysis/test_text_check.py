@@ -1,0 +1,178 @@
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chargen.analysis import text_check as checkup
+from chargen.analysis.text_check import Checkup, Finding
+from chargen.errors import InputError
+from chargen.text.batches import Batching, batches
+from chargen.text.corpus import load_corpus
+from chargen.text.sources import Document
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+SMALL = Batching(batch_size=2, num_steps=3)
+CLEAN = "ab\n" * 20_000  # long enough to trust, and no character is rare
+
+
+def examine(name, data, *arguments, **settings):
+    return checkup.examine(name, [Document(name, None, io.BytesIO(data))], *arguments, **settings)
+
+
+def findings(data, batching=SMALL, valid_fraction=0.0, **settings):
+    return examine("text", data, batching, valid_fraction=valid_fraction, **settings).findings
+
+
+def test_clean_text_has_no_findings():
+    assert examine("poem", CLEAN.encode(), SMALL) == Checkup(
+        name="poem",
+        bytes=60_000,
+        characters=60_000,
+        vocabulary=3,
+        train_characters=54_000,
+        valid_characters=6_000,
+        batching=SMALL,
+        batches_per_epoch=8_999,
+        findings=(),
+    )
+
+
+def test_bytes_characters_and_vocabulary_differ_where_they_should():
+    found = examine("text", "Éé\r\n".encode() * 100, SMALL, normalization="lower")
+    assert (found.bytes, found.characters, found.vocabulary) == (600, 300, 2)
+
+
+def test_repairs_are_reported_as_harmless():
+    assert findings(b"\xef\xbb\xbf" + b"ab\r\n" * 1234) == (
+        Finding("dropped a byte order mark", "nothing to do, training does the same"),
+        Finding("turned 1,234 CRLF line ends into LF", "nothing to do, training does the same"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tail", "count", "advice"), [(b"\xe9\xe8", 2, "latin-1"), (b"\x93a\x94", 2, "cp1252"), (b"\xe2\x82", 2, "cp1252")]
+)
+def test_undecodable_bytes(tail, count, advice):
+    found = findings(CLEAN.encode() + tail)
+    assert found[0] == Finding(
+        f"not utf-8: {count} of the bytes, the first at offset 60,000",
+        f"name the right encoding, for example --encoding {advice}",
+    )
+
+
+def test_text_in_utf_8_read_as_ascii():
+    assert findings(CLEAN.encode() + "é".encode(), encoding="us-ascii")[0] == Finding(
+        "not ascii: 2 of the bytes, the first at offset 60,000", "name the right encoding, for example --encoding utf-8"
+    )
+
+
+def test_right_encoding_leaves_nothing_to_find():
+    assert findings((CLEAN + "é" * 10).encode("latin-1"), encoding="latin-1") == ()
+
+
+def test_control_characters_are_named_and_counted():
+    found = findings(CLEAN.encode() + b"\t\t\0\x07\x07\x1b" + b"\t" * 8)
+    assert found == (
+        Finding(
+            "4 control characters: '\\x00' x1, '\\x07' x2, '\\x1b' x1",
+            "remove them unless the model is to write them; a NUL means that this is no text",
+        ),
+    )
+
+
+def test_rare_characters_are_those_below_ten_the_rarest_first():
+    found = findings((CLEAN + "☃" * 9 + "é" * 10 + "q" * 2 + "Z" * 2).encode())
+    assert found == (
+        Finding(
+            "3 characters occur fewer than 10 times: 'Z' x2, 'q' x2, '☃' x9",
+            "replace them by common ones, or use --normalize lower or letters, for a smaller vocabulary",
+        ),
+    )
+
+
+def test_rare_characters_are_counted_after_normalisation():
+    text = (CLEAN + "A1!" + "B").encode()
+    assert findings(text, normalization="letters") == ()
+    assert findings(text, normalization="lower")[0].what == "2 characters occur fewer than 10 times: '!' x1, '1' x1"
+
+
+def test_twelve_rare_characters_are_named_at_most():
+    found = findings((CLEAN + "cdefghijklmnopq").encode())
+    assert found[0].what.startswith("15 characters occur fewer than 10 times: 'c' x1, 'd' x1,")
+    assert found[0].what.endswith("'m' x1, 'n' x1 and 3 more")
+
+
+def test_text_too_short_for_a_batch():
+    found = examine("text", b"aaaaa", SMALL, valid_fraction=0)
+    assert (found.batches_per_epoch, found.train_characters) == (0, 5)
+    assert found.findings[-1] == Finding(
+        "the training text has 5 characters, but batch size 2 with 3 steps needs at least 7",
+        "give a longer text, or try --batch-size 1 --num-steps 3",
+    )
+
+
+@pytest.mark.parametrize(("characters", "warned"), [(50_009, False), (49_990, True)])
+def test_held_out_part_too_short_to_trust(characters, warned):
+    found = findings(b"a" * characters, valid_fraction=0.1)
+    assert found == (
+        (
+            Finding(
+                "only 4,999 characters would be held out, too few to trust the validation loss",
+                "give a longer text, or hold out more with --valid-fraction",
+            ),
+        )
+        if warned
+        else ()
+    )
+
+
+def test_nothing_held_out_on_purpose_is_no_trouble():
+    assert findings(b"a" * 1000, valid_fraction=0) == ()
+
+
+def test_without_settings_the_text_is_cut_as_training_would():
+    found = examine("poem", CLEAN[:20_000].encode())
+    assert found.batching == Batching(4, 64)  # 18,000 characters are too few for 16 rows
+    assert found.batches_per_epoch == found.batching.batches_per_epoch(18_000)
+
+
+def test_empty_file():
+    found = examine("text", b"", SMALL)
+    assert dataclasses.astuple(found)[:6] == ("text", 0, 0, 0, 0, 0)
+    assert found.batches_per_epoch == 0
+    assert [finding.what for finding in found.findings] == [
+        "the training text has 0 characters, but batch size 2 with 3 steps needs at least 7"
+    ]
+
+
+@pytest.mark.parametrize("settings", [{"encoding": "utf-99"}, {"encoding": "base64"}, {"normalization": "upper"}])
+def test_unknown_settings_are_refused(settings):
+    with pytest.raises(InputError, match=r"^unknown (encoding|normalization) "):
+        examine("text", b"text", SMALL, **settings)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(), st.sampled_from(["utf-8", "utf-16", "ascii", "cp1252", "utf-7"]))
+def test_no_bytes_are_refused(data, encoding):
+    found = examine("text", data, SMALL, encoding)
+    assert found.bytes == len(data)
+    assert found.train_characters + found.valid_characters == found.characters
+
+
+def test_figures_are_those_of_training():
+    path = SHARED / "wikitext2-valid.txt"
+    if not path.exists():
+        pytest.skip(f"THE REAL TEXT {path} IS ABSENT: the check-up was not compared with the training corpus")
+    found = examine("text", path.read_bytes(), Batching(), normalization="lower", valid_fraction=0.2)
+    corpus = load_corpus(path, normalization="lower", valid_fraction=0.2)
+    assert (found.train_characters, found.valid_characters) == (len(corpus.train_ids), len(corpus.valid_ids))
+    assert found.vocabulary == len(corpus.vocabulary)
+    assert found.batches_per_epoch == sum(1 for _ in batches(corpus.train_ids, Batching(), epoch=0))
+    text = path.read_text("utf-8").lower()
+    rare = sum(1 for character in set(text) if text.count(character) < 10)
+    assert [finding.what.partition(":")[0] for finding in found.findings] == [
+        f"{rare} characters occur fewer than 10 times"
+    ]

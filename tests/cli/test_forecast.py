@@ -1,0 +1,199 @@
+"""`chargen series fit` and `forecast`: real files, and real processes where a signal is sent."""
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chargen.cli.main import main
+from chargen.series import Forecaster
+
+CHARGEN = str(Path(sys.executable).with_name("chargen"))
+QUICK = ["--horizon", "6", "--epochs", "3", "--folds", "4"]
+
+
+def rhythm(count, seed=0):
+    return 20 + 5 * np.sin(np.arange(count) * np.pi / 6) + np.random.default_rng(seed).normal(size=count)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    days = [date(2023, 1, 1) + timedelta(days=number) for number in range(200)]
+    rows = [f"{day},{value:.4f},7\n" for day, value in zip(days, rhythm(200), strict=True)]
+    Path("sales.csv").write_text("day,sold,seven\n" + "".join(rows))
+    return tmp_path
+
+
+@pytest.fixture
+def chargen(folder, capsys):
+    def run(*arguments):
+        with pytest.raises(SystemExit) as exit:
+            main(["series", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return exit.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def fitted(chargen):
+    code, out, err = chargen("fit", "sales.csv", "--column", "sold", "--time", "day", *QUICK)
+    assert code == 0, err
+    return out, err
+
+
+def test_fit_says_what_it_chose_and_what_it_reached(fitted):
+    out, err = fitted
+    assert "200 rows, a step of 1 day, a season of 12 rows, windows of 24 rows, a GRU of 32 units that gives 6" in err
+    assert "saved sales.forecaster.safetensors; now try: chargen series forecast sales.forecaster.safetensors" in err
+    tested = Forecaster.load("sales.forecaster.safetensors").tested
+    header, *rows, verdict = out.splitlines()
+    assert header.split() == ["MAE", "sMAPE", "MASE"]
+    for row, (name, figures) in zip(rows, tested.figures.items(), strict=True):
+        assert row.startswith(name)
+        assert [float(cell) for cell in row[15:].split()] == pytest.approx(list(figures.values()), rel=1e-2)
+    assert verdict[1:] == tested.verdict[1:] + "."
+
+
+def test_the_forecast_goes_on_in_time_on_stdout_and_in_a_file(fitted, chargen):
+    code, out, err = chargen("forecast", "sales.forecaster.safetensors", "--horizon", "9", "--level", "80")
+    assert code == 0, err
+    header, *rows = csv.reader(io.StringIO(out))
+    assert header == ["day", "sold", "sold-lo-80", "sold-hi-80"]
+    assert [row[0] for row in rows] == [str(date(2023, 7, 20) + timedelta(days=number)) for number in range(9)]
+    forecaster = Forecaster.load("sales.forecaster.safetensors")
+    points, (low, high) = forecaster.predict(9)[""], (each[""] for each in forecaster.interval(9, 80))
+    assert np.array(rows)[:, 1:].astype(float) == pytest.approx(np.stack([points, low, high], 1), rel=1e-6)
+    options = ("--horizon", "9", "--level", "80", "--out", "next.csv", "--plot", "next.png")
+    assert chargen("forecast", "sales.forecaster.safetensors", *options)[:2] == (0, "")
+    assert Path("next.csv").read_text() == out
+    assert Path("next.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_beyond_what_was_measured_it_says_so(fitted, chargen):
+    assert (
+        "errors were measured up to 6 rows ahead"
+        in chargen("forecast", "sales.forecaster.safetensors")[2]
+        + (chargen("forecast", "sales.forecaster.safetensors", "--horizon", "7")[2])
+    )
+    assert "errors were measured" not in chargen("forecast", "sales.forecaster.safetensors", "--horizon", "6")[2]
+
+
+def test_json_and_the_options_that_shape_a_forecaster(chargen):
+    options = ["--column", "sold", "--windows", "10", "--season", "0", "--log", "--cell", "rnn", "--hidden-size", "5"]
+    code, out, err = chargen("fit", "sales.csv", *options, *QUICK, "--seed", "3", "--out", "m.safetensors", "--json")
+    assert code == 0, err
+    about = json.loads(out)
+    assert (about["rows"], about["window"], about["seasons"], about["log"], about["folds"]) == (200, 10, [], True, 4)
+    forecaster = Forecaster.load("m.safetensors")
+    assert about["backtest"] == forecaster.tested.figures
+    settings = forecaster.settings
+    assert (settings.cell, settings.hidden_size, settings.seed, settings.epochs) == ("rnn", 5, 3, 3)
+    code, out, _ = chargen("forecast", "m.safetensors")
+    assert [row.split(",")[0] for row in out.splitlines()] == ["row", *map(str, range(201, 207))]
+    assert chargen("fit", "sales.csv", *options, *QUICK, "--season", "7", "--out", "n.safetensors")[0] == 2
+    chargen("fit", "sales.csv", "--column", "sold", *QUICK, "--no-log", "--season", "7", "--out", "n.safetensors")
+    framing = Forecaster.load("n.safetensors").framing
+    assert (framing.seasons, framing.log) == ((7,), False)
+
+
+def test_several_series_in_one_file(chargen):
+    rows = [
+        f"{name},{place},{size * value:.4f}\n"
+        for name, size in (("oslo", 1), ("rome", 50))
+        for place, value in enumerate(rhythm(150, size))
+    ]
+    Path("long.csv").write_text("unique_id,ds,y\n" + "".join(rows))
+    code, _, err = chargen("fit", "long.csv", "--time", "ds", *QUICK)
+    assert code == 0, err
+    assert "300 rows of 2 series" in err
+    _, out, _ = chargen("forecast", "long.forecaster.safetensors", "--plot", "two.png")
+    names = [line.split(",")[:2] for line in out.splitlines()]
+    assert names[0] == ["unique_id", "ds"]
+    assert names[1:] == [[name, str(place)] for name in ("oslo", "rome") for place in range(150, 156)]
+    _, rome, _ = chargen("forecast", "long.forecaster.safetensors", "--series", "rome")
+    assert rome.splitlines()[1:] == out.splitlines()[7:]
+    code, _, err = chargen("forecast", "long.forecaster.safetensors", "--series", "pisa")
+    assert (code, err) == (2, "chargen: --series pisa: there is none; the forecaster knows oslo, rome\n")
+
+
+def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
+    rows = [f"oslo,{place},{value:.4f}\n" for place, value in enumerate(rhythm(150))]
+    rows += [f"rome,{place},5\n" for place in range(150)]
+    Path("long.csv").write_text("unique_id,ds,y\n" + "".join(rows))
+    code, _, err = chargen("fit", "long.csv", "--time", "ds", *QUICK)
+    assert (code, err.splitlines()[-1][:53]) == (2, "chargen: long.csv line 152: series 'rome': all 150 va")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "nowhere.csv"], "cannot read nowhere.csv"),
+        (["fit", "sales.csv"], "which column? give --column, one of day, sold, seven"),
+        (["fit", "sales.csv", "--column", "price"], "no column 'price'; its columns are day, sold, seven"),
+        (["fit", "sales.csv", "--column", "day"], "line 2: day is '2023-01-01', which is no number"),
+        (["fit", "sales.csv", "--column", "seven"], "sales.csv line 2: all 200 values are 7"),
+        (
+            ["fit", "sales.csv", "--column", "sold", "--horizon", "90"],
+            "sales.csv line 2: 200 rows, where a window of 4",
+        ),
+        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "--out sales.csv is the file to learn from"),
+        (["fit", "sales.csv", "--column", "sold", "--out", "no/m"], "there is no folder no"),
+        (["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"], "there already; choose another --out"),
+        (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a valid integer"),
+        (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
+        (["forecast", "nowhere"], "no checkpoint at nowhere"),
+        (["forecast", "sales.csv"], "sales.csv is not a checkpoint"),
+        (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is what is to be read"),
+        (["forecast", "there.safetensors", "--plot", "no/p.png"], "there is no folder no"),
+        (["forecast", "there.safetensors", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
+        (["fit", "sales.csv", "--horizon", "10000000000000000000"], "--horizon"),
+    ],
+)
+def test_bad_input_gets_one_line(chargen, arguments, words):
+    Path("there.safetensors").write_bytes(b"")
+    code, out, err = chargen(*arguments)
+    assert (code, out, len(err.splitlines())) == (2, "", 1), err
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_file_is_replaced_only_when_asked_for(chargen):
+    Path("m.safetensors").write_bytes(b"old")
+    arguments = ["fit", "sales.csv", "--column", "sold", *QUICK, "--out", "m.safetensors"]
+    assert chargen(*arguments)[0] == 2
+    assert Path("m.safetensors").read_bytes() == b"old"
+    assert chargen(*arguments, "--overwrite")[0] == 0
+    assert Forecaster.load("m.safetensors").names == [""]
+
+
+def test_a_model_of_text_is_no_forecaster(chargen):
+    from chargen.network.checkpoint import find
+
+    code, _, err = chargen("forecast", find("time-machine"))
+    assert code == 2
+    assert "is a model of text, for chargen sample and score; here it takes a forecaster" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_within_a_second_and_nothing_is_saved(folder, number, code):
+    Path("long.csv").write_text("y\n" + "".join(f"{value}\n" for value in rhythm(3000)))
+    command = [CHARGEN, "series", "fit", "long.csv", "--epochs", "10000"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    assert "3,000 rows" in process.stderr.readline()
+    began = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 2  # a second, and what a busy machine adds
+    assert (process.returncode, err) == (code, "stopped; nothing was saved\n")
+    assert [path.name for path in folder.iterdir() if "safetensors" in path.name] == []

@@ -1,0 +1,225 @@
+"""`chargen score`: real processes, and its page in a real browser."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chargen.analysis.score_page import LIMIT, score_page
+from chargen.analysis.scoring import Piece, Predictions, Score, score
+from chargen.network.cells import ModelConfig
+from chargen.network.checkpoint import Checkpoint
+from chargen.sampling.sampler import Sampler
+from chargen.text.vocabulary import Vocabulary
+
+CHARGEN = str(Path(sys.executable).with_name("chargen"))
+TEXT = "the cat sat\non the mat\n" * 20 + "".join(50 * character for character in "aehn\n")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a text and two models, one of which knows no m."""
+    folder = tmp_path_factory.mktemp("score")
+    (folder / "cat.txt").write_bytes(TEXT.replace("\n", "\r\n").encode("utf-8-sig"))
+    for seed, name in enumerate(("one", "two")):
+        vocabulary = Vocabulary.from_text(TEXT.replace("m", "") if name == "two" else TEXT)
+        config, rng = ModelConfig(len(vocabulary), "gru", 5), np.random.default_rng(seed)
+        weights = {key: rng.normal(size=shape).astype(np.float32) for key, shape in config.weight_shapes().items()}
+        Checkpoint(config, vocabulary, weights).save(folder / f"{name}.safetensors")
+    return folder
+
+
+def chargen(folder, *arguments, input=None):
+    command = [CHARGEN, "score", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, input=input, check=False, timeout=60)
+
+
+def done(*arguments, **options):
+    result = chargen(*arguments, **options)
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def test_the_score_is_one_line(folder):
+    expected = score(Sampler.load(folder / "one.safetensors"), TEXT)
+    result = done(folder, "cat.txt", "--checkpoint", "one.safetensors")
+    assert result.stdout == (
+        f"{len(TEXT) - 1} characters  {expected.loss:.4f} nats  {expected.bits:.4f} bits per character"
+        f"  perplexity {expected.perplexity:.2f}\n"
+    )
+    assert result.stderr == ""
+    assert done(folder, "-", "--checkpoint", "one.safetensors", input=TEXT).stdout == result.stdout
+
+
+def test_json_holds_the_same_figures(folder):
+    expected = score(Sampler.load(folder / "one.safetensors"), TEXT)
+    assert json.loads(done(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json").stdout) == {
+        "characters": len(TEXT) - 1,
+        "unknown": 0,
+        "checkpoint": "one.safetensors",
+        "nats_per_character": expected.loss,
+        "bits_per_character": expected.loss / math.log(2),
+        "perplexity": math.exp(expected.loss),
+    }
+
+
+def test_each_character_is_an_object_with_its_loss_and_guesses(folder):
+    result = done(folder, "cat.txt", "--checkpoint", "one.safetensors", "--per-char", "--top", "20")
+    first, *rest = map(json.loads, result.stdout.splitlines())
+    assert first == {"character": "t", "nats": None, "guesses": None}
+    assert "t" + "".join(line["character"] for line in rest) == TEXT
+    for line in rest:
+        assert dict(line["guesses"])[line["character"]] == pytest.approx(math.exp(-line["nats"]), abs=1e-5)
+        probabilities = [probability for _, probability in line["guesses"]]
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert sum(probabilities) == pytest.approx(1, abs=1e-4)
+    mean = sum(line["nats"] for line in rest) / len(rest)
+    assert f"{mean:.4f} nats" in result.stderr
+
+
+def test_a_comparison_shows_both_scores_and_the_passages(folder):
+    options = ("cat.txt", "--checkpoint", "one.safetensors", "--compare", "two.safetensors", "--unknown", "skip")
+    result = done(folder, *options, "--json")
+    about, read = json.loads(result.stdout), TEXT.replace("m", "")
+    assert about["unknown"] == TEXT.count("m")
+    assert "20 unknown characters were left out" in result.stderr
+    assert f"both read the {len(set(read))} characters that both know\n" in result.stderr
+    for name, side, sign in (("one", about, 1), ("two", about["other"], -1)):
+        expected = score(Sampler.load(folder / f"{name}.safetensors"), read)
+        assert side["nats_per_character"] == pytest.approx(expected.loss)
+        assert side["better"], name
+        lines = map(json.loads, done(folder, *options, "--per-char").stdout.splitlines())
+        gains = [sign * (line["other"]["nats"] - line["nats"]) / math.log(2) for line in list(lines)[1:]]
+        for passage in side["better"]:
+            start = passage["start"]
+            assert passage["text"] == read[start : start + 40]
+            assert passage["bits"] == pytest.approx(sum(gains[max(start - 1, 0) : start + 39]), abs=1e-3)
+    shown = done(folder, *options).stdout
+    best = about["better"][0]
+    assert f"  {best['bits']:6.1f}  {best['start']:>11,}  {best['text']!r}\n" in shown
+    assert "one is better" in shown
+    assert "two is better" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cat.txt", "--checkpoint", "two.safetensors"], "'m'"),
+        (["cat.txt", "--checkpoint", "one.safetensors", "--compare", "two.safetensors"], "'m'"),
+        (["cat.txt", "--checkpoint", "none"], "no checkpoint 'none'"),
+        (["empty.txt", "--checkpoint", "one.safetensors"], "the text is empty"),
+        (["a.txt", "--checkpoint", "one.safetensors"], "has only one character"),
+        (["one.safetensors", "--checkpoint", "one.safetensors"], "is not utf-8"),
+        (["nowhere.txt"], "no file 'nowhere.txt'"),
+        (["cat.txt", "--json", "--per-char"], "choose one"),
+        (["cat.txt", "--html", "nowhere/page.html"], "there is no folder nowhere"),
+        (["cat.txt", "--html", "."], "is a directory"),
+    ],
+)
+def test_bad_input_gets_one_line(folder, arguments, words):
+    (folder / "empty.txt").write_text("")
+    (folder / "a.txt").write_text("a")
+    result = chargen(folder, *arguments)
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("scoring with")]
+    assert (result.returncode, result.stdout, len(lines)) == (2, "", 1), result.stderr
+    assert words in lines[0]
+
+
+def contrast(colours):
+    """Return the contrast of two CSS colours, after WCAG 2: 4.5 is enough for text."""
+
+    def luminance(colour):
+        numbers = [
+            float(number) for number in colour[colour.index("(") + 1 : -1].replace("srgb", "").replace(",", " ").split()
+        ]
+        scale = 1 if "srgb" in colour else 255
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (n / scale for n in numbers[:3])]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+    low, high = sorted(map(luminance, colours))
+    return (high + 0.05) / (low + 0.05)
+
+
+COLOURS = """
+const ground = getComputedStyle(document.body).backgroundColor;
+return [...document.querySelectorAll(".swatches span")].map(span => {
+  const style = getComputedStyle(span), own = style.backgroundColor;
+  return [style.color, own === "rgba(0, 0, 0, 0)" ? ground : own];
+});
+"""
+WIDTHS = "return [document.documentElement.scrollWidth, innerWidth]"
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """Two pages of one text: of a model, and of two."""
+    text, bits = "ab <b>\n", [math.nan, 1.0, 3.2, 20.0, 0.1, 5.0, 2.0]
+    vocabulary = Vocabulary.from_text(text)
+    guesses = np.tile(vocabulary.encode("b<"), (7, 1))
+    probabilities = np.tile([0.5, 0.061], (7, 1))
+    first = Predictions(np.array(bits) * math.log(2), guesses, probabilities)
+    other = Predictions(np.add(bits, [0, 2, -1, 0, 0, 9, 0]) * math.log(2), guesses, probabilities)
+    name = "a_rather_long_name_of_a_model_that_somebody_chose"
+    for models, path in (((first,), "one.html"), ((first, other), "two.html")):
+        names, scores = [name, "other"][: len(models)], [Score(6, 1.5), Score(6, 1.7)][: len(models)]
+        html = score_page("a <title>", names, scores, [vocabulary] * len(models), Piece(text, models))
+        (tmp_path / path).write_text(html, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("page", ["one.html", "two.html"])
+def test_pages_fit_a_phone_and_every_shade_is_readable(browser, pages, page, dark):
+    browser.open(pages / page, width=390, dark=dark)
+    width, window = browser.run(WIDTHS)
+    assert width <= window == 390
+    colours = browser.run(COLOURS)
+    assert len({ground for _, ground in colours}) == 9
+    assert min(map(contrast, colours)) >= 4.5
+    browser.run("document.getElementById('text').children[3].click()")
+    assert browser.run(WIDTHS)[0] <= 390
+
+
+def test_characters_are_shaded_and_tell_what_was_expected(browser, pages):
+    browser.open(pages / "one.html", width=390)
+    classes = browser.run("return [...document.getElementById('text').children].map(span => span.className.trim())")
+    assert classes == ["", "warm1", "warm3", "warm8", "", "warm5", "warm2 newline"]
+    shown = "return document.getElementById('about').innerText.replace(/\\s+/g, ' ').trim()"
+    tap = "document.getElementById('text').children[arguments[0]].click();" + shown
+    assert browser.run(tap, 1) == "b 1.00 bits, 50 % expected b 50 % < 6.1 %"
+    assert browser.run("return document.querySelector('#about .hit').textContent") == "b"
+    assert browser.run(tap, 6).startswith("\u21b5 2.00 bits, 25 %")
+    assert browser.run(tap, 0) == "a comes first: there is nothing before it to predict it from"
+    hover = (
+        "document.getElementById('text').children[5].dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));"
+    )
+    assert browser.run(hover + shown).startswith("> 5.00 bits, 3.1 %")
+    key = "document.getElementById('text').dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowLeft'}));"
+    assert browser.run(key + shown).startswith("b 0.10 bits, 93 %")
+
+
+def test_a_comparison_is_shaded_by_the_difference_and_tells_of_both(browser, pages):
+    browser.open(pages / "two.html", width=390, dark=True)
+    classes = browser.run("return [...document.getElementById('text').children].map(span => span.className.trim())")
+    assert classes == ["", "cool4", "warm2", "", "", "cool8", "newline"]
+    about = browser.run(
+        "document.getElementById('text').children[1].click(); return document.getElementById('about').innerText"
+    )
+    assert about.index("1.00 bits") < about.index("other: b 3.00 bits")
+
+
+def test_a_long_text_is_shown_in_part_and_the_page_says_so(folder, tmp_path, browser):
+    (tmp_path / "long.txt").write_text(("the cat sat " * 5000)[: LIMIT + 1])
+    options = ("--checkpoint", "one.safetensors", "--html", tmp_path / "page.html")
+    result = done(folder, tmp_path / "long.txt", *options)
+    assert f"shows the first {LIMIT:,} characters" in result.stderr
+    browser.open(tmp_path / "page.html", width=390)
+    shown, said = browser.run("return [document.getElementById('text').children.length, document.body.innerText]")
+    assert shown == LIMIT
+    assert "50,001 characters. This page shows the first 50,000." in said
+    (tmp_path / "long.txt").write_text(("the cat sat " * 5000)[:LIMIT])
+    assert "shows" not in done(folder, tmp_path / "long.txt", *options).stderr

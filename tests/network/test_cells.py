@@ -1,0 +1,123 @@
+"""The equations of the cells against torch.nn, which computes the same ones, and against themselves in NumPy."""
+
+import numpy as np
+import pytest
+import torch
+
+from chargen.errors import InputError
+from chargen.network.cells import CELLS, LayerWeights, ModelConfig, input_gates, map_state, run_layer, sigmoid
+
+B, T, H = 3, 7, 4
+INPUTS = 5
+LIBRARY = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
+cells = pytest.mark.parametrize("cell", list(CELLS))
+
+
+def library_layer(cell, seed=0):
+    torch.manual_seed(seed)
+    return LIBRARY[cell](INPUTS, H, batch_first=True).double()
+
+
+def weights_of(layer):
+    return LayerWeights(layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
+
+
+def random_state(cell):
+    states = tuple(torch.randn(B, H, dtype=torch.double, requires_grad=True) for _ in range(CELLS[cell].states))
+    return states if len(states) > 1 else states[0]
+
+
+def run_library(layer, x, state):
+    outputs, state = layer(x, map_state(lambda part: part[None], state))
+    return outputs, map_state(lambda part: part[0], state)
+
+
+def parts(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
+@cells
+@pytest.mark.parametrize("steps", [1, T])
+def test_values_and_gradients_equal_torch(cell, steps):
+    layer = library_layer(cell)
+    x = torch.randn(B, steps, INPUTS, dtype=torch.double, requires_grad=True)
+    state = random_state(cell)
+    inputs = [x, *parts(state), *layer.parameters()]
+    weighting = torch.randn(B, steps, H, dtype=torch.double)
+
+    def value_and_gradients(outputs, last):
+        value = (outputs * weighting).sum() + sum((part**2).sum() for part in parts(last))
+        return value, torch.autograd.grad(value, inputs)
+
+    expected_outputs, expected_last = run_library(layer, x, state)
+    outputs, last = run_layer(cell, x, state, weights_of(layer))
+    torch.testing.assert_close(torch.stack(outputs, 1), expected_outputs)
+    torch.testing.assert_close(last, expected_last)
+    value, gradients = value_and_gradients(torch.stack(outputs, 1), last)
+    expected_value, expected_gradients = value_and_gradients(expected_outputs, expected_last)
+    torch.testing.assert_close(value, expected_value)
+    torch.testing.assert_close(gradients, expected_gradients)
+
+
+@cells
+def test_chunks_with_carried_state_equal_the_whole(cell):
+    weights = weights_of(library_layer(cell))
+    x, state = torch.randn(B, T, INPUTS, dtype=torch.double), random_state(cell)
+    whole, last = run_layer(cell, x, state, weights)
+    first, middle = run_layer(cell, x[:, :3], state, weights)
+    second, end = run_layer(cell, x[:, 3:], middle, weights)
+    torch.testing.assert_close(first + second, whole)
+    torch.testing.assert_close(end, last)
+
+
+@cells
+def test_gradients_equal_finite_differences(cell):
+    weights = LayerWeights(*(w.detach().requires_grad_() for w in weights_of(library_layer(cell))))
+    x, state = torch.randn(B, 2, INPUTS, dtype=torch.double, requires_grad=True), random_state(cell)
+
+    def last_state(x, *arguments):
+        split = len(arguments) - 4
+        state = arguments[:split] if split > 1 else arguments[0]
+        return parts(run_layer(cell, x, state, LayerWeights(*arguments[split:]))[1])
+
+    assert torch.autograd.gradcheck(last_state, (x, *parts(state), *weights))
+
+
+@cells
+def test_numpy_equals_torch(cell):
+    layer = library_layer(cell)
+    x, state = torch.randn(B, T, INPUTS, dtype=torch.double), random_state(cell)
+    expected, expected_last = run_library(layer, x, state)
+    as_numpy = LayerWeights(*(w.detach().numpy() for w in weights_of(layer)))
+    outputs, last = run_layer(cell, x.numpy(), map_state(lambda part: part.detach().numpy(), state), as_numpy)
+    np.testing.assert_allclose(np.stack(outputs, 1), expected.detach().numpy(), rtol=1e-12)
+    for part, expected_part in zip(parts(last), parts(expected_last), strict=True):
+        np.testing.assert_allclose(part, expected_part.detach().numpy(), rtol=1e-12)
+
+
+@cells
+def test_ids_stand_for_one_hot_vectors(cell):
+    weights = LayerWeights(*(w.detach().numpy() for w in weights_of(library_layer(cell))))
+    ids = np.array([4, 0, 2])
+    np.testing.assert_allclose(input_gates(ids, weights), input_gates(np.eye(INPUTS)[ids], weights), rtol=1e-15)
+
+
+def test_sigmoid_neither_overflows_nor_drifts():
+    x = np.array([-1e4, -3.0, 0.0, 3.0, 1e4])
+    with np.errstate(over="raise"):
+        np.testing.assert_allclose(sigmoid(x), [0, 1 / (1 + np.exp(3)), 0.5, 1 / (1 + np.exp(-3)), 1], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"cell": "transformer"}, "transformer"),
+        ({"hidden_size": 0}, "hidden_size 0"),
+        ({"num_layers": -1}, "num_layers -1"),
+        ({"dropout": 1.0}, "dropout 1.0"),
+        ({"embedding_size": -2}, "embedding_size -2"),
+    ],
+)
+def test_a_configuration_that_makes_no_network_is_named(wrong, word):
+    with pytest.raises(InputError, match=word):
+        ModelConfig(**{"vocab_size": 5, **wrong})

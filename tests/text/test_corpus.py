@@ -1,0 +1,320 @@
+import hashlib
+import os
+import re
+import socket
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chargen.errors import DownloadError, InputError
+from chargen.text.corpus import load_corpus
+from chargen.text.sources import decode, folder_name, locate
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers every path with the bytes of one poem and notes the request."""
+
+    def do_GET(self):
+        self.server.requests.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write("Häuser\r\n".encode())
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.requests = []
+        server.address = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch, tmp_path):
+    """A working folder and a cache of the test's own, and no way to the world."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHARGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CHARGEN_MIRROR", raising=False)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    for proxy in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(proxy, raising=False)
+        monkeypatch.setenv(proxy.upper(), closed)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+
+
+def written(name, data):
+    Path(name).write_bytes(data)
+    return name
+
+
+def whole_text(corpus):
+    return corpus.vocabulary.decode(np.concatenate([corpus.train_ids, corpus.valid_ids]))
+
+
+def refusal(source, **settings):
+    with pytest.raises(InputError) as caught:
+        load_corpus(source, **settings)
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# The bundled text
+
+
+def test_bundled_story():
+    corpus = load_corpus()
+    text = whole_text(corpus)
+    assert corpus.name == "lamp-at-low-water"
+    assert len(text) >= 60_000
+    assert "time traveller" in text
+    assert text.isascii()
+    assert corpus.notes == ()
+    assert load_corpus(normalization="letters").vocabulary.characters == " abcdefghijklmnopqrstuvwxyz"
+
+
+# Sources
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_path(kind):
+    corpus = load_corpus(kind(written("My poem, v2.txt", b"abcd abcd\n")))
+    assert corpus.name == "My-poem-v2"
+    assert whole_text(corpus) == "abcd abcd\n"
+
+
+def test_standard_input(monkeypatch):
+    with open(written("input.txt", "é and e".encode())) as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        corpus = load_corpus("-")
+    assert corpus.name == "stdin"
+    assert whole_text(corpus) == "é and e"
+
+
+def test_registered_name_and_a_file_of_that_name_before_it():
+    Path("cache").mkdir()
+    Path("cache/names.txt").write_text("wrong")
+    assert whole_text(load_corpus("lamp-at-low-water")) == whole_text(load_corpus())
+    with pytest.raises(DownloadError):  # the wrong copy in the cache is not taken for the corpus
+        load_corpus("names")
+    written("names", b"from the file")
+    assert locate("names") == ("names", Path("names"))
+
+
+def test_registered_name_beside_a_folder_of_that_name():
+    Path("lamp-at-low-water").mkdir()
+    assert locate("lamp-at-low-water") == locate(None)
+
+
+def test_registered_name_from_the_cache_is_the_real_text():
+    if not (SHARED / "names.txt").exists():
+        pytest.skip(f"THE REAL TEXT {SHARED / 'names.txt'} IS ABSENT: a registered corpus was not loaded")
+    Path("cache").mkdir()
+    written("cache/names.txt", (SHARED / "names.txt").read_bytes())
+    corpus = load_corpus("names")
+    assert corpus.name == "names"
+    assert whole_text(corpus).startswith("emma\nolivia\nava\n")
+    assert whole_text(corpus).count("\n") == 32_032
+    assert corpus.vocabulary.characters == "\nabcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/texts/my%20poem.v2.txt?raw=1", "my-poem.v2"), ("/", "127.0.0.1"), ("/poem", "poem")]
+)
+def test_url_is_fetched_once_and_named_after_its_path(server, path, name):
+    first, second = (load_corpus(server.address + path) for _ in range(2))
+    assert first.name.startswith(name)
+    assert re.fullmatch(re.escape(name) + "(-[0-9]+)?", first.name)  # a bare address is named after host and port
+    assert whole_text(first) == whole_text(second) == "Häuser\n"
+    assert server.requests == [path]
+
+
+def test_url_scheme_in_capitals(server):
+    assert locate(server.address.replace("http", "HTTP") + "/poem.txt")[0] == "poem"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_named_pipe():
+    os.mkfifo("pipe.txt")
+    writer = threading.Thread(target=lambda: Path("pipe.txt").write_bytes(b"through a pipe"), daemon=True)
+    writer.start()
+    corpus = load_corpus("pipe.txt")
+    writer.join(5)
+    assert (corpus.name, whole_text(corpus)) == ("pipe", "through a pipe")
+
+
+# Sources that are none
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("time-machin", "; did you mean time-machine?"),
+        ("tinyshakespeare", "; did you mean tiny-shakespeare?"),
+        ("nmaes", "; did you mean names?"),
+        ("qqq.txt", ""),
+        ("", ""),
+    ],
+)
+def test_missing_file_suggests_the_nearest_names(source, hint):
+    assert refusal(source) == (
+        f"no file {source!r} and no corpus of that name{hint}"
+        " (known names: lamp-at-low-water, time-machine, tiny-shakespeare, names)"
+    )
+
+
+def test_folder():
+    Path("texts").mkdir()
+    assert refusal("texts") == "texts is a folder without .txt files; give a text file, or a folder that holds some"
+
+
+@pytest.mark.parametrize("source", ["ftp://example.org/a.txt", "file:///etc/hosts"])
+def test_other_schemes_are_refused(source):
+    assert refusal(source) == f"{source}: only http:// and https:// addresses can be fetched"
+
+
+def test_address_that_is_none():
+    assert refusal("http://[::1/a.txt") == "http://[::1/a.txt: Invalid IPv6 URL; check the address"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read anything; Windows has no modes")
+def test_unreadable_file():
+    Path(written("secret.txt", b"text")).chmod(0)
+    assert refusal("secret.txt") == "cannot read secret.txt: Permission denied"
+
+
+# Bytes
+
+
+@pytest.mark.parametrize("data", [b"", b" \n\t\r\n", b"\xef\xbb\xbf", "\u2003\u3000\n".encode()])
+def test_nothing_but_white_space(data):
+    assert (
+        refusal(written("blank.txt", data))
+        == "blank: the text is empty; give a file with some characters to learn from"
+    )
+
+
+def test_text_that_normalisation_empties():
+    assert "the text is empty" in refusal(written("numbers.txt", b"1 2 3\n"), normalization="letters")
+
+
+def test_binary():
+    message = refusal(written("picture.bin", b"GIF89a" + b"x" * 2000 + b"\0\1\2"))
+    assert message == (
+        "picture looks binary, not text: NUL at character 2,006;"
+        " give a plain text file, or name its encoding, for example --encoding utf-16"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "codec", "byte", "offset", "advice"),
+    [
+        (b"caf\xe9 au lait", "utf-8", "utf-8", "0xe9", "3", "latin-1"),
+        ("ä".encode() * 600 + b"\xfc.", "utf-8", "utf-8", "0xfc", "1,200", "latin-1"),
+        (b"he said \x93no\x94", "utf-8", "utf-8", "0x93", "8", "cp1252"),
+        ("Tür".encode("utf-16"), "utf-8", "utf-8", "0xff", "0", "utf-16"),
+        ("Tür".encode(), "US-ASCII", "ascii", "0xc3", "1", "utf-8"),
+    ],
+)
+def test_bytes_in_another_encoding(data, encoding, codec, byte, offset, advice):
+    message = refusal(written("text.txt", data), encoding=encoding)
+    assert message.startswith(f"text is not {codec}: byte {byte} at offset {offset};")
+    assert message.endswith(f"name the right encoding, for example --encoding {advice}")
+    assert decode(data, "text", advice)  # the advice works
+
+
+@pytest.mark.parametrize("encoding", ["utf-99", "base64", "rot13", "undefined", "idna", "", "\udcff", "utf\0"])
+def test_unknown_encoding(encoding):
+    message = refusal(written("text.txt", b"text"), encoding=encoding)
+    assert message == f"unknown encoding {encoding!r}; common ones are utf-8, latin-1, cp1252, utf-16"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp1252", "UTF8"])
+def test_encoding_of_choice(encoding):
+    corpus = load_corpus(written("text.txt", "Größe 4\n".encode(encoding)), encoding=encoding)
+    assert whole_text(corpus) == "Größe 4\n"
+    assert corpus.notes == ()
+
+
+def test_byte_order_mark_and_crlf_are_dropped_and_noted():
+    corpus = load_corpus(written("windows.txt", b"\xef\xbb\xbf" + b"line\r\n" * 1500))
+    assert whole_text(corpus) == "line\n" * 1500
+    assert corpus.notes == (
+        "windows: dropped a byte order mark",
+        "windows: turned 1,500 CRLF line ends into LF",
+    )
+
+
+def test_carriage_returns_that_end_no_line_stay():
+    assert decode(b"a\rb\n\r\nc\n", "text") == ("a\rb\n\nc\n", ["text: turned 1 CRLF line ends into LF"])
+
+
+def test_sha256_is_of_the_bytes_as_read():
+    data = b"\xef\xbb\xbfA line\r\nAnother line\r\n"
+    corpus = load_corpus(written("text.txt", data), normalization="lower", max_chars=5)
+    assert corpus.sha256 == hashlib.sha256(data).hexdigest()
+
+
+# Splitting
+
+
+@pytest.mark.parametrize(("valid_fraction", "valid"), [(0, 0), (0.1, 100), (0.25, 250), (0.0001, 1), (0.999, 999)])
+def test_split(valid_fraction, valid):
+    text = "".join(chr(97 + i * i % 26) for i in range(1000))
+    corpus = load_corpus(written("text.txt", text.encode()), valid_fraction=valid_fraction)
+    assert (len(corpus.train_ids), len(corpus.valid_ids)) == (1000 - valid, valid)
+    assert corpus.vocabulary.decode(corpus.train_ids) == text[: 1000 - valid]
+    assert whole_text(corpus) == text
+    assert corpus.train_ids.dtype == corpus.valid_ids.dtype == np.uint8
+
+
+def test_vocabulary_is_of_the_whole_text():
+    corpus = load_corpus(written("text.txt", b"aaaaaaaaab"), valid_fraction=0.1)
+    assert corpus.vocabulary.characters == "ab"
+    assert corpus.valid_ids.tolist() == [1]
+
+
+@pytest.mark.parametrize("valid_fraction", [-0.1, 1, 1.5, float("nan")])
+def test_impossible_split(valid_fraction):
+    message = refusal(None, valid_fraction=valid_fraction)
+    assert message == f"valid fraction {valid_fraction}: must be at least 0 and below 1"
+
+
+def test_max_chars_counts_after_normalisation_and_before_the_split():
+    source = written("text.txt", b"I -- -- am\n\n\nhere, now; z")
+    corpus = load_corpus(source, normalization="letters", max_chars=10, valid_fraction=0.2)
+    assert whole_text(corpus) == "i am here "
+    assert corpus.vocabulary.decode(corpus.valid_ids) == "e "
+    assert corpus.vocabulary.characters == " aehimr"  # of what was kept: no z
+    assert len(whole_text(load_corpus(source, max_chars=1000))) == 25
+
+
+def test_the_textbook_corpus():
+    if not (SHARED / "timemachine.txt").exists():
+        pytest.skip(f"THE REAL TEXT {SHARED / 'timemachine.txt'} IS ABSENT: the textbook's figures were not checked")
+    corpus = load_corpus(SHARED / "timemachine.txt", normalization="letters", max_chars=10_000)
+    assert len(corpus.vocabulary) == 27
+    assert whole_text(corpus).startswith("the time machine by h g wells i the time traveller for so it will be conv")
+    assert (len(corpus.train_ids), len(corpus.valid_ids)) == (9_000, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("a b/c\\d:e", "a-b-c-d-e"), ("..", "corpus"), ("--x--", "x"), ("Übung_1.2", "Übung_1.2"), ("\udcff", "corpus")],
+)
+def test_folder_name(text, name):
+    assert folder_name(text) == name

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import torch
+
+from chargen.errors import InputError
+from chargen.text.corpus import Corpus
+from chargen.text.vocabulary import Vocabulary
+from chargen.training import plan as planning
+from chargen.training.model import CharModel
+from chargen.training.plan import FINE_TUNING_RATE, make_plan, operations_per_second
+from chargen.training.recipe import LEARNING_RATES, choose
+
+CPU = torch.device("cpu")
+LETTERS = Vocabulary("abcdefgh")
+IDS = np.random.default_rng(0).integers(0, 8, 20_000)
+CORPUS = Corpus("noise", LETTERS, IDS[:18_000], IDS[18_000:], "0" * 64)
+
+
+def test_what_is_not_settled_is_chosen_by_the_recipe():
+    plan, recipe = make_plan(CORPUS, CPU), choose(18_000, 8)
+    assert (plan.model.config.hidden_size, plan.model.config.num_layers) == (recipe.hidden_size, recipe.num_layers)
+    assert (plan.settings.epochs, plan.model.config.dropout) == (recipe.epochs, recipe.dropout)
+    assert plan.settings.batching.batch_size == recipe.batch_size
+    assert plan.settings.learning_rate == LEARNING_RATES["lstm"]
+    assert f"{recipe.epochs} epochs" in plan.why
+    assert "\n" not in plan.why
+
+
+def test_what_is_settled_is_kept():
+    settled = {"cell": "gru", "hidden_size": 20, "num_layers": 2, "dropout": 0.2, "epochs": 3, "batch_size": 5}
+    settled |= {"num_steps": 9, "partition": "random", "learning_rate": 0.1, "clip": 3.0, "precision": "float32"}
+    plan = make_plan(CORPUS, CPU, seed=4, **settled)
+    values = vars(plan.model.config) | vars(plan.settings) | vars(plan.settings.batching)
+    assert {name: values[name] for name in settled} == settled
+    assert plan.settings.batching.seed == 4
+
+
+def test_sgd_has_defaults_of_its_own():
+    settings = make_plan(CORPUS, CPU, optimizer="sgd").settings
+    assert (settings.learning_rate, settings.weight_decay) == (1.0, 0.0)
+
+
+def test_the_seed_decides_the_weights():
+    def weights(seed):
+        return make_plan(CORPUS, CPU, seed=seed).model.output.weight
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_a_time_is_kept_less_what_planning_took():
+    plan = make_plan(CORPUS, CPU, seconds=10, hidden_size=1024)
+    assert 4 < plan.settings.seconds < 8.5
+    assert f"for {plan.settings.seconds:.0f} s" in plan.why
+
+
+def test_more_time_than_a_short_text_is_worth_is_not_taken():
+    assert make_plan(CORPUS, CPU, seconds=3600, hidden_size=32).settings.seconds < 60
+
+
+def test_a_time_that_is_over_before_training_is_refused_with_advice():
+    with pytest.raises(InputError, match="--max-chars"):
+        make_plan(CORPUS, CPU, seconds=1)
+
+
+def test_the_speed_is_that_of_a_plausible_machine():
+    """Multiplications a second; a unit that is wrong would be off by a thousand or more."""
+    assert 1e8 < operations_per_second(CORPUS, "gru", CPU, "float32") < 1e12
+
+
+def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
+    base = CharModel(8, "gru", hidden_size=24, num_layers=2).to_checkpoint(LETTERS)
+    plan = make_plan(CORPUS, CPU, base=base)
+    assert (plan.model.config.cell, plan.model.config.hidden_size, plan.model.config.num_layers) == ("gru", 24, 2)
+    np.testing.assert_array_equal(plan.model.output.weight.detach().numpy(), base.weights["output.weight"])
+    assert plan.settings.learning_rate == pytest.approx(FINE_TUNING_RATE * LEARNING_RATES["gru"])
+
+
+def test_a_network_that_contradicts_the_one_to_begin_with_is_refused():
+    base = CharModel(8, "gru", hidden_size=24).to_checkpoint(LETTERS)
+    with pytest.raises(InputError, match="hidden_size 32: the model to begin with has 24"):
+        make_plan(CORPUS, CPU, base=base, hidden_size=32)
+
+
+@pytest.mark.parametrize(("speed", "chars"), [(1e9, 100_000), (3e10, 430_000), (1e12, 1_000_000)])
+def test_a_budget_is_not_spent_on_the_held_out_text(monkeypatch, speed, chars):
+    monkeypatch.setattr(planning, "operations_per_second", lambda *_: speed)
+    monkeypatch.setattr(planning, "operations_per_character", lambda _: 400_000)
+    monkeypatch.setattr(planning, "MOST_EPOCHS", 10**6)
+    settings = make_plan(CORPUS, CPU, seconds=20.0, precision="float32", hidden_size=8).settings
+    assert settings.valid_chars == pytest.approx(chars, rel=0.02)
+    assert (
+        make_plan(CORPUS, CPU, seconds=20.0, precision="float32", hidden_size=8, valid_chars=7).settings.valid_chars
+        == 7
+    )

@@ -1,0 +1,74 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargen.network.cells import ModelConfig
+from chargen.text.batches import Batching
+from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character, recurrent_weights
+
+
+def cost(recipe, vocab_size=65, cell="lstm"):
+    return operations_per_character(ModelConfig(vocab_size, cell, recipe.hidden_size, recipe.num_layers))
+
+
+def test_operations_are_the_weights_that_are_multiplied():
+    assert operations_per_character(ModelConfig(10, "rnn", 4)) == 4 * 4 + 10 * 4
+    assert operations_per_character(ModelConfig(10, "lstm", 4, 2)) == 16 * 4 + 16 * 8 + 10 * 8
+    assert operations_per_character(ModelConfig(10, "gru", 4, embedding_size=3)) == 12 * (3 + 4) + 10 * 4
+
+
+def test_recurrent_weights_are_those_between_steps_and_layers():
+    shapes = ModelConfig(10, "gru", 4, 3).weight_shapes()
+    square = [shape for name, shape in shapes.items() if shape == (12, 4)]
+    assert recurrent_weights(ModelConfig(10, "gru", 4, 3)) == len(square) * 48 == 5 * 48
+
+
+def test_more_text_gets_a_larger_network_fewer_epochs_and_less_dropout():
+    poem, novel, plays, saga = (choose(n, 65) for n in (18_000, 160_000, 1_000_000, 20_000_000))
+    assert cost(poem) < cost(novel) <= cost(plays) <= cost(saga)
+    assert poem.epochs >= novel.epochs > plays.epochs > saga.epochs == 1
+    assert poem.dropout >= novel.dropout > plays.dropout > saga.dropout
+
+
+@given(st.integers(1_000, 10**9), st.integers(2, 8000), st.sampled_from(["rnn", "gru", "lstm"]), st.floats(1e9, 1e18))
+def test_a_run_takes_the_operations_there_are(characters, vocab_size, cell, operations):
+    recipe = choose(characters, vocab_size, cell, operations)
+    embedding = 256 if vocab_size > 512 else 0
+    config = ModelConfig(vocab_size, cell, recipe.hidden_size, recipe.num_layers, embedding_size=embedding)
+    epochs = operations / operations_per_character(config) / characters
+    assert recipe.epochs == max(round(min(epochs, MOST_EPOCHS)), 1)
+    assert 0 <= recipe.dropout <= 0.5
+
+
+def test_ten_times_the_time_gets_a_larger_network():
+    assert cost(choose(1_000_000, 65, operations=1e14)) > cost(choose(1_000_000, 65, operations=1e13))
+
+
+def test_a_given_network_is_kept_and_the_rest_follows_from_it():
+    small, large = (choose(1_000_000, 65, networks=[network]) for network in ((1, 100), (2, 700)))
+    assert (small.num_layers, small.hidden_size, large.num_layers, large.hidden_size) == (1, 100, 2, 700)
+    assert small.epochs > large.epochs
+
+
+def test_settled_epochs_decide_the_dropout():
+    assert choose(160_000, 65, epochs=3).dropout == choose(1_000_000, 65, epochs=3).dropout == 0.32
+    assert choose(160_000, 65, epochs=3).recurrent_dropout == 0
+
+
+def test_networks_stand_by_cost():
+    costs = [operations_per_character(ModelConfig(65, "lstm", units, layers)) for layers, units in NETWORKS]
+    assert costs == sorted(costs)
+
+
+@pytest.mark.parametrize("characters", [5, 40, 65, 300, 1000, 5000, 18_000])
+def test_a_short_text_gets_batches_that_fit(characters):
+    recipe = choose(characters, 30)
+    assert Batching(recipe.batch_size, recipe.num_steps).batches_per_epoch(characters) >= 1
+
+
+def test_dropout_grows_with_the_number_of_epochs():
+    recipe = choose(1_000_000, 65)
+    assert recipe.dropout == round(0.1 + 0.2 * math.log(recipe.epochs), 2)
+    assert (recipe.recurrent_dropout, choose(160_000, 65).recurrent_dropout) == (0.0, 0.15)
