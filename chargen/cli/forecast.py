@@ -31,7 +31,7 @@ class Window(click.ParamType):
 @click.option("--time", help="Name of the times; without it the rows are taken as they come.")
 @click.option("--horizon", type=rows, default=24, help="Rows ahead that the network is to forecast.")
 @click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), default="gru", help="Kind of recurrent cell.")
-@click.option("--windows", type=Window(), default="auto", help="Rows that the network reads, or auto.")
+@click.option("--windows", "window", type=Window(), default="auto", help="Rows that the network reads, or auto.")
 @click.option(
     "--season",
     "seasons",
@@ -60,7 +60,7 @@ class Window(click.ParamType):
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def fit(context, file, column, time, out, overwrite, as_json, encoding, windows, seasons, **options):
+def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons, **options):
     """Learn to continue the series in the CSV file FILE.
 
     It has one series, or several in the long format with a column unique_id, for one network that knows them all. The
@@ -74,7 +74,7 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, windows,
     if 0 in seasons and len(seasons) > 1:
         raise click.UsageError("--season 0 means that there is none; leave out one or the other")
     seasons = tuple(season for season in seasons if season) if seasons else None
-    forecaster = _fitted(context, file, table, window=windows, seasons=seasons, **options)
+    forecaster = _fitted(context, file, table, seasons=seasons, **options)
     forecaster.about = _about(file, table)
     forecaster.save(out)
     if as_json:
@@ -88,10 +88,10 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, windows,
 @click.argument("model", type=click.Path(dir_okay=False))
 @click.option("--horizon", type=rows, help="Rows ahead.  [default: as fitted]")
 @click.option("--level", type=click.IntRange(1, 99), default=90, help="Of the interval, in per cent.")
-@click.option("--series", "names", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
+@click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast to a PNG.")
-def forecast(model, horizon, level, names, out, plot):
+def forecast(model, horizon, level, series, out, plot):
     """Continue the series that the forecaster in the file MODEL was fitted to.
 
     The interval comes from the errors of the backtest, by how far ahead they were made.
@@ -105,7 +105,7 @@ def forecast(model, horizon, level, names, out, plot):
         raise click.UsageError(f"--out and --plot both name {out}; give the picture another file")
     forecaster = Forecaster.load(model)
     horizon = horizon or forecaster.settings.horizon
-    panels = _panels(forecaster, _chosen(forecaster, names), horizon, level)
+    panels = _panels(forecaster, _chosen(forecaster, series), horizon, level)
     if forecaster.tested.unbeaten:
         click.echo(f"in the backtest {forecaster.tested.verdict}", err=True)
     if horizon > forecaster.measured:
@@ -122,10 +122,9 @@ def forecast(model, horizon, level, names, out, plot):
 def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
     from chargen.errors import InputError
 
-    if out.exists() and os.path.exists(file) and os.path.samefile(out, file):
-        raise InputError(f"--out {out} is the file to learn from; choose another")
+    refuse_same_file(file, out)
     if out.exists() and not overwrite:
-        raise InputError(f"{out} is there already; choose another --out, or replace it with --overwrite")
+        raise InputError(f"{out} exists", "choose another {out}, or replace it with {overwrite}")
     require_folder(out)
 
 
@@ -154,7 +153,7 @@ def _fitted(context, file, table, **options):
             show_fitting(steps(request))
         except SeriesError as error:
             line = next(one.first_line for one in table.series if one.name == error.name)
-            raise InputError(f"{file} line {line}: {error}") from None
+            raise InputError(f"{file} line {line}: {error.message}", error.advice) from None
         if request.exit_code is not None:
             click.echo("stopped; nothing was saved", err=True)
             context.exit(request.exit_code)
@@ -220,7 +219,7 @@ def _chosen(forecaster, names) -> list[str]:
     for name in names:
         if name not in forecaster.names:
             known = ", ".join(forecaster.names[:10]) + ", ..." * (len(forecaster.names) > 10)
-            raise InputError(f"--series {name}: there is none; the forecaster knows {known or 'one without a name'}")
+            raise InputError(f"{name}: unknown; the forecaster knows {known or 'one without a name'}", setting="series")
     return [name for name in forecaster.names if name in names or not names]
 
 

@@ -44,7 +44,7 @@ def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: 
         SaveError: the picture cannot be written.
     """
     if len(panels) > MOST_PANELS:
-        raise InputError(f"{len(panels)} series do not fit one picture; choose up to {MOST_PANELS} with --series")
+        raise InputError(f"{len(panels)} series do not fit one picture", f"choose at most {MOST_PANELS} {{series}}")
     figure, all_axes = new_figure(len(panels))
     for axes, panel in zip(all_axes, panels, strict=True):
         _draw(axes, panel, level)

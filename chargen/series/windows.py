@@ -55,8 +55,8 @@ class WindowTask:
             held_out: X and Y to evaluate on.
             loss: of outputs and targets, the mean over their values.
         """
-        self.X, self.Y = _float32(X), _float32(Y)
-        self.held = tuple(map(_float32, held_out)) if held_out else None
+        self.X, self.Y = as_tensor(X), as_tensor(Y)
+        self.held = tuple(map(as_tensor, held_out)) if held_out else None
         self.batch_size = min(batch_size or len(X), len(X))
         self.carried, self.seed, self._loss = carried, seed, loss
         self.batches_per_epoch = 1 if carried else len(X) // self.batch_size
@@ -96,5 +96,6 @@ class WindowTask:
             yield total / (first + len(X[rows]))
 
 
-def _float32(values: np.ndarray) -> Tensor:
+def as_tensor(values: np.ndarray) -> Tensor:
+    """Return a copy of an array as a float32 tensor of the same shape."""
     return torch.from_numpy(np.array(values, dtype=np.float32))

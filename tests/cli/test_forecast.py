@@ -123,7 +123,7 @@ def test_several_series_in_one_file(chargen):
     _, rome, _ = chargen("forecast", "long.forecaster.safetensors", "--series", "rome")
     assert rome.splitlines()[1:] == out.splitlines()[7:]
     code, _, err = chargen("forecast", "long.forecaster.safetensors", "--series", "pisa")
-    assert (code, err) == (2, "chargen: --series pisa: there is none; the forecaster knows oslo, rome\n")
+    assert (code, err) == (2, "chargen: --series pisa: unknown; the forecaster knows oslo, rome\n")
 
 
 def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
@@ -138,17 +138,23 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
     ("arguments", "words"),
     [
         (["fit", "nowhere.csv"], "cannot read nowhere.csv"),
-        (["fit", "sales.csv"], "which column? give --column, one of day, sold, seven"),
+        (["fit", "sales.csv"], "sales.csv has several columns of values: day, sold, seven; choose one with --column"),
         (["fit", "sales.csv", "--column", "price"], "no column 'price'; its columns are day, sold, seven"),
-        (["fit", "sales.csv", "--column", "day"], "line 2: day is '2023-01-01', which is no number"),
+        (
+            ["fit", "sales.csv", "--column", "day"],
+            "line 2: day is '2023-01-01', not a number; correct it, or choose another --column",
+        ),
         (["fit", "sales.csv", "--column", "seven"], "sales.csv line 2: all 200 values are 7"),
         (
             ["fit", "sales.csv", "--column", "sold", "--horizon", "90"],
-            "sales.csv line 2: 200 rows, where a window of 4",
+            "sales.csv line 2: 200 rows are too few: a window of 4",
         ),
-        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "--out sales.csv is the file to learn from"),
+        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is what is to be read"),
         (["fit", "sales.csv", "--column", "sold", "--out", "no/m"], "there is no folder no"),
-        (["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"], "there already; choose another --out"),
+        (
+            ["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"],
+            "there.safetensors exists; choose another --out, or replace it with --overwrite",
+        ),
         (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a valid integer"),
         (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
         (["forecast", "nowhere"], "no checkpoint at nowhere"),

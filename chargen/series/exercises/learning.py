@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from chargen.series.windows import as_tensor
 from chargen.text.batches import Batching
 from chargen.training.trainer import EpochRecord, Task, Trainer, TrainingSettings
 
@@ -48,7 +49,7 @@ def learn(
 def predict(network: nn.Module, X: np.ndarray) -> np.ndarray:
     """Return the outputs for windows X, (N, T, inputs), each read from the zero state: (N, T, 1), or (N, 1, 1)."""
     network.eval()
-    outputs, _ = network(_tensor(X), network.begin_state(len(X)))
+    outputs, _ = network(as_tensor(X), network.begin_state(len(X)))
     return outputs.numpy()
 
 
@@ -57,7 +58,7 @@ def read_on(network: nn.Module, X: np.ndarray) -> np.ndarray:
     """Return the outputs for windows X, (N, T, inputs), read one after the other with the state carried: (N, T, 1)."""
     network.eval()
     outputs, state = [], network.begin_state(1)
-    for window in _tensor(X):
+    for window in as_tensor(X):
         output, state = network(window[None], state)  # (1, T, 1)
         outputs.append(output)
     return torch.cat(outputs).numpy()
@@ -84,7 +85,3 @@ def run_freely(network: nn.Module, windows: np.ndarray, steps: int) -> np.ndarra
 def mean_square(error: np.ndarray) -> float:
     """Return the mean of the squares."""
     return float(np.mean(np.square(error)))
-
-
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.array(values, dtype=np.float32))

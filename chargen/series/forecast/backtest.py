@@ -79,7 +79,7 @@ class Backtest:
         if self.margins[best][0] <= 0:
             return f"the network does not beat {said}, {over}; prefer the {best} forecast"
         if self.folds == 1:
-            return f"the network does not clearly beat {said}, {over}, which cannot tell; give more --folds"
+            return f"the network does not clearly beat {said}, {over}, which is too few to tell; use more folds"
         return f"the network does not clearly beat {said}, {over}: on so few or so uneven ones it may be luck"
 
 

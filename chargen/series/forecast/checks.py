@@ -14,10 +14,10 @@ LARGEST = 1e100  # squares of larger values would not be numbers
 
 
 class SeriesError(InputError):
-    """A series cannot be learned from; `name` says which."""
+    """A forecaster cannot learn from the series of this name."""
 
-    def __init__(self, name: str, message: str):
-        super().__init__(f"series {name!r}: {message}" if name else message)
+    def __init__(self, name: str, message: str, advice: str = ""):
+        super().__init__(f"series {name!r}: {message}" if name else message, advice)
         self.name = name
 
 
@@ -37,7 +37,7 @@ def series_of(y, names: list[str]) -> list[np.ndarray]:
     """
     parts = list(y.values()) if isinstance(y, Mapping) else y if names != [""] else [y]
     if not parts:
-        raise InputError("there is no series to learn from")
+        raise InputError("no series given", "give at least one")
     return [_numbers(part, name) for part, name in zip(parts, names, strict=True)]
 
 
@@ -45,18 +45,16 @@ def _numbers(values, name: str) -> np.ndarray:
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise SeriesError(name, f"a series must hold numbers ({error})") from None
+        raise SeriesError(name, f"not all values are numbers ({error})", "remove what is not a number") from None
     if array.ndim != 1:
-        raise SeriesError(
-            name, f"an array of shape {array.shape}; give one of shape (points,), or a dict or list of such"
-        )
+        advice = "give an array of shape (points,), or a dict or a list of such arrays"
+        raise SeriesError(name, f"an array of shape {array.shape} is not a series", advice)
     if not (np.abs(array) <= LARGEST).all():
         place = int(np.flatnonzero(~(np.abs(array) <= LARGEST))[0])
-        raise SeriesError(name, f"value {place + 1} is {array[place]:g}, no number to learn from; mend it or cut there")
+        what = "too large" if np.isfinite(array[place]) else "not a finite number"
+        raise SeriesError(name, f"value {place + 1} is {array[place]:g}, {what}", "correct it, or leave out its row")
     if len(array) and is_constant(array):
-        raise SeriesError(
-            name, f"all {len(array):,} values are {array[0]:g}; there is nothing to learn from a constant"
-        )
+        raise SeriesError(name, f"all {len(array):,} values are {array[0]:g}", "leave this series out")
     return array
 
 
@@ -93,6 +91,7 @@ def require_rows(name: str, rows: int, folds: int, framing: Framing) -> None:
     seasons = f", {framing.cycles} seasons of {framing.season}" if framing.season else ""
     raise SeriesError(
         name,
-        f"{rows:,} rows, where a window of {framing.window}{seasons}, a horizon of {framing.horizon} and {folds} folds"
-        f" need at least {needed:,}; give more rows, or a smaller horizon, window or number of folds",
+        f"{rows:,} rows are too few: a window of {framing.window}{seasons}, a horizon of {framing.horizon}"
+        f" and {folds} folds need at least {needed:,}",
+        "give more rows, or a smaller {horizon}, {window} or {folds}",
     )

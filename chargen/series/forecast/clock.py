@@ -17,8 +17,8 @@ UNITS = {"week": 604_800, "day": 86_400, "hour": 3_600, "minute": 60, "second": 
 class StepError(InputError):
     """A time does not follow the one before by the step; `place` is its index, counted from 0."""
 
-    def __init__(self, place: int, message: str):
-        super().__init__(message)
+    def __init__(self, place: int, message: str, advice: str):
+        super().__init__(message, advice)
         self.place = place
 
 
@@ -53,9 +53,8 @@ class Clock:
         try:
             return [_write(self._shift(parse_time(last), place), self.style) for place in places]
         except (OverflowError, ValueError):
-            raise InputError(
-                f"steps of {self} from {last}: no calendar goes that far; give a shorter horizon"
-            ) from None
+            message = f"steps of {self} from {last} go beyond the year 9999"
+            raise InputError(message, "give a shorter {horizon}") from None
 
     def _shift(self, time: datetime, ahead: int) -> datetime:
         if self.kind == FIXED:
@@ -106,11 +105,11 @@ def _parse_all(texts: Sequence[str]) -> list[datetime]:
         try:
             times.append(parse_time(text))
         except ValueError:
-            raise StepError(
-                place, f"{text!r} is no time; write times as 2024-01-31 or 2024-01-31 13:00, or as whole numbers"
-            ) from None
+            advice = "write times as 2024-01-31 or 2024-01-31 13:00, or as whole numbers"
+            raise StepError(place, f"{text!r} is not a time", advice) from None
         if (times[0].tzinfo is None) != (times[-1].tzinfo is None):
-            raise StepError(place, f"{text!r}: some times have a time zone and some have none; write all alike")
+            message = f"{text!r}: some times have a time zone and others do not"
+            raise StepError(place, message, "write all times with a zone, or all without")
     return [time if time.tzinfo is None else time.astimezone(times[0].tzinfo) for time in times]
 
 
@@ -125,18 +124,18 @@ def _infer_step(times: list[datetime], style: str) -> Clock:
 
 
 def _require_steps(texts: Sequence[str], times: Sequence, due: Sequence, clock: Clock) -> None:
-    remedy = "or leave --time out to take the rows as they come"
+    ignore = "or leave out {time} to ignore the times"
     for place, (before, time, expected) in enumerate(zip(times, times[1:], due, strict=False), 1):
         if time == expected:
             continue
         where = f"{texts[place]} after {texts[place - 1]}"
         if time == before:
-            raise StepError(place, f"{texts[place]} is there twice; remove one of them, {remedy}")
+            raise StepError(place, f"{texts[place]} appears twice", f"remove one of the rows, {ignore}")
         if time < before:
-            raise StepError(place, f"{where} is out of order; sort the rows by time, {remedy}")
+            raise StepError(place, f"{where} is out of order", f"sort the rows by time, {ignore}")
         what = "leaves a gap" if time > expected else "comes too early"
-        mend = "fill it" if time > expected else "make the steps equal"
-        raise StepError(place, f"{where} {what}, where the step is {clock}; {mend}, {remedy}")
+        advice = "fill it" if time > expected else "make the steps equal"
+        raise StepError(place, f"{where} {what}: the step is {clock}", f"{advice}, {ignore}")
 
 
 def _common(steps: list[int]) -> int:

@@ -64,18 +64,18 @@ class ForecastSettings:
 
     def __post_init__(self):
         if self.cell not in LAYERS:
-            raise InputError(f"unknown cell {self.cell!r}; choose one of {', '.join(LAYERS)}")
+            raise InputError(f"{self.cell!r}: unknown", f"choose one of {', '.join(LAYERS)}", setting="cell")
         for name in ("horizon", "window", "hidden_size", "folds", "epochs"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
-                raise InputError(f"{name} {value!r}: must be a whole number, and at least 1")
+                raise InputError(f"{value!r}: must be a whole number, at least 1", setting=name)
         if self.seasons is not None:
             object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
             if any(season < 2 for season in self.seasons):
-                raise InputError(f"season {min(self.seasons)}: a season has at least 2 rows")
+                raise InputError(f"{min(self.seasons)}: a season has at least 2 rows", setting="seasons")
             if any(season % self.seasons[0] for season in self.seasons):
-                said = " and ".join(map(str, self.seasons))
-                raise InputError(f"seasons {said}: a longer one must be a multiple of the shortest; leave one out")
+                message = f"{' and '.join(map(str, self.seasons))}: a longer season must be a multiple of the shortest"
+                raise InputError(message, "leave one out", setting="seasons")
 
 
 class Step(NamedTuple):
@@ -267,14 +267,14 @@ class Forecaster:
         for name, values in zip(self._names, series, strict=True):
             if values.size and values.min() <= 0:  # no logarithm in the rows held out either
                 if log:
-                    raise SeriesError(name, f"the value {values.min():g} has no logarithm; forecast without log")
+                    raise SeriesError(name, f"the value {values.min():g} has no logarithm", "leave out {log}")
                 log = False
             seasons = settings.seasons or ()
             least = Framing(settings.window or 4, settings.horizon, seasons)
             require_rows(name, len(values), folds, least)
         for name, training in zip(self._names, trainings, strict=True):
             if is_constant(training):
-                raise SeriesError(name, "it is constant before the rows that the backtest holds out; nothing to learn")
+                raise SeriesError(name, "constant before the rows that the backtest holds out", "use fewer {folds}")
         framing = choose_framing(trainings, settings.horizon, settings.window, settings.seasons, log)
         for name, values in zip(self._names, series, strict=True):
             require_rows(name, len(values), folds, framing)
@@ -309,7 +309,8 @@ class Forecaster:
                         best, chosen = record.valid_loss, record.epoch
         except TrainingError:
             raise TrainingError(
-                "the loss is no longer a number: the values differ too much in size; mend outliers, or fit with --log"
+                "the loss is no longer a finite number: the values differ too much in size",
+                "correct outliers, or fit with {log}",
             ) from None
         return network.eval(), chosen
 
@@ -325,13 +326,14 @@ class Forecaster:
     def _bounded(self, h: int | None, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the forecasts of all series and their bounds, (series, h) each."""
         if level not in LEVELS:
-            raise InputError(f"level {level}: must be a whole number of per cent from 1 to 99")
+            raise InputError(f"{level}: must be a whole number of per cent from 1 to 99", setting="level")
         points = self._points(h)  # (series, h)
         h = points.shape[1]
         if level > (highest := highest_level(self.measured, h)):
             raise InputError(
-                f"level {level}: the backtest has too few errors for more than {highest} % at {h} rows ahead;"
-                " ask for less, or fit with more folds"
+                f"{level}: the backtest has too few errors for more than {highest} % at {h} rows ahead",
+                "ask for less, or fit with more {folds}",
+                setting="level",
             )
         halves = np.array([half_widths(each, h, level) for each in self._widths]) * self._scales[:, None]  # (series, h)
         middle = self.framing.forward(points)
@@ -344,7 +346,7 @@ class Forecaster:
         self._require_fitted()
         h = self.settings.horizon if h is None else h
         if h < 1:
-            raise InputError(f"horizon {h}: must be at least 1")
+            raise InputError(f"{h}: must be at least 1", setting="horizon")
         scaled = self.framing.forward(self._history) / self._scales[:, None]
         points = _roll_out(self._network, scaled, self.framing, h)
         with np.errstate(over="ignore"):
@@ -352,7 +354,7 @@ class Forecaster:
 
     def _require_fitted(self) -> None:
         if self._network is None:
-            raise InputError("this forecaster has learned nothing yet; call fit first")
+            raise InputError("this forecaster is not fitted yet", "call fit first")
 
     def _in_shape(self, rows: np.ndarray):
         if self._shape == "one":
@@ -366,7 +368,8 @@ def _finite(values: np.ndarray) -> np.ndarray:
         return values
     lead = int(np.flatnonzero(~np.isfinite(values).all(0))[0]) + 1
     raise InputError(
-        f"{lead:,} rows ahead the forecast is too large to be a number; ask for fewer, or fit with --no-log"
+        f"{lead:,} rows ahead the forecast is too large for a number",
+        "ask for fewer rows, or fit with {log} switched off",
     )
 
 

@@ -75,19 +75,23 @@ def read_table(path: str | Path, column: str | None = None, time: str | None = N
     groups: dict[str, list[_Row]] = {}
     for line, cells in lines:
         if len(cells) != len(header):
-            raise InputError(f"{path} line {line}: {len(cells)} cells, where the first line has {len(header)} columns")
+            raise InputError(
+                f"{path} line {line}: {len(cells)} cells, but the first line names {len(header)} columns",
+                "give each line one cell for each column",
+            )
         name = "" if places[ID] is None else cells[places[ID]].strip()
         value = _number(f"{path} line {line}", column, cells[places[column]])
         groups.setdefault(name, []).append(_Row(line, name, cells[places[time]] if time else "", value))
     if not groups:
-        raise InputError(f"{path}: there are no rows below the names of the columns")
+        raise InputError(f"{path}: no rows below the column names", "add rows of values")
     clocks = [_clock(path, rows, time) for rows in groups.values()]
     for rows, clock in zip(groups.values(), clocks, strict=True):
         if (clock.kind, clock.step) != (clocks[0].kind, clocks[0].step):
             first = next(iter(groups))
             raise InputError(
                 f"{path} line {rows[0].line}: series {rows[0].name!r} has a step of {clock}, and {first!r} one of"
-                f" {clocks[0]}; give them one step, or fit them apart"
+                f" {clocks[0]}",
+                "give all series the same step, or fit them separately",
             )
     return Table([_series(rows, time) for rows in groups.values()], column, time, clocks[0])
 
@@ -99,23 +103,22 @@ def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tu
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except LookupError:
-        raise InputError(f"unknown encoding {encoding!r}; try utf-8, cp1252 or utf-16") from None
+        raise InputError(f"{encoding}: unknown", "try utf-8, cp1252 or utf-16", setting="encoding") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path} line {line} is not {encoding} text; give its --encoding, such as cp1252 or utf-16"
-        ) from None
+        message = f"{path} line {line}: not {encoding} text"
+        raise InputError(message, "give another {encoding}, such as cp1252 or utf-16") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"{path} line {line} is not text; save the table as CSV")
+        raise InputError(f"{path} line {line}: not text", "save the table as CSV")
     first = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     lines = _lines(path, reader)
     header = [name.strip() for name in next(lines, (1, []))[1]]
     if not any(header):
-        raise InputError(f"{path}: the first line must name the columns, and it is empty")
+        raise InputError(f"{path}: the first line is empty", "write the names of the columns there")
     if twice := next((name for name in header if header.count(name) > 1), None):
-        raise InputError(f"{path} line 1: two columns are named {twice!r}; rename one of them")
+        raise InputError(f"{path} line 1: two columns are named {twice!r}", "rename one of them")
     return header, ((line, cells) for line, cells in lines if cells)
 
 
@@ -123,12 +126,12 @@ def _lines(path: Path, reader) -> Iterator[tuple[int, list[str]]]:
     try:
         yield from ((reader.line_num, cells) for cells in reader)
     except csv.Error as error:
-        raise InputError(f"{path} line {reader.line_num}: {error}") from None
+        raise InputError(f"{path} line {reader.line_num}: {error}", "correct the line") from None
 
 
 def _place(path: str | Path, header: list[str], name: str) -> int:
     if name not in header:
-        raise InputError(f"{path}: there is no column {name!r}; its columns are {', '.join(header)}")
+        raise InputError(f"{path}: no column {name!r}; its columns are {', '.join(header)}")
     return header.index(name)
 
 
@@ -137,20 +140,20 @@ def _only_column(path: str | Path, header: list[str], time: str | None) -> str:
     if VALUE in left:
         return VALUE
     if len(left) != 1:
-        raise InputError(f"{path}: which column? give --column, one of {', '.join(left)}")
+        raise InputError(f"{path} has several columns of values: {', '.join(left)}", "choose one with {column}")
     return left[0]
 
 
 def _number(where: str, column: str, text: str) -> float:
     if text.strip().lower() in MISSING:
-        raise InputError(f"{where}: {column} is missing ({text!r}); fill it, or remove the row")
+        raise InputError(f"{where}: {column} is missing ({text!r})", "fill it, or remove the row")
     try:
         value = float(text.replace("_", "?"))  # Python would take 1_0 for 10
     except ValueError:
-        hint = "; write decimals with a point" if "," in text else "; mend it, or choose another --column"
-        raise InputError(f"{where}: {column} is {text!r}, which is no number{hint}") from None
+        advice = "write decimals with a point" if "," in text else "correct it, or choose another {column}"
+        raise InputError(f"{where}: {column} is {text!r}, not a number", advice) from None
     if not math.isfinite(value):
-        raise InputError(f"{where}: {column} is {text!r}; mend it, or remove the row")
+        raise InputError(f"{where}: {column} is {text!r}, not a finite number", "correct it, or remove the row")
     return value
 
 
@@ -162,7 +165,7 @@ def _clock(path: str | Path, rows: list[_Row], time: str | None) -> Clock:
     except StepError as error:
         row = rows[error.place]
         which = f" of series {row.name!r}" * bool(row.name)
-        raise InputError(f"{path} line {row.line}: {time}{which}: {error}") from None
+        raise InputError(f"{path} line {row.line}: {time}{which}: {error.message}", error.advice) from None
 
 
 def _series(rows: list[_Row], time: str | None) -> Series:

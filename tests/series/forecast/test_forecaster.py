@@ -236,21 +236,21 @@ def test_the_level_is_the_last_value_of_a_walk_and_a_mean_where_noise_comes_back
 @pytest.mark.parametrize(
     ("y", "options", "words"),
     [
-        (np.ones(100), {}, "all 100 values are 1; there is nothing to learn from a constant"),
+        (np.ones(100), {}, "all 100 values are 1; leave this series out"),
         (np.r_[np.ones(100), noise(24)], {}, "constant before the rows that the backtest holds out"),
-        ([1.0, np.nan, 2.0], {}, "value 2 is nan"),
-        ([1.0, 1e200, 2.0], {}, "value 2 is 1e\\+200"),
-        (["a"], {}, "must hold numbers"),
+        ([1.0, np.nan, 2.0], {}, "value 2 is nan, not a finite number; correct it"),
+        ([1.0, 1e200, 2.0], {}, "value 2 is 1e\\+200, too large"),
+        (["a"], {}, "not all values are numbers"),
         ({"a": days(), "b": np.zeros((2, 2))}, {}, r"series 'b': an array of shape \(2, 2\)"),
-        ([], {}, "0 rows, where a window of 4, a horizon of 6 and 4 folds need at least"),
-        ({}, {}, "there is no series"),
-        (days(), {"horizon": 1000}, "600 rows, where a window of 4, a horizon of 1000 and 4 folds need at least"),
-        (days(100) - 100, {"log": True}, "has no logarithm"),
-        (days(), {"cell": "cnn"}, "unknown cell 'cnn'"),
-        (days(), {"seasons": (1,)}, "season 1"),
+        ([], {}, "0 rows are too few: a window of 4, a horizon of 6 and 4 folds need at least"),
+        ({}, {}, "no series given"),
+        (days(), {"horizon": 1000}, "600 rows are too few: a window of 4, a horizon of 1000 and 4 folds need at least"),
+        (days(100) - 100, {"log": True}, "has no logarithm; leave out log"),
+        (days(), {"cell": "cnn"}, "cell 'cnn': unknown; choose one of rnn, gru, lstm"),
+        (days(), {"seasons": (1,)}, "seasons 1: a season has at least 2 rows"),
         (days(), {"seasons": (500,)}, "1 seasons of 500"),
-        (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer one must be a multiple"),
-        (days(), {"folds": 0}, "folds 0: must be a whole number, and at least 1"),
+        (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer season must be a multiple"),
+        (days(), {"folds": 0}, "folds 0: must be a whole number, at least 1"),
     ],
 )
 def test_bad_input_is_refused(y, options, words):
@@ -286,7 +286,9 @@ def test_a_verdict_follows_the_margins_and_not_the_largest_series():
 
 def test_one_fold_cannot_tell():
     figures = {"network": {"mae": 1.0}, NAIVE: {"mae": 3.0}}
-    assert Backtest(1, 6, figures, {NAIVE: (2.0, 2.0)}).verdict.endswith("1 fold, which cannot tell; give more --folds")
+    assert Backtest(1, 6, figures, {NAIVE: (2.0, 2.0)}).verdict.endswith(
+        "1 fold, which is too few to tell; use more folds"
+    )
 
 
 @pytest.mark.parametrize("value", [0, 2.5, -1, "3"])
@@ -309,19 +311,22 @@ def test_what_asks_a_forecaster_that_has_learned_nothing_is_told(tmp_path):
         lambda: forecaster.measured,
         lambda: forecaster.save(tmp_path / "file"),
     ):
-        with pytest.raises(InputError, match="has learned nothing yet; call fit first"):
+        with pytest.raises(InputError, match="is not fitted yet; call fit first"):
             ask()
 
 
 def test_a_forecast_beyond_all_numbers_is_refused():
     growing = months() * np.exp(np.arange(144))
     forecaster = Forecaster(horizon=12, epochs=5, seasons=(12,), log=True).fit(growing)
-    with pytest.raises(InputError, match=r"rows ahead the forecast is too large to be a number; ask for fewer"):
+    with pytest.raises(
+        InputError,
+        match=r"rows ahead the forecast is too large for a number; ask for fewer rows, or fit with log switched off",
+    ):
         forecaster.predict(10_000)
 
 
 def test_values_that_differ_too_much_in_size_are_told():
     values = days()
     values[-1] = 1e60  # in the rows held out, which only the final network learns
-    with pytest.raises(TrainingError, match="the values differ too much in size; mend outliers"):
+    with pytest.raises(TrainingError, match="the values differ too much in size; correct outliers, or fit with log"):
         Forecaster(**QUICK, seasons=()).fit(values)
