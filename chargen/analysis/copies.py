@@ -9,7 +9,7 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.report.terminal import merge_spans
-from chargen.text.corpus import Corpus, load_corpus
+from chargen.text.corpus import Corpus, Origin, load_corpus, read_corpus
 from chargen.text.encoded_ids import release
 from chargen.text.vocabulary import Vocabulary
 
@@ -204,7 +204,7 @@ def training_corpus(
 
 def _remembered(origin: dict, sha256: str) -> Corpus:
     try:
-        corpus = load_corpus(**origin)
+        corpus = read_corpus(origin["source"], Origin(**origin))
     except (InputError, TypeError, ValueError) as error:  # the latter from a file that chargen has not written
         raise InputError(f"the text that the model learned cannot be read: {error}; {NAME_IT}") from None
     if corpus.sha256 != sha256:

@@ -12,7 +12,8 @@ from chargen.errors import InputError
 from chargen.text.batches import Batching
 from chargen.text.corpus import train_length
 from chargen.text.encoded_ids import EVERY_CHARACTER
-from chargen.text.sources import SEPARATOR, Document, likely_encoding, text_codec, tidying_notes
+from chargen.text.reading_options import ReadingOptions
+from chargen.text.sources import Document, likely_encoding, text_codec, tidying_notes
 from chargen.text.streams import CHUNK, Tidied, normalized
 from chargen.text.vocabulary import code_points
 from chargen.training.recipe import choose
@@ -51,27 +52,25 @@ class Checkup:
 def examine(
     name: str,
     texts: Sequence[Document],
+    options: ReadingOptions,
     batching: Batching | None = None,
-    encoding: str = "utf-8",
-    normalization: str = "none",
-    valid_fraction: float = 0.1,
-    separator: str = SEPARATOR,
     watch: Callable[[int], object] = lambda size: None,
 ) -> Checkup:
     """Return what documents hold, read as one text in flat memory, without refusing any of their bytes.
 
     Args:
+        options: how the text would be read; `max_chars` is not applied.
         batching: how the text would be cut; None for as training would by itself.
         watch: is called with the number of bytes after each read.
 
     Raises:
         InputError: the encoding or the normalisation is unknown, or a document cannot be read.
     """
-    reading = _Lenient(texts, text_codec(encoding), separator, watch)
-    counts = _count(normalized(reading.pieces(), normalization))
+    reading = _Lenient(texts, text_codec(options.encoding), options.separator, watch)
+    counts = _count(normalized(reading.pieces(), options.normalization))
     length = sum(counts.values())
     findings = reading.findings + _character_findings(counts)
-    valid = length - train_length(length, valid_fraction)
+    valid = length - train_length(length, options.valid_fraction)
     if batching is None:
         recipe = choose(length - valid, len(counts))
         batching = Batching(recipe.batch_size, recipe.num_steps)

@@ -46,13 +46,14 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     from chargen.analysis.text_check import examine
     from chargen.text.batches import Batching
     from chargen.text.encoded_ids import progress
+    from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
 
+    reading = ReadingOptions(encoding, normalization or "none", None, separator, valid_fraction)
     name, texts = documents(files)
     batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
     with progress(f"reading {name}", sum(text.size for text in texts)) as bar:
-        reading = (encoding, normalization or "none", valid_fraction, separator)
-        found = examine(name, texts, batching, *reading, bar.update)
+        found = examine(name, texts, reading, batching, bar.update)
     click.echo(
         f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
         f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"

@@ -220,21 +220,24 @@ def _train(run, processes, sample_every, sample_prefix) -> int:
 
 def _begin(context, processes, corpus, device, sample_prefix, name, overwrite, init_from, save_every, **options):
     """Return a new run for a corpus, and say on stderr what was chosen."""
+    from dataclasses import fields
+
     from chargen.network.checkpoint import Checkpoint, find
     from chargen.text.baselines import measure
-    from chargen.text.corpus import load_corpus
+    from chargen.text.corpus import read_corpus
+    from chargen.text.reading_options import ReadingOptions
     from chargen.training.plan import make_plan
     from chargen.training.run import Run, refuse_existing
 
-    keys = ("encoding", "normalization", "max_chars", "valid_fraction", "separator", "in_memory")
-    reading = {key: options.pop(key) for key in keys}
+    reading = {field.name: options.pop(field.name) for field in fields(ReadingOptions)}
+    in_memory = options.pop("in_memory")
     budget, seed, precision = (options.pop(key) for key in ("budget", "seed", "precision"))
     if budget and context.get_parameter_source("epochs") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
     base = Checkpoint.load(find(init_from)) if init_from else None
     reading["normalization"] = reading["normalization"] or (base.vocabulary.normalization if base else "none")
     with processes.one_before_the_others():
-        text = load_corpus(corpus, **reading)
+        text = read_corpus(corpus, ReadingOptions(**reading), in_memory)
     for note in text.notes:
         click.echo(note, err=True)
     folder = _folder(name, text.name, options["cell"] or (base.config.cell if base else "lstm"))
@@ -258,7 +261,7 @@ def _begin(context, processes, corpus, device, sample_prefix, name, overwrite, i
 def _resume(context, processes, corpus, device, sample_prefix, resume, name, overwrite, save_every, **options):
     """Return the run that is to go on, and say on stderr where it stands."""
     from chargen.network.checkpoint import Checkpoint, find
-    from chargen.text.corpus import load_corpus
+    from chargen.text.corpus import Origin, read_corpus
     from chargen.text.sources import documents, folder_name
     from chargen.training.run import Run, changed_options, last_save, newest_run
 
@@ -293,7 +296,7 @@ def _resume(context, processes, corpus, device, sample_prefix, resume, name, ove
         raise click.UsageError(f"--budget {budget:g}s: the run has {had:g}s; it can only get more")
     in_memory = options["in_memory"]
     with processes.one_before_the_others():
-        text = load_corpus(**{**saved.training["origin"], "source": corpus}, in_memory=in_memory) if corpus else None
+        text = read_corpus(corpus, Origin(**saved.training["origin"]), in_memory) if corpus else None
     run = Run.resume(
         folder,
         text,

@@ -1,14 +1,25 @@
 """A text ready to be learned: its vocabulary, its ids, and which of them are held out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from chargen.errors import InputError
-from chargen.text.encoded_ids import IN_MEMORY, Reading, encode
-from chargen.text.sources import SEPARATOR, Source, anywhere, documents
+from chargen.text.encoded_ids import IN_MEMORY, encode
+from chargen.text.reading_options import ReadingOptions
+from chargen.text.sources import Source, anywhere, documents
 from chargen.text.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Origin(ReadingOptions):
+    """Where a text came from and how it was read: `read_corpus(origin.source, origin)` reads it again, from any folder.
+
+    Attributes:
+        source: see `load_corpus`; None for standard input, which cannot be read again.
+    """
+
+    source: str | list[str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +34,8 @@ class Corpus:
         valid_ids: the same of shape (held-out characters,), the text that follows the training part; may be empty.
         sha256: hex digest of the bytes as read, comparable with `sha256sum FILE`; of several texts, of the lines that
             `sha256sum FILES | cut -c-64` prints.
-        notes: what was silently different about the text and had to be repaired, one sentence each.
-        origin: the arguments of `load_corpus` that read the same text again, from any folder; the source is None for
-            standard input, which cannot be read again.
+        notes: what was repaired while reading, one sentence each.
+        origin: where the text came from and how it was read.
     """
 
     name: str
@@ -34,17 +44,17 @@ class Corpus:
     valid_ids: np.ndarray
     sha256: str
     notes: tuple[str, ...] = ()
-    origin: dict = field(default_factory=dict)
+    origin: Origin = field(default_factory=Origin)
 
 
 def load_corpus(
     source: Source | Sequence[Source] = None,
     *,
-    encoding: str = "utf-8",
-    normalization: str = "none",
-    max_chars: int | None = None,
-    valid_fraction: float = 0.1,
-    separator: str = SEPARATOR,
+    encoding: str = ReadingOptions.encoding,
+    normalization: str = ReadingOptions.normalization,
+    max_chars: int | None = ReadingOptions.max_chars,
+    valid_fraction: float = ReadingOptions.valid_fraction,
+    separator: str = ReadingOptions.separator,
     in_memory: int = IN_MEMORY,
 ) -> Corpus:
     """Return the corpus that `source` names.
@@ -53,12 +63,9 @@ def load_corpus(
         source: the path of a text file, "-" for standard input, an http(s) URL, a name of the registry
             (`chargen corpora list`), or None for the bundled text. A file comes before a name. A folder stands for all
             its .txt files, those in folders below it too, sorted by path; a list for all that is in it, in that order.
-        encoding: how the bytes are to be read, a name that Python's codecs know.
-        normalization: "none", "lower" or "letters", see `chargen.text.vocabulary.normalize`.
-        max_chars: keep only so many characters from the beginning, counted after normalisation.
-        valid_fraction: the share of the text, at its end, that is held out for validation; 0 holds out nothing.
-        separator: what stands between two texts.
-        in_memory: bytes above which the ids go to a file in the cache folder and are read from there.
+        encoding, normalization, max_chars, valid_fraction, separator: see `ReadingOptions`.
+        in_memory: the size of the text in bytes above which its ids are kept in a file in the cache folder and read
+            from there.
 
     Raises:
         InputError: there is no such text, or it is empty, binary, or not in `encoding`.
@@ -69,13 +76,17 @@ def load_corpus(
     >>> corpus.name, len(corpus.vocabulary)
     ('lamp-at-low-water', 27)
     """
-    if not 0 <= valid_fraction < 1:
-        raise InputError(f"valid fraction {valid_fraction}: must be at least 0 and below 1")
-    reading = Reading(encoding, normalization, max_chars, separator)
+    reading = ReadingOptions(encoding, normalization, max_chars, separator, valid_fraction)
+    return read_corpus(source, reading, in_memory)
+
+
+def read_corpus(source: Source | Sequence[Source], reading: ReadingOptions, in_memory: int = IN_MEMORY) -> Corpus:
+    """Return the corpus that `source` names, read as `reading` says; see `load_corpus`."""
     name, texts = documents(source)
     text = encode(name, texts, reading, in_memory)
-    split = train_length(len(text.ids), valid_fraction)
-    origin = {"source": anywhere(source), **vars(reading), "valid_fraction": valid_fraction}
+    split = train_length(len(text.ids), reading.valid_fraction)
+    options = {field.name: getattr(reading, field.name) for field in fields(ReadingOptions)}
+    origin = Origin(**options, source=anywhere(source))
     return Corpus(name, text.vocabulary, text.ids[:split], text.ids[split:], text.sha256, text.notes, origin)
 
 

@@ -23,7 +23,8 @@ import numpy as np
 from chargen.errors import InputError, SaveError
 from chargen.files import atomic as storage
 from chargen.text.downloads import cache_folder
-from chargen.text.sources import SEPARATOR, Document, repeatable
+from chargen.text.reading_options import ReadingOptions
+from chargen.text.sources import Document, repeatable
 from chargen.text.streams import TextStream, normalized
 from chargen.text.vocabulary import Vocabulary, code_points
 
@@ -52,24 +53,7 @@ class Encoded:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How documents become one text, see `chargen.text.corpus.load_corpus`."""
-
-    encoding: str = "utf-8"
-    normalization: str = "none"
-    max_chars: int | None = None
-    separator: str = SEPARATOR
-
-    def pieces(self, stream: Iterable[str]) -> Iterator[str]:
-        """Yield the text of a stream, normalised and cut to its length; the stream is read to its end."""
-        room = self.max_chars
-        for piece in normalized(stream, self.normalization):
-            yield piece[:room]
-            room = room and max(room - len(piece), 0)
-
-
-def encode(name: str, texts: Sequence[Document], reading: Reading, in_memory: int = IN_MEMORY) -> Encoded:
+def encode(name: str, texts: Sequence[Document], reading: ReadingOptions, in_memory: int = IN_MEMORY) -> Encoded:
     """Return the ids of documents, read as one text.
 
     Args:
@@ -132,11 +116,11 @@ class _Text:
         dtype: of the ids.
     """
 
-    def __init__(self, name: str, texts: Sequence[Document], reading: Reading, bar=None):
+    def __init__(self, name: str, texts: Sequence[Document], reading: ReadingOptions, bar=None):
         self.name, self._texts, self._reading = name, texts, reading
         self._watch = (lambda size: None) if bar is None else bar.update
         stream, characters, self.length = self._stream(), CharacterSet(), 0
-        for piece in reading.pieces(stream):
+        for piece in _pieces(stream, reading):
             characters.add(piece)
             self.length += len(piece)
         if not str(characters).strip():
@@ -148,7 +132,7 @@ class _Text:
     @property
     def key(self) -> str:
         """The name of the file of ids."""
-        return _digest([self.sha256, vars(self._reading)])
+        return _digest([self.sha256, _what_decides(self._reading)])
 
     def in_memory(self) -> Encoded:
         """Return the ids in an array."""
@@ -168,7 +152,7 @@ class _Text:
         table[code_points(self.vocabulary.characters)] = np.arange(len(self.vocabulary))
         ascii_table = table[:256].tobytes() if self.dtype == np.uint8 else None
         stream = self._stream()
-        for piece in self._reading.pieces(stream):
+        for piece in _pieces(stream, self._reading):
             if ascii_table and piece.isascii():
                 yield np.frombuffer(piece.encode().translate(ascii_table), dtype=np.uint8)
             else:
@@ -279,7 +263,7 @@ def _recall(signature: str | None) -> Encoded | None:
     return None
 
 
-def _signature(texts: Sequence[Document], reading: Reading) -> str | None:
+def _signature(texts: Sequence[Document], reading: ReadingOptions) -> str | None:
     """Return what stays the same as long as files are not touched, or None if that could not be told."""
     if any(text.kept is not None for text in texts):
         return None
@@ -288,7 +272,20 @@ def _signature(texts: Sequence[Document], reading: Reading) -> str | None:
         return None
     places = [os.path.abspath(text.path) for text in texts]
     times = [(state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev) for state in states]
-    return _digest([places, times, vars(reading)])
+    return _digest([places, times, _what_decides(reading)])
+
+
+def _what_decides(reading: ReadingOptions) -> dict:
+    """Return the options that decide about the ids; the names of the files follow from them."""
+    return {name: getattr(reading, name) for name in ("encoding", "normalization", "max_chars", "separator")}
+
+
+def _pieces(stream: Iterable[str], reading: ReadingOptions) -> Iterator[str]:
+    """Yield the text of a stream, normalised and cut to its length; the stream is read to its end."""
+    room = reading.max_chars
+    for piece in normalized(stream, reading.normalization):
+        yield piece[:room]
+        room = room and max(room - len(piece), 0)
 
 
 def _joint_digest(digests: Sequence[str]) -> str:

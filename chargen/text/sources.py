@@ -16,8 +16,6 @@ from urllib.parse import unquote, urlsplit
 from chargen.errors import InputError
 from chargen.text import downloads
 
-SEPARATOR = "\n"  # between texts; most end in a line end, so that an empty line comes of it
-
 Source = str | Path | None
 
 

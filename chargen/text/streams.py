@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from chargen.errors import InputError
-from chargen.text.sources import SEPARATOR, Document, Source, documents, likely_encoding, text_codec, tidying_notes
+from chargen.text.reading_options import ReadingOptions
+from chargen.text.sources import Document, Source, documents, likely_encoding, text_codec, tidying_notes
 from chargen.text.vocabulary import normalize
 
 CHUNK = 1 << 17  # bytes read in one go: what stays in a processor's cache
@@ -23,7 +24,7 @@ class TextStream:
         self,
         documents: Sequence[Document],
         encoding: str = "utf-8",
-        separator: str = SEPARATOR,
+        separator: str = ReadingOptions.separator,
         chunk: int | None = None,
         watch: Callable[[int], object] = lambda size: None,
     ):
@@ -83,7 +84,10 @@ class TextStream:
 
 
 def read_text(
-    source: Source | Sequence[Source], encoding: str = "utf-8", chunk: int | None = None, separator: str = SEPARATOR
+    source: Source | Sequence[Source],
+    encoding: str = "utf-8",
+    chunk: int | None = None,
+    separator: str = ReadingOptions.separator,
 ) -> Iterator[str]:
     """Yield the text of `source`, which `chargen.text.sources.documents` explains, piece by piece; see `TextStream`.
 

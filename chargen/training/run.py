@@ -20,7 +20,7 @@ from chargen.files import atomic as storage
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.report import plots
 from chargen.text.batches import Batching
-from chargen.text.corpus import Corpus, load_corpus
+from chargen.text.corpus import Corpus, Origin, read_corpus
 from chargen.text.encoded_ids import IN_MEMORY
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
@@ -294,7 +294,7 @@ class Run:
         return {
             "corpus": self.corpus.name,
             "corpus_sha256": self.corpus.sha256,
-            "origin": self.corpus.origin,
+            "origin": asdict(self.corpus.origin),
             "train_characters": len(self.corpus.train_ids),
             "valid_characters": len(self.corpus.valid_ids),
             "settings": asdict(self._trainer.settings),
@@ -391,6 +391,7 @@ def _with_resume(path: Path) -> Checkpoint:
         Position(**saved.training["resume"]["position"])
         for part in (saved.training["about"], saved.training["origin"], saved.training["resume"]["environment"]):
             dict(part)
+        Origin(**saved.training["origin"])
     except (KeyError, TypeError, ValueError, InputError) as error:
         raise DamagedError(f"{path} is damaged: its description does not make sense ({error!r})") from None
     return saved
@@ -410,13 +411,13 @@ def _extended(settings: TrainingSettings, epochs: int | None, more_seconds: floa
 
 def _same_text(corpus: Corpus | None, saved: Checkpoint, in_memory: int) -> Corpus:
     """Return the text that a run was trained on: `corpus`, or what lies where it came from."""
-    training = saved.training
+    training, origin = saved.training, Origin(**saved.training["origin"])
     if corpus is None:
-        if training["origin"].get("source") is None:
+        if origin.source is None:
             raise InputError("the run learns a text from standard input; give it again: chargen train - --resume NAME")
-        corpus = load_corpus(**training["origin"], in_memory=in_memory)
-    elif corpus.origin.get("source") is None:  # it can be read again from where it was first
-        corpus = replace(corpus, origin=training["origin"])
+        corpus = read_corpus(origin.source, origin, in_memory)
+    elif corpus.origin.source is None:  # it can be read again from where it was first
+        corpus = replace(corpus, origin=origin)
     if corpus.sha256 != training["corpus_sha256"]:
         raise InputError(
             f"{corpus.name}: this is not the text that the run learns (its SHA-256 was"

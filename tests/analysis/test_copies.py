@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,9 @@ def test_characters_beyond_the_basic_plane_are_single_characters():
 
 def remembered(path, **options):
     corpus = load_corpus(path, **options)
-    return json.loads(json.dumps({"corpus": corpus.name, "origin": corpus.origin, "corpus_sha256": corpus.sha256}))
+    return json.loads(
+        json.dumps({"corpus": corpus.name, "origin": asdict(corpus.origin), "corpus_sha256": corpus.sha256})
+    )
 
 
 def test_what_was_held_out_is_no_training_text(tmp_path):

@@ -11,6 +11,7 @@ from chargen.analysis.text_check import Checkup, Finding
 from chargen.errors import InputError
 from chargen.text.batches import Batching, batches
 from chargen.text.corpus import load_corpus
+from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Document
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -18,8 +19,8 @@ SMALL = Batching(batch_size=2, num_steps=3)
 CLEAN = "ab\n" * 20_000  # long enough to trust, and no character is rare
 
 
-def examine(name, data, *arguments, **settings):
-    return checkup.examine(name, [Document(name, None, io.BytesIO(data))], *arguments, **settings)
+def examine(name, data, batching=None, **reading):
+    return checkup.examine(name, [Document(name, None, io.BytesIO(data))], ReadingOptions(**reading), batching)
 
 
 def findings(data, batching=SMALL, valid_fraction=0.0, **settings):
@@ -157,7 +158,7 @@ def test_unknown_settings_are_refused(settings):
 @settings(max_examples=100, deadline=None)
 @given(st.binary(), st.sampled_from(["utf-8", "utf-16", "ascii", "cp1252", "utf-7"]))
 def test_no_bytes_are_refused(data, encoding):
-    found = examine("text", data, SMALL, encoding)
+    found = examine("text", data, SMALL, encoding=encoding)
     assert found.bytes == len(data)
     assert found.train_characters + found.valid_characters == found.characters
 

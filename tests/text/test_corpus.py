@@ -291,7 +291,7 @@ def test_vocabulary_is_of_the_whole_text():
 @pytest.mark.parametrize("valid_fraction", [-0.1, 1, 1.5, float("nan")])
 def test_impossible_split(valid_fraction):
     message = refusal(None, valid_fraction=valid_fraction)
-    assert message == f"valid fraction {valid_fraction}: must be at least 0 and below 1"
+    assert message == f"valid_fraction {valid_fraction}: must be at least 0 and below 1"
 
 
 def test_max_chars_counts_after_normalisation_and_before_the_split():

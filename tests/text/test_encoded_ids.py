@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from chargen.errors import InputError
 from chargen.text import encoded_ids as encoded
 from chargen.text import streams
-from chargen.text.corpus import load_corpus
+from chargen.text.corpus import load_corpus, read_corpus
 from chargen.text.sources import decode
 from chargen.text.vocabulary import NORMALIZATIONS, Vocabulary, normalize
 
@@ -305,15 +306,15 @@ def test_a_folder_is_all_its_texts_sorted_by_path():
         Path(name).write_text(f"this is {Path(name).stem}\n")
     corpus = load_corpus("books")
     assert corpus.vocabulary.decode(all_ids(corpus)) == "this is z\n\nthis is b\n"
-    assert (corpus.name, corpus.origin["source"]) == ("books", str(Path("books").resolve()))
+    assert (corpus.name, corpus.origin.source) == ("books", str(Path("books").resolve()))
     assert "".join(streams.read_text("books")) == "this is z\n\nthis is b\n"
 
 
 def test_a_name_of_the_registry_comes_before_a_folder_of_that_name_from_anywhere():
     Path("lamp-at-low-water").mkdir()
     corpus = load_corpus("lamp-at-low-water", max_chars=100)
-    assert corpus.origin["source"] == "lamp-at-low-water"
-    assert load_corpus(**corpus.origin).sha256 == corpus.sha256
+    assert corpus.origin.source == "lamp-at-low-water"
+    assert read_corpus(corpus.origin.source, corpus.origin).sha256 == corpus.sha256
 
 
 def test_a_list_is_read_in_its_order_and_again_from_any_folder(monkeypatch):
@@ -327,7 +328,7 @@ def test_a_list_is_read_in_its_order_and_again_from_any_folder(monkeypatch):
     assert corpus.sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
-    again = load_corpus(**json.loads(json.dumps(corpus.origin)))
+    again = load_corpus(**json.loads(json.dumps(asdict(corpus.origin))))
     assert (again.sha256, all_ids(again).tolist()) == (corpus.sha256, all_ids(corpus).tolist())
 
 

@@ -14,7 +14,7 @@ from chargen.files import atomic as storage
 from chargen.network.checkpoint import Checkpoint
 from chargen.report import plots
 from chargen.text.batches import Batching
-from chargen.text.corpus import Corpus, load_corpus
+from chargen.text.corpus import Corpus, Origin, load_corpus
 from chargen.text.vocabulary import Vocabulary
 from chargen.training import trainer as training
 from chargen.training.model import CharModel
@@ -136,7 +136,7 @@ def test_resumed_at_any_step_a_run_ends_with_the_same_bits(tmp_path, monkeypatch
     """Stop at every record, those of the evaluation included, and go on."""
     monkeypatch.setattr(training, "REPORT_SECONDS", 0)  # a record a step
     monkeypatch.setattr(plots, "save_losses", lambda *_: None)  # takes longer than all the rest
-    corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin={"source": None})
+    corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin=Origin())
     options = {"batching": Batching(4, 10, partition, seed=3), "precision": precision, "epochs": 2}
 
     def model():
@@ -183,7 +183,7 @@ def test_a_run_finds_its_text_again(tmp_path):
 
 
 def test_a_text_from_standard_input_must_be_given_again(tmp_path):
-    list(itertools.islice(begin(tmp_path / "run", replace(CORPUS, origin={"source": None})).records(), 2))
+    list(itertools.islice(begin(tmp_path / "run", replace(CORPUS, origin=Origin())).records(), 2))
     with pytest.raises(InputError, match="standard input; give it again"):
         Run.resume(tmp_path / "run")
 

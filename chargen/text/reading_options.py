@@ -1,0 +1,28 @@
+"""`ReadingOptions`: how the bytes of a source become the text of a corpus."""
+
+from dataclasses import dataclass
+
+from chargen.errors import InputError
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How the bytes of a source become the text of a corpus.
+
+    Attributes:
+        encoding: the encoding of the bytes, a name that Python's codecs know.
+        normalization: "none", "lower" or "letters", see `chargen.text.vocabulary.normalize`.
+        max_chars: keep only this many characters from the beginning, counted after normalization; None keeps all.
+        separator: what is put between two documents. Most end in a newline, so that "\\n" leaves an empty line.
+        valid_fraction: the share of the text, at its end, that is held out for validation; 0 holds out nothing.
+    """
+
+    encoding: str = "utf-8"
+    normalization: str = "none"
+    max_chars: int | None = None
+    separator: str = "\n"
+    valid_fraction: float = 0.1
+
+    def __post_init__(self):
+        if not 0 <= self.valid_fraction < 1:
+            raise InputError(f"{self.valid_fraction}: must be at least 0 and below 1", setting="valid_fraction")
