@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from chargen import Batching, CharModel, TrainingSettings
-from chargen.network.cells import ModelConfig
+from chargen.network.config import ModelConfig
 from chargen.training.processes import joined, own_device
 from chargen.training.recipe import operations_per_character, recurrent_weights
 from chargen.training.text_task import text_trainer

@@ -20,7 +20,7 @@ _EXPORTS = {
     "CopyIndex": "analysis.copies",
     "Corpus": "text.corpus",
     "EpochRecord": "training.trainer",
-    "ModelConfig": "network.cells",
+    "ModelConfig": "network.config",
     "Progress": "training.trainer",
     "Run": "training.run",
     "Sampler": "sampling.sampler",

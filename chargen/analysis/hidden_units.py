@@ -114,7 +114,8 @@ def read_activations(sampler: Sampler, ids: np.ndarray) -> np.ndarray:
     state = sampler.begin_state(1)
     for t in range(len(ids)):
         _, state = sampler.step(ids[t : t + 1], state)
-        activations[t] = np.tanh(state[1]).ravel() if is_lstm else state.ravel()
+        held = np.concatenate([layer[-1][0] for layer in state])  # (L*H,), c of an LSTM
+        activations[t] = np.tanh(held) if is_lstm else held
     return activations
 
 

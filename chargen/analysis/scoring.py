@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from chargen.errors import InputError
-from chargen.network.cells import map_state
 from chargen.sampling.sampler import Sampler
 from chargen.text.streams import normalized
 from chargen.text.vocabulary import NORMALIZATIONS, Vocabulary
@@ -239,7 +238,8 @@ def _predict(sampler: Sampler, ids: np.ndarray, start: int, top: int) -> Predict
     state = sampler.begin_state(rows)
     for warm in range(-WARMUP, 0):
         _, state = sampler.step(ids[np.clip(starts + warm, 0, len(ids) - 1)], state)
-    state = map_state(lambda part: part * (starts > 0)[:, None], state)  # nothing lies before the text
+    follows = (starts > 0)[:, None]  # (B, 1); nothing lies before the text
+    state = tuple(tuple(part * follows for part in layer) for layer in state)  # (B, H) each
     top = min(top, len(sampler.vocabulary))
     losses = np.empty((rows, length))  # (B, T)
     guesses, probabilities = np.empty((rows, length, top), np.int32), np.empty((rows, length, top), np.float32)

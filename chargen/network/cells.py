@@ -1,26 +1,21 @@
-"""The RNN, GRU and LSTM equations from scratch, one time step each, for NumPy arrays and PyTorch tensors alike.
+"""The equations of the RNN, GRU and LSTM from scratch, for NumPy arrays and PyTorch tensors alike.
 
-Letters: `B` batch, `T` time steps, `V` vocabulary size, `H` hidden size, `L` layers, `D` directions, `G` gates.
+Letters: `B` batch, `T` time steps, `H` hidden size, `G` gates.
 
-A step takes `a = x W_ih^T + b_ih`, what the input contributes to the gates, so that a one-hot input costs a look-up of
-a row rather than a product. The layout of the weights, the order of the gates and the results are those of
-`torch.nn.RNN`, `GRU` and `LSTM`. State goes in and comes out in one structure: h of shape (B, H), and for the LSTM a
-pair (h, c).
+The layout of the weights, the order of the gates and the results are those of `torch.nn.RNN`, `GRU` and `LSTM`. A step
+takes `a = x W_ih^T + b_ih`, what the input contributes to the gates, so that a one-hot input costs a look-up of a row
+instead of a product. The state of every cell is a tuple of arrays (B, H): (h,), and (h, c) for the LSTM. The output of
+a step is the h of its next state.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from chargen.errors import InputError
-
-ONE_HOT_LIMIT = 512  # the largest vocabulary that training feeds to the layers as dense one-hot vectors
-EMBEDDING_SIZE = 256  # of the projection of the one-hot vector beyond that
-
-Array = Any  # a numpy.ndarray or a torch.Tensor; a function returns what it is given
-State = Any  # an Array, or for the LSTM a pair of them
+Array = Any  # a numpy.ndarray or a torch.Tensor; a function returns the kind that it is given
+State = tuple[Array, ...]  # (h,), and (h, c) for the LSTM; each (B, H)
 
 
 class LayerWeights(NamedTuple):
@@ -32,188 +27,108 @@ class LayerWeights(NamedTuple):
     b_hh: Array  # (G*H,)
 
 
-def rnn_step(a: Array, h: Array, weights: LayerWeights) -> tuple[Array, Array]:
-    """Elman (1990): h' = tanh(a + W_hh h + b_hh).
+def rnn_step(a: Array, state: State, weights: LayerWeights) -> State:
+    """Return the next state (h',) of the network of Elman (1990): h' = tanh(a + W_hh h + b_hh).
 
     Args:
         a: what the input contributes, (B, H).
-        h: the state, (B, H).
-
-    Returns:
-        The output and the next state, one array of shape (B, H) twice.
+        state: (h,), h of shape (B, H).
+        weights: of the layer.
     """
-    h = tanh(a + h @ weights.W_hh.T + weights.b_hh)  # (B, H)
-    return h, h
+    (h,) = state
+    return (tanh(a + h @ weights.W_hh.T + weights.b_hh),)  # (B, H)
 
 
-def gru_step(a: Array, h: Array, weights: LayerWeights) -> tuple[Array, Array]:
-    """Cho et al. (2014), in the reset-after form that cuDNN and `torch.nn.GRU` compute.
+def gru_step(a: Array, state: State, weights: LayerWeights) -> State:
+    """Return the next state (h',) of the GRU of Cho et al. (2014), in the reset-after form of `torch.nn.GRU`.
 
     r = sigmoid(a_r + u_r);  z = sigmoid(a_z + u_z);  n = tanh(a_n + r * u_n);  h' = n + z * (h - n),
     with u = W_hh h + b_hh. The paper instead resets h before the product, W_hn (r * h).
 
     Args:
         a: what the input contributes to r, z and n, (B, 3H).
-        h: the state, (B, H).
-
-    Returns:
-        The output and the next state, one array of shape (B, H) twice.
+        state: (h,), h of shape (B, H).
+        weights: of the layer.
     """
+    (h,) = state
     H = h.shape[-1]
     u = h @ weights.W_hh.T + weights.b_hh  # (B, 3H)
     gates = sigmoid(a[:, : 2 * H] + u[:, : 2 * H])  # (B, 2H)
     r, z = gates[:, :H], gates[:, H:]
     n = tanh(a[:, 2 * H :] + r * u[:, 2 * H :])  # (B, H)
-    h = n + z * (h - n)  # (B, H)
-    return h, h
+    return (n + z * (h - n),)  # (B, H)
 
 
-def lstm_step(a: Array, state: tuple[Array, Array], weights: LayerWeights) -> tuple[Array, tuple[Array, Array]]:
-    """Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+def lstm_step(a: Array, state: State, weights: LayerWeights) -> State:
+    """Return the next state (h', c') of the LSTM of Hochreiter and Schmidhuber (1997).
 
-    With s = a + W_hh h + b_hh: i, f, o = sigmoid(s_i, s_f, s_o);  g = tanh(s_g);  c' = f * c + i * g;
-    h' = o * tanh(c').
+    It has the forget gate of Gers et al. (2000). With s = a + W_hh h + b_hh: i, f, o = sigmoid(s_i, s_f, s_o);
+    g = tanh(s_g);  c' = f * c + i * g;  h' = o * tanh(c').
 
     Args:
         a: what the input contributes to i, f, g and o, (B, 4H).
-        state: h and c, each (B, H).
-
-    Returns:
-        The output, (B, H), and the next state, a pair of (B, H).
+        state: (h, c), each (B, H).
+        weights: of the layer.
     """
     h, c = state
     H = h.shape[-1]
     s = a + h @ weights.W_hh.T + weights.b_hh  # (B, 4H)
-    gates = sigmoid(s)  # (B, 4H), that of g in vain: one call takes less time than two
+    gates = sigmoid(s)  # (B, 4H); g needs none, but one call takes less time than two
     g = tanh(s[:, 2 * H : 3 * H])  # (B, H)
     c = gates[:, H : 2 * H] * c + gates[:, :H] * g  # (B, H)
     h = gates[:, 3 * H :] * tanh(c)  # (B, H)
-    return h, (h, c)
+    return h, c
 
 
 class Cell(NamedTuple):
-    """A kind of cell: how many gates its weights hold, how many arrays its state has, and its equations."""
-
-    gates: int
-    states: int
-    step: Callable
-
-
-CELLS = {"rnn": Cell(1, 1, rnn_step), "gru": Cell(3, 1, gru_step), "lstm": Cell(4, 2, lstm_step)}
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The shape of a network: everything that must be known to allocate its weights.
-
-    Each layer reads the outputs of the layer below; the output layer reads those of all layers side by side, the skip
-    connections of Graves (2013), "Generating Sequences With Recurrent Neural Networks".
+    """A kind of recurrent cell.
 
     Attributes:
-        vocab_size: V, the number of characters.
-        cell: "rnn", "gru" or "lstm".
-        hidden_size: H, units in a layer.
-        num_layers: L.
-        dropout: the share of a layer's outputs that training silences, which the next layer and the output layer read.
-        bidirectional: whether a second set of layers reads from right to left (D = 2).
-        embedding_size: the size of a learned projection of the one-hot input, or 0 for the one-hot input itself.
-        recurrent_dropout: the share of the recurrent weights that training silences, new ones for every window.
+        step: its equations, `step(a, state, weights) -> state`.
+        gates: G, the number of blocks of H rows in its weights.
+        states: the number of arrays in its state.
+        learning_rate: the default of AdamW, for steps of 16 x 64 characters.
     """
 
-    vocab_size: int
-    cell: str = "lstm"
-    hidden_size: int = 512
-    num_layers: int = 1
-    dropout: float = 0.0
-    bidirectional: bool = False
-    embedding_size: int = 0
-    recurrent_dropout: float = 0.0
-
-    def __post_init__(self):
-        if self.cell not in CELLS:
-            raise InputError(f"unknown cell {self.cell!r}; choose one of {', '.join(CELLS)}")
-        for name in ("vocab_size", "hidden_size", "num_layers", "embedding_size"):
-            if type(getattr(self, name)) is not int:
-                raise InputError(f"{name} {getattr(self, name)!r}: must be a whole number")
-        for name in ("vocab_size", "hidden_size", "num_layers"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} {getattr(self, name)}: must be at least 1")
-        if self.embedding_size < 0:
-            raise InputError(f"embedding_size {self.embedding_size}: must be positive, or 0 for one-hot input")
-        for name in ("dropout", "recurrent_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} {getattr(self, name)}: must be at least 0 and below 1")
-
-    @property
-    def num_directions(self) -> int:
-        """D, 1 or 2."""
-        return 2 if self.bidirectional else 1
-
-    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every weight by its name, the names that `torch.nn` gives them."""
-        G, H, D = CELLS[self.cell].gates, self.hidden_size, self.num_directions
-        shapes = {"embedding.weight": (self.vocab_size, self.embedding_size)} if self.embedding_size else {}
-        for layer in range(self.num_layers):
-            inputs = D * H if layer else self.embedding_size or self.vocab_size
-            for suffix in ("", "_reverse")[:D]:
-                shapes |= {
-                    f"layers.{layer}.weight_ih_l0{suffix}": (G * H, inputs),
-                    f"layers.{layer}.weight_hh_l0{suffix}": (G * H, H),
-                    f"layers.{layer}.bias_ih_l0{suffix}": (G * H,),
-                    f"layers.{layer}.bias_hh_l0{suffix}": (G * H,),
-                }
-        return shapes | {"output.weight": (self.vocab_size, self.num_layers * D * H), "output.bias": (self.vocab_size,)}
+    step: Callable[[Array, State, LayerWeights], State]
+    gates: int
+    states: int
+    learning_rate: float
 
 
-def embedding_size_for(vocab_size: int) -> int:
-    """Return the `embedding_size` that suits a vocabulary: 0, the one-hot vector itself, unless it is large."""
-    return 0 if vocab_size <= ONE_HOT_LIMIT else EMBEDDING_SIZE
+CELLS = {
+    "rnn": Cell(rnn_step, gates=1, states=1, learning_rate=0.001),
+    "gru": Cell(gru_step, gates=3, states=1, learning_rate=0.01),
+    "lstm": Cell(lstm_step, gates=4, states=2, learning_rate=0.02),
+}
 
 
-def layer_weights(weights: dict[str, Array], layer: int) -> LayerWeights:
+def run_layer(cell: str, x: Array, state: State, weights: LayerWeights) -> tuple[Array, State]:
+    """Run one layer over a whole sequence. Every engine has this signature and gives these values and gradients.
+
+    Args:
+        cell: a key of `CELLS`.
+        x: dense input, (B, T, inputs), or integer ids, (B, T), each of which stands for a one-hot vector.
+        state: the layer's state before the first step, arrays (B, H).
+        weights: of the layer.
+
+    Returns:
+        The outputs, (B, T, H), and the state after the last step, a tuple like `state`.
+    """
+    W = weights.W_ih.T  # (inputs, G*H)
+    a = (W[x] if x.ndim == 2 else x @ W) + weights.b_ih  # (B, T, G*H); one-hot times W is a row of W
+    step, outputs = CELLS[cell].step, []
+    for t in range(x.shape[1]):
+        state = step(a[:, t], state, weights)  # (B, H) each
+        outputs.append(state[0])
+    library = sys.modules[type(outputs[0]).__module__]  # numpy or torch, whose `stack` are alike
+    return library.stack(outputs, axis=1), state
+
+
+def layer_weights(weights: Mapping[str, Array], layer: int) -> LayerWeights:
     """Return the forward weights of one layer out of a model's named weights."""
     names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
     return LayerWeights(*(weights[f"layers.{layer}.{name}"] for name in names))
-
-
-def run_layer(cell: str, x: Array, state: State, weights: LayerWeights) -> tuple[list[Array], State]:
-    """Run one layer over a whole sequence, step by step.
-
-    Args:
-        x: dense input of shape (B, T, inputs), or ids of shape (B, T), which stand for one-hot vectors.
-        state: the layer's state, (B, H) or a pair of them.
-
-    Returns:
-        The outputs, T arrays of shape (B, H), and the next state.
-    """
-    outputs = []
-    for t in range(x.shape[1]):
-        output, state = CELLS[cell].step(input_gates(x[:, t], weights), state, weights)
-        outputs.append(output)
-    return outputs, state
-
-
-def begin_state(cell: str, zeros: Callable[[], Array]) -> State:
-    """Return the structure of a cell's state filled by calls of `zeros`: one array, or for the LSTM a pair."""
-    return zeros() if CELLS[cell].states == 1 else (zeros(), zeros())
-
-
-def map_state(function: Callable, *states: State) -> State:
-    """Return `function` of the arrays of one or more states, in the structure of a state.
-
-    >>> map_state(lambda a, b: a + b, ("h", "c"), ("1", "2"))
-    ('h1', 'c2')
-    """
-    return tuple(map(function, *states)) if isinstance(states[0], tuple) else function(*states)
-
-
-def input_gates(x: Array, weights: LayerWeights) -> Array:
-    """Return what an input contributes to the gates, of shape (B, G*H).
-
-    Args:
-        x: dense input of shape (B, inputs), or ids of shape (B,): a one-hot vector times W_ih^T is a row of W_ih^T.
-    """
-    return (weights.W_ih.T[x] if x.ndim == 1 else x @ weights.W_ih.T) + weights.b_ih
 
 
 def tanh(x: Array) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.container import read_tensors, write_tensors
-from chargen.network.cells import ModelConfig
+from chargen.network.config import ModelConfig
 from chargen.text.vocabulary import Vocabulary
 
 KIND = "chargen"

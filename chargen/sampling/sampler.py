@@ -1,7 +1,6 @@
 """`Sampler`: text from a checkpoint, one character at a time, on NumPy alone."""
 
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.network import checkpoint as checkpoints
-from chargen.network.cells import CELLS, State, begin_state, input_gates, layer_weights, map_state
+from chargen.network.cells import CELLS, State, layer_weights
 from chargen.network.checkpoint import Checkpoint
 from chargen.sampling.filters import SamplingSettings, draw, probabilities
 
@@ -57,12 +56,13 @@ class Sampler:
         self.config = config
         self.vocabulary = checkpoint.vocabulary
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
-        self._step = CELLS[config.cell].step
+        self._cell = CELLS[config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(config.num_layers)]
-        self._embedding = weights.get("embedding.weight")  # (V, embedding_size)
-        if self._embedding is None:
-            self._rows = input_gates(np.arange(config.vocab_size), self._layers[0])  # (V, G*H)
-        self._output = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
+        self._one_hot = not config.embedding_size
+        # What a character's id selects a row of: its part of the first layer's gates, (V, G*H), or its embedding.
+        first = self._layers[0]
+        self._first = first.W_ih.T + first.b_ih if self._one_hot else weights["embedding.weight"]
+        self._output_weight, self._output_bias = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
 
     @classmethod
     def load(cls, name: str | Path | None = None) -> "Sampler":
@@ -73,39 +73,30 @@ class Sampler:
         """
         return cls(Checkpoint.load(checkpoints.find(name)))
 
-    def begin_state(self, batch_size: int = 1) -> State:
-        """Return the zero state: an array (L, B, H), or for the LSTM a pair of them."""
-        shape = (self.config.num_layers, batch_size, self.config.hidden_size)
-        return begin_state(self.config.cell, lambda: np.zeros(shape, np.float32))
+    def begin_state(self, batch_size: int = 1) -> tuple[State, ...]:
+        """Return the zero state: one tuple of arrays (B, H) for each layer, (h,) or for the LSTM (h, c)."""
+        states = CELLS[self.config.cell].states
+        zeros = np.zeros((batch_size, self.config.hidden_size), np.float32)  # (B, H)
+        return tuple((zeros,) * states for _ in self._layers)
 
-    def step(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+    def step(self, ids: np.ndarray, state: tuple[State, ...]) -> tuple[np.ndarray, tuple[State, ...]]:
         """Read one character in each row.
 
         Args:
             ids: integer array of shape (B,).
-            state: as `begin_state` makes it.
+            state: as `begin_state` makes it; it is not changed.
 
         Returns:
             The logits of the next character, (B, V), and the next state.
         """
-        states = [map_state(itemgetter(layer), state) for layer in range(self.config.num_layers)]
-        logits, states = self.advance(ids, states)
-        return logits, map_state(lambda *parts: np.stack(parts), *states)
-
-    def advance(self, ids: np.ndarray, states: list[State]) -> tuple[np.ndarray, list[State]]:
-        """Do what `step` does, on a list of the layers' states, each (B, H) or a pair of them: for tight loops."""
-        one_hot = self._embedding is None
-        a = self._rows.take(ids, 0) if one_hot else input_gates(self._embedding[ids], self._layers[0])  # (B, G*H)
-        outputs, next_states = [], []
-        for weights, state in zip(self._layers, states, strict=True):
-            if outputs:
-                a = input_gates(outputs[-1], weights)  # (B, G*H)
-            output, state = self._step(a, state, weights)  # (B, H)
-            outputs.append(output)
-            next_states.append(state)
-        weight, bias = self._output
-        x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)  # (B, L*H)
-        return x @ weight + bias, next_states
+        x, next_state = self._first.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
+        for layer, (weights, before) in enumerate(zip(self._layers, state, strict=True)):
+            a = x if layer == 0 and self._one_hot else x @ weights.W_ih.T + weights.b_ih  # (B, G*H)
+            after = self._cell(a, before, weights)  # (B, H) each
+            next_state.append(after)
+            x = after[0]  # (B, H)
+        outputs = x if len(next_state) == 1 else np.concatenate([after[0] for after in next_state], axis=1)  # (B, L*H)
+        return outputs @ self._output_weight + self._output_bias, tuple(next_state)
 
     def stream(
         self,
@@ -234,8 +225,7 @@ class Writing:
 
     def forget(self) -> None:
         """Begin again with one empty text."""
-        state = self._sampler.begin_state(1)
-        self._states = [map_state(itemgetter(n), state) for n in range(self._sampler.config.num_layers)]
+        self._state = self._sampler.begin_state(1)
         self.logits = None
 
     def read(self, ids: np.ndarray) -> None:
@@ -248,20 +238,20 @@ class Writing:
     def split(self, parents: int | np.ndarray) -> None:
         """Go on with copies of the texts: so many of the only one, or those of the given numbers, (B,)."""
         parents = np.zeros(parents, np.int64) if isinstance(parents, int) else parents
-        self._states = [map_state(itemgetter(parents), state) for state in self._states]
+        self._state = tuple(tuple(part[parents] for part in layer) for layer in self._state)  # (B, H) each
         self.logits = None if self.logits is None else self.logits[parents]
 
     def feed(self, ids: np.ndarray) -> None:
         """Read one more character of each text, (B,)."""
-        self.logits, self._states = self._sampler.advance(ids, self._states)
+        self.logits, self._state = self._sampler.step(ids, self._state)
 
     def mark(self) -> tuple:
         """Return what `rewind` takes to come back to where the texts are now."""
-        return self._states, self.logits
+        return self._state, self.logits
 
     def rewind(self, mark: tuple) -> None:
         """Forget what was read since `mark` was made."""
-        self._states, self.logits = mark
+        self._state, self.logits = mark
 
     def choose(self, settings: SamplingSettings, rngs: Sequence[np.random.Generator]) -> np.ndarray:
         """Draw each text's next character, (B,), and read it."""

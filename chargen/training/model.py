@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from chargen.errors import InputError
-from chargen.network.cells import ModelConfig, State, embedding_size_for
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig, embedding_size_for
 from chargen.text.vocabulary import Vocabulary
-from chargen.training.recurrent import Recurrent
+from chargen.training.recurrent import PublicState, Recurrent
 
 
 class CharModel(Recurrent):
@@ -64,7 +64,9 @@ class CharModel(Recurrent):
         else:
             self.register_buffer("one_hot", torch.eye(vocab_size), persistent=False)  # (V, V)
 
-    def forward(self, X: Tensor, state: State, generator: torch.Generator | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, X: Tensor, state: PublicState, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, PublicState]:
         """Predict each next character.
 
         Args:

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.network.checkpoint import Checkpoint
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
-from chargen.training.recipe import LEARNING_RATES, MOST_EPOCHS, NETWORKS, choose, operations_per_character
+from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character
 from chargen.training.text_task import text_trainer
 from chargen.training.trainer import PRECISIONS, VALID_CHARS, TrainingSettings, pick_precision
 
@@ -123,7 +124,7 @@ def _with_network_of(base: Checkpoint, settled: dict) -> dict:
 def _optimizer_defaults(optimizer: str, cell: str, fine_tuning: bool) -> dict:
     if optimizer == "sgd":
         return {"learning_rate": 1.0, "weight_decay": 0.0}
-    return {"learning_rate": LEARNING_RATES[cell] * (FINE_TUNING_RATE if fine_tuning else 1)}
+    return {"learning_rate": CELLS[cell].learning_rate * (FINE_TUNING_RATE if fine_tuning else 1)}
 
 
 def _take(values: dict, *names: str) -> dict:

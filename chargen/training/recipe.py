@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chargen.network.cells import CELLS, ModelConfig, embedding_size_for
+from chargen.network.cells import CELLS
+from chargen.network.config import ModelConfig, embedding_size_for
 
 # Zhang et al., "Dive into Deep Learning", section 9.5
 D2L = {
@@ -32,7 +33,6 @@ CHARACTERS_PER_WEIGHT = 2  # that there must be time to read for each recurrent 
 WEIGHTS_PER_CHARACTER = 15  # the most recurrent weights that a character of the text supports
 MOST_EPOCHS = 16  # after which a text is known by heart, whatever the dropout
 MANY_EPOCHS = 8  # from which on recurrent dropout gains more than it costs
-LEARNING_RATES = {"lstm": 0.02, "gru": 0.01, "rnn": 0.001}  # of AdamW, at 16 x 64 characters a step
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """`Recurrent`: dense vectors in, recurrent layers, a linear layer out; what text and time series have in common."""
 
 import math
-from operator import itemgetter
 
 import torch
 from torch import Tensor, nn
 
-from chargen.network.cells import State, begin_state, map_state
+from chargen.network.cells import CELLS, State
 
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 FUNCTIONS = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}  # what LAYERS call with their weights
+
+PublicState = Tensor | tuple[Tensor, Tensor]  # as `torch.nn` has it: h, or for the LSTM (h, c); each (L*D, B, H)
 
 
 class MaskGenerator(torch.Generator):
@@ -56,12 +57,14 @@ class Recurrent(nn.Module):
         )
         self.output = nn.Linear(num_layers * D * hidden_size, output_size)  # reads all layers, see ModelConfig
 
-    def begin_state(self, batch_size: int) -> State:
+    def begin_state(self, batch_size: int) -> PublicState:
         """Return the zero state: a tensor (L*D, B, H), or for the LSTM a pair of them."""
         shape = (self.num_layers * self.num_directions, batch_size, self.hidden_size)
-        return begin_state(self.cell, lambda: self.output.weight.new_zeros(shape))
+        return to_public(tuple(self.output.weight.new_zeros(shape) for _ in range(CELLS[self.cell].states)))
 
-    def forward(self, x: Tensor, state: State, generator: torch.Generator | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: PublicState, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, PublicState]:
         """Read a window.
 
         Args:
@@ -76,21 +79,24 @@ class Recurrent(nn.Module):
         D = self.num_directions
         outputs, states = [], []
         for index, layer in enumerate(self.layers):
-            own_part = itemgetter(slice(index * D, (index + 1) * D))
-            x, layer_state = self._run_layer(layer, x, map_state(own_part, state), generator)  # (B, T, D*H), (D, B, H)
+            own = tuple(part[index * D : (index + 1) * D] for part in from_public(state))  # (D, B, H) each
+            x, layer_state = self._run_layer(layer, x, own, generator)  # (B, T, D*H), (D, B, H) each
             x = self._dropout(x, generator)
             outputs.append(x)
             states.append(layer_state)
-        state = map_state(lambda *parts: torch.cat(parts).float(), *states)  # (L*D, B, H)
-        return self.output(torch.cat(outputs, -1)).float(), state
+        state = tuple(torch.cat(parts).float() for parts in zip(*states, strict=True))  # (L*D, B, H) each
+        return self.output(torch.cat(outputs, -1)).float(), to_public(state)
 
-    def _run_layer(self, layer: nn.RNNBase, x: Tensor, state: State, generator: torch.Generator | None):
+    def _run_layer(
+        self, layer: nn.RNNBase, x: Tensor, state: State, generator: torch.Generator | None
+    ) -> tuple[Tensor, State]:
         """Run a layer; in training, with a share of its recurrent weights silenced for the whole window.
 
         That is the DropConnect of Merity et al. (2017), "Regularizing and Optimizing LSTM Language Models".
         """
         if not (self.training and self.recurrent_dropout):
-            return layer(x, state)
+            x, state = layer(x, to_public(state))
+            return x, from_public(state)
         weights = [
             weight * keep_mask(weight, weight.shape, self.recurrent_dropout, generator)
             if name.startswith("weight_hh")
@@ -98,9 +104,9 @@ class Recurrent(nn.Module):
             for name, weight in layer.named_parameters()
         ]
         x, *parts = FUNCTIONS[self.cell](
-            x, state, weights, True, 1, 0.0, True, self.num_directions == 2, True
+            x, to_public(state), weights, True, 1, 0.0, True, self.num_directions == 2, True
         )  # biases, one layer, no dropout of its own, training, directions, batch first
-        return x, parts[0] if len(parts) == 1 else tuple(parts)
+        return x, tuple(parts)
 
     def _dropout(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Silence units of x, (B, T, D*H), the same ones at every step of a row, as Gal and Ghahramani (2016) do."""
@@ -122,3 +128,13 @@ def keep_mask(like: Tensor, shape: tuple[int, ...], dropout: float, generator: t
     draws.random_(-(2**63), None, generator=generator)
     dropped = min(round(256 * dropout), 255)
     return (draws.view(torch.uint8)[:count].view(shape) >= dropped).to(like.dtype).mul_(256 / (256 - dropped))
+
+
+def from_public(state: PublicState) -> State:
+    """Return the tuple of arrays that a public state holds."""
+    return state if isinstance(state, tuple) else (state,)
+
+
+def to_public(state: State) -> PublicState:
+    """Return a tuple of one or two arrays as `torch.nn` has it."""
+    return state[0] if len(state) == 1 else (state[0], state[1])

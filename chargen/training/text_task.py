@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from chargen.errors import InputError
-from chargen.network.cells import map_state
 from chargen.text.batches import Batching, WindowStarts
 from chargen.text.encoded_ids import release
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
+from chargen.training.recurrent import from_public, to_public
 from chargen.training.trainer import EpochRecord, Progress, Trainer, TrainingSettings, autocast
 
 EVALUATION_ROWS = 64  # rows of validation text read side by side
@@ -187,7 +187,7 @@ def evaluation(
     with autocast(device, precision):
         _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
     follows = (starts > 0).to(device)  # (rows, 1)
-    state = map_state(lambda part: part * follows, state)  # nothing lies before the first row
+    state = to_public(tuple(part * follows for part in from_public(state)))  # nothing lies before the first row
     total, read = 0.0, 0
     for places in (starts + torch.arange(length, device=ids.device)).split(chunk, dim=1):  # (rows, T)
         X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each

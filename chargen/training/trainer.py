@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from chargen.errors import InputError, TrainingError
-from chargen.network.cells import map_state
 from chargen.text.batches import Batching
 from chargen.training.optimizers import OPTIMIZERS
 from chargen.training.processes import ALONE, Processes
-from chargen.training.recurrent import MaskGenerator
+from chargen.training.recurrent import MaskGenerator, from_public, to_public
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 VALID_CHARS = 1_000_000  # enough to tell losses that differ by half a hundredth of a nat
@@ -201,8 +200,8 @@ class Trainer:
         call it; the state of all rows goes to the first.
         """
         self.at.elapsed = time.perf_counter() - self.began
-        state = self.state if isinstance(self.state, tuple) else (self.state,)
-        state = [self.processes.gather(part, dim=1) for part in state if part is not None]  # (L*D, B, H) each
+        state = () if self.state is None else from_public(self.state)
+        state = [self.processes.gather(part, dim=1) for part in state]  # (L*D, B, H) each
         tensors = {f"state.{number}": part for number, part in enumerate(state)}
         return tensors | self.optimizer.moments, asdict(self.at)
 
@@ -218,11 +217,10 @@ class Trainer:
             moment.copy_(_of_shape(moment.shape, tensors[name]))
         parts = [tensors[name].to(self.device) for name in ("state.0", "state.1") if name in tensors]
         if parts:  # there are none before the first step
-            begun = self.model.begin_state(self.settings.batching.batch_size)
-            state = tuple(parts) if isinstance(begun, tuple) else parts[0]
-            state = map_state(lambda part, begun: _of_shape(begun.shape, part), state, begun)
+            begun = from_public(self.model.begin_state(self.settings.batching.batch_size))
             rows = self.processes.rows(self.settings.batching.batch_size)
-            self.state = map_state(lambda part: part[:, rows].contiguous(), state)  # (L*D, own rows, H)
+            whole = [_of_shape(zeros.shape, part) for zeros, part in zip(begun, parts, strict=True)]  # (L*D, B, H) each
+            self.state = to_public(tuple(part[:, rows].contiguous() for part in whole))  # (L*D, own rows, H) each
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
         """Go on with the epoch that `self.at` is in, or begin it; validate; yield records on the way."""
@@ -293,7 +291,7 @@ class Trainer:
         if self.device.type == "cpu":  # elsewhere it would be a wait; there the losses tell, before anything is saved
             self._require_numbers(norm.item())  # it is none where the loss is none, and the same in all processes
         self.optimizer.step(at.step, at.learning_rate)
-        self.state = map_state(Tensor.detach, state)
+        self.state = to_public(tuple(part.detach() for part in from_public(state)))
         return loss.detach()
 
     def _require_numbers(self, *values: float) -> None:

@@ -16,8 +16,9 @@ from chargen.analysis.hidden_units import (
     read_activations,
 )
 from chargen.errors import InputError, UnknownCharacterError
-from chargen.network.cells import CELLS, ModelConfig, input_gates, layer_weights
+from chargen.network.cells import CELLS, layer_weights
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
 
@@ -163,13 +164,12 @@ def test_activations_are_the_states_of_each_layer(cell):
     below = None
     for layer in range(2):
         part = layer_weights(weights, layer)
-        h = np.zeros((1, 3))
-        state, outputs = (h, h) if cell == "lstm" else h, []
+        state, outputs = (np.zeros((1, 3)),) * CELLS[cell].states, []
         for t in range(9):
-            a = input_gates(ids[t : t + 1] if below is None else below[t], part)
-            output, state = CELLS[cell].step(a, state, part)
-            outputs.append(output)
-            held = np.tanh(state[1]) if cell == "lstm" else state
+            x = np.eye(len(vocabulary))[ids[t : t + 1]] if below is None else below[t]
+            state = CELLS[cell].step(x @ part.W_ih.T + part.b_ih, state, part)
+            outputs.append(state[0])
+            held = np.tanh(state[1]) if cell == "lstm" else state[0]
             np.testing.assert_allclose(found[t, 3 * layer : 3 * layer + 3], held[0], atol=1e-5)
         below = outputs
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from chargen.analysis import scoring
 from chargen.analysis.scoring import Comparison, Piece, Predictions, Scoring, best_passages, score, shared_vocabulary
 from chargen.errors import InputError, UnknownCharacterError
-from chargen.network.cells import ModelConfig
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
 from chargen.text.sources import decode
 from chargen.text.streams import normalized, read_text
@@ -231,7 +231,7 @@ def test_a_comparison_keeps_the_best_passages_of_the_whole_text():
 PEAK = """
 import resource, sys
 import numpy as np
-from chargen.network.cells import ModelConfig
+from chargen.network.config import ModelConfig
 from chargen.network.checkpoint import Checkpoint
 from chargen.sampling.sampler import Sampler
 from chargen.analysis.scoring import Scoring

@@ -9,8 +9,9 @@ import pytest
 
 from chargen.analysis.hidden_units import FEATURES, Inspection, inspect_text
 from chargen.analysis.hidden_units_page import MOST_VALUES, activation_page
-from chargen.network.cells import ModelConfig, layer_weights
+from chargen.network.cells import layer_weights
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
 

@@ -11,8 +11,8 @@ import pytest
 
 from chargen.analysis.score_page import LIMIT, score_page
 from chargen.analysis.scoring import Piece, Predictions, Score, score
-from chargen.network.cells import ModelConfig
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
 

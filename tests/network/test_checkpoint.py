@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from chargen.errors import CheckpointError
 from chargen.files import container as tensorfile
-from chargen.network.cells import ModelConfig
 from chargen.network.checkpoint import Checkpoint, find
+from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
 

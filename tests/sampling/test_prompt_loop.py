@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chargen.errors import InputError
-from chargen.network.cells import ModelConfig
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
 from chargen.sampling.filters import SamplingSettings
 from chargen.sampling.prompt_loop import Interaction
 from chargen.sampling.sampler import Sampler

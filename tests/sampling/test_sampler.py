@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargen.errors import InputError, UnknownCharacterError
-from chargen.network.cells import ModelConfig
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
 from chargen.sampling.filters import SamplingSettings, probabilities
 from chargen.sampling.sampler import CONTEXT, SIDE_BY_SIDE, Ending, Sampler, until
 from chargen.text.vocabulary import Vocabulary

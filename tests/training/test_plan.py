@@ -3,12 +3,13 @@ import pytest
 import torch
 
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.text.corpus import Corpus
 from chargen.text.vocabulary import Vocabulary
 from chargen.training import plan as planning
 from chargen.training.model import CharModel
 from chargen.training.plan import FINE_TUNING_RATE, make_plan, operations_per_second
-from chargen.training.recipe import LEARNING_RATES, choose
+from chargen.training.recipe import choose
 
 CPU = torch.device("cpu")
 LETTERS = Vocabulary("abcdefgh")
@@ -21,7 +22,7 @@ def test_what_is_not_settled_is_chosen_by_the_recipe():
     assert (plan.model.config.hidden_size, plan.model.config.num_layers) == (recipe.hidden_size, recipe.num_layers)
     assert (plan.settings.epochs, plan.model.config.dropout) == (recipe.epochs, recipe.dropout)
     assert plan.settings.batching.batch_size == recipe.batch_size
-    assert plan.settings.learning_rate == LEARNING_RATES["lstm"]
+    assert plan.settings.learning_rate == CELLS["lstm"].learning_rate
     assert f"{recipe.epochs} epochs" in plan.why
     assert "\n" not in plan.why
 
@@ -73,7 +74,7 @@ def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
     plan = make_plan(CORPUS, CPU, base=base)
     assert (plan.model.config.cell, plan.model.config.hidden_size, plan.model.config.num_layers) == ("gru", 24, 2)
     np.testing.assert_array_equal(plan.model.output.weight.detach().numpy(), base.weights["output.weight"])
-    assert plan.settings.learning_rate == pytest.approx(FINE_TUNING_RATE * LEARNING_RATES["gru"])
+    assert plan.settings.learning_rate == pytest.approx(FINE_TUNING_RATE * CELLS["gru"].learning_rate)
 
 
 def test_a_network_that_contradicts_the_one_to_begin_with_is_refused():

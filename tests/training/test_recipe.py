@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen.network.cells import ModelConfig
+from chargen.network.config import ModelConfig
 from chargen.text.batches import Batching
 from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character, recurrent_weights
 

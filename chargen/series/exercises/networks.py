@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from chargen.network.cells import LayerWeights, State, map_state, run_layer
+from chargen.network.cells import LayerWeights, State, run_layer
 from chargen.training.recurrent import Recurrent
 
 MLP_SIZES = (32, 16)  # units of the two hidden layers
@@ -50,8 +50,8 @@ class FromScratch(Recurrent):
 
     def _run_layer(self, layer: nn.RNNBase, x: Tensor, state: State, generator: torch.Generator | None):
         weights = LayerWeights(layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
-        outputs, state = run_layer(self.cell, x, map_state(lambda part: part[0], state), weights)  # T x (B, H), (B, H)
-        return torch.stack(outputs, dim=1), map_state(lambda part: part[None], state)  # (B, T, H), (1, B, H)
+        outputs, state = run_layer(self.cell, x, tuple(part[0] for part in state), weights)  # (B, T, H), (B, H) each
+        return outputs, tuple(part[None] for part in state)  # (B, T, H), (1, B, H) each
 
 
 class Perceptron(nn.Module):
