@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := setup.cfg pyproject.toml constraints.txt README.md $(shell git ls-files chargen corpora checkpoints 2>/dev/null)
 
-.PHONY: run test soak bench
+.PHONY: run test soak bench docs
 
 run: .venv/installed
 	$(BIN)/chargen train --name make-run --overwrite
@@ -20,6 +20,9 @@ soak: .venv/tested  # the tests that take too long for every commit
 
 bench: .venv/installed  # CORPUS=path/to/tinyshakespeare.txt where it is at hand
 	$(BIN)/python benchmarks/bench.py $(CORPUS)
+
+docs: .venv/installed  # write the tables of options and files anew
+	$(BIN)/python docs/tables.py
 
 .venv/installed: $(SOURCES) | .venv
 	$(BIN)/pip install --quiet -c constraints.txt .
