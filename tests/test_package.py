@@ -18,7 +18,10 @@ LIBRARY = ["errors", "files", "report", "text", "network", "sampling", "training
 STILL_NAME_FLAGS = {"files", "report", "text", "network", "sampling", "training", "analysis"}
 SERIES_WITHOUT_TORCH = [
     *("exercises.catalog", "exercises.waves"),
-    *(f"forecast.{name}" for name in ("backtest", "checks", "clock", "framing", "metrics", "table")),
+    *(
+        f"forecast.{name}"
+        for name in ("backtest", "checks", "clock", "conformal_intervals", "framing", "metrics", "settings", "table")
+    ),
 ]
 
 

@@ -8,28 +8,26 @@ import click
 
 from chargen.cli.options import positive, refuse_same_file, require_folder
 
-HISTORY = 4  # horizons before the forecast that a picture shows, at most
 SUFFIX = ".forecaster.safetensors"
-
 
 rows = click.IntRange(1, 100_000)
 
 
 class Window(click.ParamType):
-    """A number of rows, or None for auto."""
+    """A number of rows, or "auto", which is None in the library."""
 
     name = "rows"
 
     def convert(self, value, param, ctx):
-        """Return the number."""
+        """Return the number, or None."""
         return None if value in (None, "auto") else click.IntRange(2, 100_000).convert(value, param, ctx)
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--column", help="Name of the values.  [default: y, or the only column there is]", show_default=False)
-@click.option("--time", help="Name of the times; without it the rows are taken as they come.")
-@click.option("--horizon", type=rows, default=24, help="Rows ahead that the network is to forecast.")
+@click.option("--column", help="Column of the values.  [default: y, or the only column]", show_default=False)
+@click.option("--time", help="Column of the times.  [default: none, rows are counted]", show_default=False)
+@click.option("--horizon", type=rows, default=24, help="Rows that the network forecasts at once.")
 @click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), default="gru", help="Kind of recurrent cell.")
 @click.option("--windows", "window", type=Window(), default="auto", help="Rows that the network reads, or auto.")
 @click.option(
@@ -37,45 +35,51 @@ class Window(click.ParamType):
     "seasons",
     type=click.IntRange(0, 100_000),
     multiple=True,
-    help="Rows after which things recur; may be given twice, 0 for none.  [default: what the series shows]",
+    help="Length of a season in rows; may be given twice, 0 for none.  [default: detected]",
     show_default=False,
 )
 @click.option(
     "--log/--no-log",
     default=None,
-    help="Forecast logarithms.  [default: where seasons grow with their level]",
+    help="Forecast logarithms.  [default: where the seasons grow with the level]",
     show_default=False,
 )
-@click.option("--hidden-size", type=click.IntRange(1, 4096), default=32, help="Units of the network.")
+@click.option("--hidden-size", type=click.IntRange(1, 4096), default=32, help="Units of the recurrent layer.")
 @click.option(
     "--folds",
     type=click.IntRange(1, 10_000),
     help="Horizons at the end that the backtest holds out.  [default: a fifth of the rows, 3 to 20]",
     show_default=False,
 )
-@click.option("--epochs", type=positive, default=60, help="Passes over the training rows, at most.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Same seed, same machine, same forecaster.")
-@click.option("--encoding", default="utf-8", help="How the file's bytes are to be read.")
+@click.option("--epochs", type=positive, default=60, help="Maximum number of passes over the training rows.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    help="The same seed gives the same forecaster.",
+)
+@click.option("--encoding", default="utf-8", help="Encoding of the file.")
 @click.option("--out", help=f"The forecaster's file.  [default: FILE's name with {SUFFIX}]", show_default=False)
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there already.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons, **options):
-    """Learn to continue the series in the CSV file FILE.
+    """Fit a forecaster to the series in the CSV file FILE.
 
-    It has one series, or several in the long format with a column unique_id, for one network that knows them all. The
+    FILE holds one series, or several in the long format with a column unique_id; one network learns them all. First the
     last rows are held out to compare the forecasts with naive ones; then the network learns from all rows.
     """
+    from chargen.series.forecast.output import metadata_of
     from chargen.series.forecast.table import read_table
 
     out = Path(out or f"{Path(file).stem}{SUFFIX}")
     _refuse_existing(out, file, overwrite)
     table = read_table(file, column, time, encoding)
     if 0 in seasons and len(seasons) > 1:
-        raise click.UsageError("--season 0 means that there is none; leave out one or the other")
+        raise click.UsageError("--season 0 means no season; leave out the other --season")
     seasons = tuple(season for season in seasons if season) if seasons else None
     forecaster = _fitted(context, file, table, seasons=seasons, **options)
-    forecaster.about = _about(file, table)
+    forecaster.about = metadata_of(table, file)
     forecaster.save(out)
     if as_json:
         click.echo(json.dumps(_summary(out, table, forecaster)))
@@ -86,37 +90,40 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons,
 
 @click.command()
 @click.argument("model", type=click.Path(dir_okay=False))
-@click.option("--horizon", type=rows, help="Rows ahead.  [default: as fitted]")
-@click.option("--level", type=click.IntRange(1, 99), default=90, help="Of the interval, in per cent.")
+@click.option("--horizon", type=rows, help="Rows to forecast.  [default: as fitted]")
+@click.option("--level", type=click.IntRange(1, 99), default=90, help="Level of the prediction intervals, in per cent.")
 @click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
-@click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast to a PNG.")
+@click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast as a PNG.")
 def forecast(model, horizon, level, series, out, plot):
-    """Continue the series that the forecaster in the file MODEL was fitted to.
+    """Forecast the series that the forecaster in the file MODEL was fitted to.
 
-    The interval comes from the errors of the backtest, by how far ahead they were made.
+    The prediction intervals are quantiles of the backtest's errors, for each number of rows ahead.
     """
+    from chargen.report.forecast_plot import save_forecast
     from chargen.series.forecast.forecaster import Forecaster
+    from chargen.series.forecast.output import column_names, forecast_panels, to_csv
 
     for target in filter(None, (out, plot)):
         refuse_same_file(model, target)
         require_folder(target)
     if out and plot and os.path.abspath(out) == os.path.abspath(plot):
-        raise click.UsageError(f"--out and --plot both name {out}; give the picture another file")
+        raise click.UsageError(f"--out and --plot both name {out}; choose another file for the picture")
     forecaster = Forecaster.load(model)
     horizon = horizon or forecaster.settings.horizon
-    panels = _panels(forecaster, _chosen(forecaster, series), horizon, level)
+    panels = forecast_panels(forecaster, horizon, level, series)
     if forecaster.tested.unbeaten:
         click.echo(f"in the backtest {forecaster.tested.verdict}", err=True)
     if horizon > forecaster.measured:
         click.echo(
-            f"errors were measured up to {forecaster.measured} rows ahead; beyond, the interval widens as that of a"
-            " random walk",
+            f"errors were measured up to {forecaster.measured} rows ahead; beyond that the intervals widen like"
+            " those of a random walk",
             err=True,
         )
     if plot:
-        _plot(forecaster, panels, plot, level)
-    _write(out, _csv(forecaster, panels, level))
+        save_forecast(panels, plot, *column_names(forecaster), level)
+        click.echo(f"wrote {plot}", err=True)
+    _write(out, to_csv(forecaster, panels, level))
 
 
 def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
@@ -142,7 +149,7 @@ def _fitted(context, file, table, **options):
         shown = False
         for step in forecaster.fitting(series):
             if not shown:
-                click.echo(_what_was_decided(table, forecaster), err=True)
+                click.echo(_describe(table, forecaster), err=True)
             shown = True
             yield step
             if request.exit_code is not None:
@@ -160,7 +167,7 @@ def _fitted(context, file, table, **options):
     return forecaster
 
 
-def _what_was_decided(table, forecaster) -> str:
+def _describe(table, forecaster) -> str:
     framing, settings = forecaster.framing, forecaster.settings
     rows = sum(len(one.values) for one in table.series)
     of = f" of {len(table.series)} series" if len(table.series) > 1 else ""
@@ -172,19 +179,6 @@ def _what_was_decided(table, forecaster) -> str:
         f"{rows:,} rows{of}{step}, {season}{logs}, windows of {framing.window} rows,"
         f" a {settings.cell.upper()} of {settings.hidden_size} units that gives {settings.horizon} rows at once"
     )
-
-
-def _about(file: str, table) -> dict:
-    from dataclasses import asdict
-
-    last = {one.name: one.last for one in table.series}
-    return {
-        "file": Path(file).name,
-        "column": table.column,
-        "time": table.time,
-        "clock": asdict(table.clock),
-        "last": last,
-    }
 
 
 def _summary(out: Path, table, forecaster) -> dict:
@@ -213,44 +207,6 @@ def _show(tested) -> None:
     click.echo(f"{tested.verdict[0].upper()}{tested.verdict[1:]}.")
 
 
-def _chosen(forecaster, names) -> list[str]:
-    from chargen.errors import InputError
-
-    for name in names:
-        if name not in forecaster.names:
-            known = ", ".join(forecaster.names[:10]) + ", ..." * (len(forecaster.names) > 10)
-            raise InputError(f"{name}: unknown; the forecaster knows {known or 'one without a name'}", setting="series")
-    return [name for name in forecaster.names if name in names or not names]
-
-
-def _panels(forecaster, names, horizon: int, level: int) -> list:
-    from chargen.report.forecast_plot import Panel
-    from chargen.series.forecast.clock import Clock
-
-    clock = Clock(**forecaster.about.get("clock", {}))
-    panels = []
-    for name, (points, low, high) in forecaster.forecasts(horizon, level).items():
-        history = forecaster.history(name)[-HISTORY * horizon :]
-        times = clock.times(forecaster.about.get("last", {}).get(name, "0"), range(1 - len(history), horizon + 1))
-        panels.append(Panel(name, history, times, points, low, high))
-    return [panel for panel in panels if panel.name in names]
-
-
-def _csv(forecaster, panels, level: int) -> str:
-    import csv
-    import io
-
-    column, time = forecaster.about.get("column") or "y", forecaster.about.get("time") or "row"
-    named = forecaster.names != [""]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["unique_id"] * named + [time, column, f"{column}-lo-{level}", f"{column}-hi-{level}"])
-    for panel in panels:
-        for when, *values in zip(panel.times[-len(panel.points) :], panel.points, panel.low, panel.high, strict=True):
-            writer.writerow([panel.name] * named + [when, *(f"{value:.8g}" for value in values)])
-    return text.getvalue()
-
-
 def _write(out: str | None, text: str) -> None:
     from chargen.files.atomic import write_atomically
 
@@ -259,11 +215,3 @@ def _write(out: str | None, text: str) -> None:
     else:
         write_atomically(Path(out), text.encode())
         click.echo(f"wrote {out}", err=True)
-
-
-def _plot(forecaster, panels, plot: str, level: int) -> None:
-    from chargen.report.forecast_plot import save_forecast
-
-    column, time = forecaster.about.get("column") or "y", forecaster.about.get("time") or "row"
-    save_forecast(panels, plot, column, time, level)
-    click.echo(f"wrote {plot}", err=True)

@@ -1,4 +1,4 @@
-"""Series as a person gives them: what they are, and whether a forecaster can learn from them; no torch."""
+"""Whether a forecaster can learn from the series that it is given."""
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,11 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.series.forecast.backtest import rows_held_out
-from chargen.series.forecast.framing import Framing
+from chargen.series.forecast.framing import Framing, choose_framing
+from chargen.series.forecast.settings import ForecastSettings
 
-FEWEST_WINDOWS = 8  # to learn from
-LARGEST = 1e100  # squares of larger values would not be numbers
+FEWEST_WINDOWS = 8  # for training
+LARGEST = 1e100  # the squares of larger values could overflow
 
 
 class SeriesError(InputError):
@@ -22,7 +23,7 @@ class SeriesError(InputError):
 
 
 def names_of(y) -> tuple[list[str], str]:
-    """Return the names of the series, and in which structure they came: "one", "list" or "dict"."""
+    """Return the names of the series, and the structure of `y`: "one", "list" or "dict"."""
     if isinstance(y, Mapping):
         return list(map(str, y)), "dict"
     several = isinstance(y, Sequence) and len(y) and all(np.ndim(each) == 1 for each in y)
@@ -30,10 +31,10 @@ def names_of(y) -> tuple[list[str], str]:
 
 
 def series_of(y, names: list[str]) -> list[np.ndarray]:
-    """Return the series that `names_of` has named, arrays (points,) of numbers that are not all the same.
+    """Return the series in the order of `names_of`, as arrays (points,).
 
     Raises:
-        SeriesError: one of them is something else.
+        SeriesError: one of them is constant, or not an array of finite numbers.
     """
     parts = list(y.values()) if isinstance(y, Mapping) else y if names != [""] else [y]
     if not parts:
@@ -59,35 +60,29 @@ def _numbers(values, name: str) -> np.ndarray:
 
 
 def is_constant(values: np.ndarray) -> bool:
-    """Return whether nothing varies, beyond what rounding does."""
+    """Return whether all values are equal but for rounding."""
     return np.ptp(values) <= 1e-12 * np.abs(values).max()
 
 
 def validation_rows(length: int, framing: Framing) -> int:
-    """Return how many rows at the end of the training part tell when to stop."""
+    """Return how many rows at the end of the training rows are for early stopping."""
     return max(framing.horizon, min(max(2 * framing.horizon, round(0.15 * length)), length // 4))
 
 
-def _enough(rows: int, folds: int, framing: Framing) -> bool:
-    training = rows - rows_held_out(framing.horizon, folds)
-    windows = training - validation_rows(training, framing) - framing.horizon - framing.reach + 1
-    return windows >= FEWEST_WINDOWS
-
-
 def require_rows(name: str, rows: int, folds: int, framing: Framing) -> None:
-    """Raise SeriesError unless so many rows suffice for a backtest, for knowing when to stop, and for some windows.
+    """Raise SeriesError unless a series of this name and number of rows is long enough.
 
-    Args:
-        name: of the series.
-        rows: it has.
+    It is where the backtest, early stopping, and the smallest number of windows for training have their rows.
     """
 
-    def enough(rows):
-        return _enough(rows, folds, framing)
+    def enough(rows: int) -> bool:
+        training = rows - rows_held_out(framing.horizon, folds)
+        windows = training - validation_rows(training, framing) - framing.horizon - framing.lookback + 1
+        return windows >= FEWEST_WINDOWS
 
     if enough(rows):
         return
-    needed = bisect_left(range(100 * (rows_held_out(framing.horizon, folds) + framing.reach)), True, key=enough)
+    needed = bisect_left(range(100 * (rows_held_out(framing.horizon, folds) + framing.lookback)), True, key=enough)
     seasons = f", {framing.cycles} seasons of {framing.season}" if framing.season else ""
     raise SeriesError(
         name,
@@ -95,3 +90,27 @@ def require_rows(name: str, rows: int, folds: int, framing: Framing) -> None:
         f" and {folds} folds need at least {needed:,}",
         "give more rows, or a smaller {horizon}, {window} or {folds}",
     )
+
+
+def checked_framing(names: list[str], series: list[np.ndarray], settings: ForecastSettings) -> Framing:
+    """Return the framing of series, chosen by the rows before those that the backtest holds out.
+
+    Raises:
+        SeriesError: a series is too short, constant before the rows held out, or has no logarithm where one is wanted.
+    """
+    folds, log = settings.folds_for(min(map(len, series))), settings.log
+    least = Framing(settings.window or 4, settings.horizon, settings.seasons or ())
+    for name, values in zip(names, series, strict=True):
+        if values.size and values.min() <= 0:  # the rows held out included
+            if log:
+                raise SeriesError(name, f"the value {values.min():g} has no logarithm", "leave out {log}")
+            log = False
+        require_rows(name, len(values), folds, least)
+    trainings = [values[: -rows_held_out(settings.horizon, folds)] for values in series]
+    for name, training in zip(names, trainings, strict=True):
+        if is_constant(training):
+            raise SeriesError(name, "constant before the rows that the backtest holds out", "use fewer {folds}")
+    framing = choose_framing(trainings, settings.horizon, settings.window, settings.seasons, log)
+    for name, values in zip(names, series, strict=True):
+        require_rows(name, len(values), folds, framing)
+    return framing

@@ -1,4 +1,4 @@
-"""The times of a series: reading them, the step between them, and how they go on."""
+"""The times of a series: how they are parsed, the step between them, and how they continue."""
 
 import calendar
 import itertools
@@ -24,14 +24,14 @@ class StepError(InputError):
 
 @dataclass(frozen=True)
 class Clock:
-    """How times go on.
+    """How times continue.
 
     Attributes:
-        kind: ROWS (there are no times, rows are counted from 1), WHOLE (whole numbers), FIXED (times a fixed step
-            apart) or MONTHS (times so many months of the calendar apart, as months, quarters and years are).
+        kind: ROWS (no times, rows are counted from 1), WHOLE (whole numbers), FIXED (times with a fixed step) or
+            MONTHS (times with a step of calendar months: months, quarters, years).
         step: rows or whole numbers; microseconds; months.
-        day: of the month, where `kind` is MONTHS; in a shorter month it is the last one.
-        style: how times are written, see `_style`.
+        day: of the month, where `kind` is MONTHS; a shorter month takes its last day.
+        style: the format of times, see `_style`.
     """
 
     kind: str = ROWS
@@ -40,13 +40,13 @@ class Clock:
     style: str = ""
 
     def times(self, last: str, places: Iterable[int]) -> list[str]:
-        """Return the times of rows, as they are written, by their places after the row of time `last`.
+        """Return the times of rows as text, by their distances from the row of time `last`.
 
         >>> Clock(MONTHS, 1, 31, "date").times("2024-01-31", [-1, 1, 2])
         ['2023-12-31', '2024-02-29', '2024-03-31']
 
         Raises:
-            InputError: they are beyond the year 9999.
+            InputError: a time is beyond the year 9999.
         """
         if self.kind in (ROWS, WHOLE):
             return [str(int(last) + self.step * place) for place in places]
@@ -72,20 +72,20 @@ class Clock:
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time that a text such as 2024-01, 2024-01-31, 2024/01/31 or 2024-01-31 13:00 means.
+    """Return the time that a text such as 2024-01, 2024-01-31, 2024/01/31 or 2024-01-31 13:00 stands for.
 
     Raises:
-        ValueError: it means none.
+        ValueError: the text is not a time.
     """
     text = text.strip().replace("/", "-")
     return datetime.fromisoformat(f"{text}-01" if re.fullmatch(r"\d{4}-\d\d", text) else text)
 
 
 def infer_clock(texts: Sequence[str]) -> Clock:
-    """Return how the times of one series go on.
+    """Return how the times of one series continue.
 
     Raises:
-        StepError: a text is no time, or does not follow the one before by the step that most do.
+        StepError: a text is not a time, or does not follow the one before by the most common step.
     """
     if all(re.fullmatch(r"\s*(?!(19|20)\d{6}\s*$)[-+]?\d{1,18}\s*", text) for text in texts):  # 20240131 is a date
         numbers = list(map(int, texts))
@@ -114,7 +114,7 @@ def _parse_all(texts: Sequence[str]) -> list[datetime]:
 
 
 def _infer_step(times: list[datetime], style: str) -> Clock:
-    """Return the step that most times keep: of the calendar where that fits them, as 31 January, 29 February do."""
+    """Return the most common step, in calendar months if all times fit, as 31 January and 29 February do."""
     day = max(time.day for time in times)
     months = _common([_month(b) - _month(a) for a, b in itertools.pairwise(times)])
     if months > 0 and all(_at_month(time, _month(time), day) == time for time in times) and _one_time_of_day(times):
@@ -139,7 +139,7 @@ def _require_steps(texts: Sequence[str], times: Sequence, due: Sequence, clock: 
 
 
 def _common(steps: list[int]) -> int:
-    """Return the step that occurs most often among those forward, or 1."""
+    """Return the most common positive step, or 1."""
     counts = Counter(step for step in steps if step > 0)
     return min(counts, key=lambda step: (-counts[step], step), default=1)
 
@@ -158,7 +158,7 @@ def _one_time_of_day(times: list[datetime]) -> bool:
 
 
 def _style(text: str) -> str:
-    """Return how a time is written: "month", "date", or the separator and the last unit, such as " minutes"."""
+    """Return the format of a time: "month", "date", or the separator and the last unit, such as " minutes"."""
     parts = re.fullmatch(r"\s*([\d/-]+)(?:([T ])([\d:.]+).*)?", text)
     if parts is None or not parts[2]:
         return "month" if len(text.strip()) == 7 else "date"

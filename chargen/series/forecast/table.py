@@ -1,4 +1,4 @@
-"""Series from a CSV file: one column of many, or the long format of `unique_id`, `ds`, `y`; every fault has a line."""
+"""Series from a CSV file: one column, or the long format with `unique_id`, `ds` and `y`. Errors name the line."""
 
 import csv
 import io
@@ -21,10 +21,10 @@ class Series:
     """One series.
 
     Attributes:
-        name: its `unique_id`; "" in a file that has none.
+        name: its `unique_id`; "" in a file without them.
         values: array (points,).
-        last: the time of the last value, as the file has it; the number of the row where there are no times.
-        first_line: of the file, where its values begin.
+        last: the time of the last value, as written in the file; the number of the row where there are no times.
+        first_line: the line of its first value.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What a file holds.
+    """The series of a file.
 
     Attributes:
-        column: the name of the values.
-        time: the name of the times, or None.
+        column: the name of the values' column.
+        time: the name of the times' column, or None.
         clock: the step from row to row, the same in all series.
     """
 
@@ -58,20 +58,21 @@ class _Row:
 
 
 def read_table(path: str | Path, column: str | None = None, time: str | None = None, encoding: str = "utf-8") -> Table:
-    """Read series from a CSV file whose first line names the columns; commas, semicolons or tabs stand between them.
+    """Read series from a CSV file whose first line names the columns, separated by commas, semicolons or tabs.
 
     Args:
-        column: of the values; None takes `y`, or the only column there is beside the time and `unique_id`.
-        time: the column of the times; None takes the rows as they come.
+        column: of the values; None takes `y`, or the only column apart from the time and `unique_id`.
+        time: the column of the times; None takes the rows in order.
         encoding: of the file.
 
     Raises:
-        InputError: the file cannot be read, or what it holds is no series; the message gives the line.
+        InputError: the file cannot be read, or does not hold a series; the message gives the line.
     """
     header, lines = _header_and_lines(Path(path), encoding)
     column = column or _only_column(path, header, time)
-    places = {name: _place(path, header, name) for name in (column, time) if name is not None}
-    places[ID] = header.index(ID) if ID in header and ID not in places else None
+    value_at = _place(path, header, column)
+    time_at = None if time is None else _place(path, header, time)
+    id_at = header.index(ID) if ID in header and ID not in (column, time) else None
     groups: dict[str, list[_Row]] = {}
     for line, cells in lines:
         if len(cells) != len(header):
@@ -79,21 +80,12 @@ def read_table(path: str | Path, column: str | None = None, time: str | None = N
                 f"{path} line {line}: {len(cells)} cells, but the first line names {len(header)} columns",
                 "give each line one cell for each column",
             )
-        name = "" if places[ID] is None else cells[places[ID]].strip()
-        value = _number(f"{path} line {line}", column, cells[places[column]])
-        groups.setdefault(name, []).append(_Row(line, name, cells[places[time]] if time else "", value))
+        name = "" if id_at is None else cells[id_at].strip()
+        value = _number(f"{path} line {line}", column, cells[value_at])
+        groups.setdefault(name, []).append(_Row(line, name, "" if time_at is None else cells[time_at], value))
     if not groups:
         raise InputError(f"{path}: no rows below the column names", "add rows of values")
-    clocks = [_clock(path, rows, time) for rows in groups.values()]
-    for rows, clock in zip(groups.values(), clocks, strict=True):
-        if (clock.kind, clock.step) != (clocks[0].kind, clocks[0].step):
-            first = next(iter(groups))
-            raise InputError(
-                f"{path} line {rows[0].line}: series {rows[0].name!r} has a step of {clock}, and {first!r} one of"
-                f" {clocks[0]}",
-                "give all series the same step, or fit them separately",
-            )
-    return Table([_series(rows, time) for rows in groups.values()], column, time, clocks[0])
+    return Table([_series(rows, time) for rows in groups.values()], column, time, _common_clock(path, groups, time))
 
 
 def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
@@ -155,6 +147,20 @@ def _number(where: str, column: str, text: str) -> float:
     if not math.isfinite(value):
         raise InputError(f"{where}: {column} is {text!r}, not a finite number", "correct it, or remove the row")
     return value
+
+
+def _common_clock(path: str | Path, groups: dict[str, list[_Row]], time: str | None) -> Clock:
+    """Return the clock of the first series, if all series have its step."""
+    clocks = {name: _clock(path, rows, time) for name, rows in groups.items()}
+    first, common = next(iter(clocks.items()))
+    for name, clock in clocks.items():
+        if (clock.kind, clock.step) != (common.kind, common.step):
+            line = groups[name][0].line
+            raise InputError(
+                f"{path} line {line}: series {name!r} has a step of {clock}, and {first!r} one of {common}",
+                "give all series the same step, or fit them separately",
+            )
+    return common
 
 
 def _clock(path: str | Path, rows: list[_Row], time: str | None) -> Clock:

@@ -3,21 +3,10 @@
 import numpy as np
 import pytest
 
-from chargen.errors import CheckpointError, DamagedError, InputError, TrainingError
-from chargen.network.checkpoint import Checkpoint
+from chargen.errors import InputError, TrainingError
 from chargen.series import Forecaster
-from chargen.series.forecast.backtest import (
-    FEWEST_ERRORS,
-    NAIVE,
-    SEASONAL,
-    Backtest,
-    compare,
-    fold_starts,
-    half_widths,
-    measure_widths,
-    rows_held_out,
-)
-from chargen.series.forecast.framing import Framing, choose_framing, frame
+from chargen.series.forecast.backtest import NAIVE, SEASONAL, rows_held_out
+from chargen.series.forecast.conformal_intervals import FEWEST_ERRORS
 
 
 def noise(count, seed=0):
@@ -76,57 +65,6 @@ def test_it_says_that_random_walks_cannot_be_forecast():
     assert sum(each.verdict.endswith("prefer the naive forecast") for each in honest) >= 6
 
 
-@pytest.mark.parametrize(
-    ("gain", "error", "words"),
-    [
-        (1.6, 1.0, "the network beats naive (3), with a mean absolute error of 2 over 5 folds"),
-        (1.5, 1.0, "the network does not clearly beat naive (3), with a mean absolute error of 2 over 5 folds:"),
-    ],
-)
-def test_only_a_clear_margin_is_called_one(gain, error, words):
-    figures = {"network": {"mae": 2.0}, NAIVE: {"mae": 3.0}}
-    assert words in Backtest(5, 6, figures, {NAIVE: (gain, error)}).verdict
-
-
-def test_figures_and_margins_are_means_over_the_folds():
-    values = np.r_[np.tile([1.0, 3.0], 50), np.zeros(21)]
-    tested = compare([values], [np.full((5, 2), 4.0)], [2.0], horizon=2, season=2)
-    assert fold_starts(2, 5).tolist() == [0, 5, 10, 14, 19]  # in the 21 rows that two leads need
-    assert tested.figures["network"] == {"mae": 4.0, "smape": 200.0, "mase": None}  # what recurs leaves no scale
-    assert tested.figures[NAIVE]["mae"] == 3 / 5
-    assert tested.figures[SEASONAL]["mae"] == 2 / 5
-    assert tested.margins[NAIVE][0] == pytest.approx((3 / 5 - 4) / 2)
-    assert tested.margins[NAIVE][1] == pytest.approx(np.std([3, 0, 0, 0, 0], ddof=1) / 2 / 5**0.5)
-    assert tested.unbeaten == [NAIVE, SEASONAL]
-
-
-def test_what_the_backtest_holds_out_changes_nothing_that_is_learned_before():
-    """The network, its scale and all that is chosen come from the training part alone, bit for bit."""
-    values, trained, rows = days(), [], rows_held_out(6, 4)
-    for end in (1.0, -3.0):
-        changed = np.r_[values[:-rows], end * values[-rows:] + noise(rows, 5) + 500]
-        forecaster = Forecaster(**QUICK)
-        forecaster._names = [""]
-        train = forecaster._train
-
-        def spy(stage, *arguments, train=train):
-            network, epochs = yield from train(stage, *arguments)
-            trained.append((stage, epochs, [weight.numpy().copy() for weight in network.state_dict().values()]))
-            return network, epochs
-
-        forecaster._train = spy
-        steps = forecaster._backtest([changed])
-        try:
-            while True:
-                next(steps)
-        except StopIteration as done:
-            trained.append(("chosen", (done.value[0], forecaster.framing), []))
-    assert len(trained) == 6
-    for one, other in zip(trained[:3], trained[3:], strict=True):
-        assert one[:2] == other[:2]
-        assert all(map(np.array_equal, one[2], other[2]))
-
-
 def test_the_final_network_has_learned_from_the_last_rows():
     values = days()
     changed = np.r_[values[:-25], values[-25:-12] + 20, values[-12:]]  # unseen in the backtest's training and here
@@ -138,28 +76,6 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(fitted):
     again, other = Forecaster(**QUICK).fit(days()), Forecaster(**QUICK, seed=1).fit(days())
     assert np.array_equal(again.predict(9), fitted.predict(9))
     assert not np.array_equal(other.predict(9), fitted.predict(9))
-
-
-def test_a_saved_forecaster_forecasts_the_same_bits(fitted, tmp_path):
-    path = tmp_path / "days.safetensors"
-    fitted.about = {"column": "ü"}
-    fitted.save(path)
-    loaded = Forecaster.load(path)
-    assert np.array_equal(loaded.predict(20), fitted.predict(20))
-    assert all(map(np.array_equal, loaded.interval(20, 80), fitted.interval(20, 80)))
-    assert (loaded.settings, loaded.framing, loaded.about) == (fitted.settings, fitted.framing, fitted.about)
-    assert (loaded.tested.verdict, loaded.measured) == (fitted.tested.verdict, fitted.measured)
-    damaged = bytearray(path.read_bytes())
-    damaged[-9] ^= 1
-    path.write_bytes(damaged)
-    with pytest.raises(DamagedError, match="does not match its digest"):
-        Forecaster.load(path)
-
-
-def test_a_forecaster_is_no_model_of_text(fitted, tmp_path):
-    fitted.save(tmp_path / "days.safetensors")
-    with pytest.raises(CheckpointError, match="is a forecaster of time series, for chargen series forecast"):
-        Checkpoint.load(tmp_path / "days.safetensors")
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
@@ -193,15 +109,6 @@ def test_intervals_cover_what_they_say_within_and_beyond_the_horizon(make):
         assert np.mean(hits) == pytest.approx(level / 100, abs=0.08)
 
 
-def test_widths_are_quantiles_by_lead_that_never_shrink_and_grow_as_a_random_walk_beyond():
-    errors = np.stack([np.arange(1.0, 20.0), np.arange(19.0, 0.0, -1) / 2, np.arange(1.0, 20.0) * 2], axis=1)  # (19, 3)
-    widths = measure_widths(errors)
-    assert widths[:, 90 - 1].tolist() == [18, 18, 36]  # of 19 errors the 18th is rank 0.9 of 20
-    assert widths[0, 50 - 1] == 10
-    assert half_widths(widths, 12, 90).tolist()[:3] == [18, 18, 36]
-    assert half_widths(widths, 12, 90)[11] == 36 * 2
-
-
 def test_a_level_that_the_errors_cannot_tell_is_refused(fitted):
     assert fitted.measured == rows_held_out(6, 4) - FEWEST_ERRORS + 1
     low, high = fitted.interval(6, 95)
@@ -212,25 +119,6 @@ def test_a_level_that_the_errors_cannot_tell_is_refused(fitted):
         fitted.interval(6, 99)
     with pytest.raises(InputError, match="level 100"):
         fitted.interval(6, 100)
-
-
-def test_a_network_that_has_learned_nothing_repeats_the_mean_season_around_the_level():
-    season = np.array([5.0, 1.0, 0.0, -6.0])
-    history = np.tile(season, 6) + 0.5 * np.arange(24) + 7
-    windows, anchors = frame(history[None], Framing(6, 5, (4,), cycles=3, level=4))
-    level = 7 + 0.5 * (20 + 1.5)  # the mean of the last season
-    assert anchors[0] == pytest.approx(level + season[[0, 1, 2, 3, 0]])
-    assert windows[0, :, 0] == pytest.approx(0.5 * (np.arange(18, 24) - 21.5))
-    assert windows[0, :, 1] == pytest.approx(np.full(6, 0.5 * 4))  # the last season's mean over that of all three
-    windows, anchors = frame(history[None], Framing(3, 2))
-    assert anchors[0].tolist() == [history[-1]] * 2
-    assert windows[0, :, 0] == pytest.approx(history[-3:] - history[-1])
-    assert windows[0, :, 1] == pytest.approx(np.full(3, history[-1] - history[-3:].mean()))
-
-
-def test_the_level_is_the_last_value_of_a_walk_and_a_mean_where_noise_comes_back():
-    assert choose_framing([np.cumsum(noise(300))], 6).level == 1
-    assert choose_framing([100 + noise(300)], 6).level > 1
 
 
 @pytest.mark.parametrize(
@@ -270,36 +158,6 @@ def test_as_many_rows_as_are_asked_for_are_enough():
 def test_a_forecaster_that_was_not_fitted_says_so():
     with pytest.raises(InputError, match="call fit first"):
         Forecaster().predict()
-
-
-def test_a_verdict_follows_the_margins_and_not_the_largest_series():
-    """Far better on a large series and far worse on a small one, in units of each: no lead, whatever the mean says."""
-    rng = np.random.default_rng(0)
-    large, small = 1000 * rng.normal(size=60), rng.normal(size=60)
-    starts = 60 - rows_held_out(4, 5) + fold_starts(4, 5)
-    exact = np.array([large[start : start + 4] for start in starts])
-    off = np.array([small[start : start + 4] + 50 for start in starts])
-    tested = compare([large, small], [exact, off], [1000.0, 1.0], horizon=4, season=0)
-    assert tested.figures["network"]["mae"] < tested.figures[NAIVE]["mae"]
-    assert tested.verdict.startswith("the network does not beat naive")
-
-
-def test_one_fold_cannot_tell():
-    figures = {"network": {"mae": 1.0}, NAIVE: {"mae": 3.0}}
-    assert Backtest(1, 6, figures, {NAIVE: (2.0, 2.0)}).verdict.endswith(
-        "1 fold, which is too few to tell; use more folds"
-    )
-
-
-@pytest.mark.parametrize("value", [0, 2.5, -1, "3"])
-def test_settings_that_are_no_counts_are_refused(value):
-    for name in ("horizon", "folds", "window", "epochs", "hidden_size"):
-        with pytest.raises(InputError, match=f"{name} .* must be a whole number"):
-            Forecaster(**{name: value})
-
-
-def test_seasons_come_in_any_order():
-    assert Forecaster(seasons=(168, 24)).settings.seasons == (24, 168)
 
 
 def test_what_asks_a_forecaster_that_has_learned_nothing_is_told(tmp_path):

@@ -1,0 +1,41 @@
+"""The network of a forecaster: before training, and rolled out beyond its horizon."""
+
+import numpy as np
+import torch
+
+from chargen.series.forecast.framing import FEATURES, Framing, frame
+from chargen.series.forecast.settings import ForecastSettings
+from chargen.series.windows import EVALUATION_ROWS
+from chargen.training.recurrent import Recurrent
+
+
+def new_network(settings: ForecastSettings) -> Recurrent:
+    """Return an untrained network, whose outputs are 0."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = Recurrent(settings.cell, FEATURES, settings.horizon, settings.hidden_size)
+    torch.nn.init.zeros_(network.output.weight)
+    torch.nn.init.zeros_(network.output.bias)
+    return network.eval()
+
+
+@torch.no_grad()
+def roll_out(network: Recurrent, histories: np.ndarray, framing: Framing, leads: int) -> np.ndarray:
+    """Return the next values after each history, (N, leads); each horizon's predictions are fed back.
+
+    Args:
+        histories: array (N, rows), as `Framing.transform` returns them and divided by their scales.
+    """
+    histories = histories[:, -framing.lookback :]  # (N, lookback)
+    blocks = []
+    for _ in range(-(-leads // framing.horizon)):
+        windows, base = frame(histories, framing)
+        block = base.copy()  # (N, horizon)
+        for first in range(0, len(windows), EVALUATION_ROWS):
+            rows = slice(first, first + EVALUATION_ROWS)
+            X = torch.from_numpy(windows[rows].astype(np.float32))  # (B, window, FEATURES)
+            outputs, _ = network(X, network.begin_state(len(X)))
+            block[rows] += outputs[:, -1].numpy()
+        blocks.append(block)
+        histories = np.concatenate([histories, block], axis=1)[:, -framing.lookback :]
+    return np.concatenate(blocks, axis=1)[:, :leads]

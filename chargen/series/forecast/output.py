@@ -1,0 +1,71 @@
+"""A forecast as panels of a picture and as CSV, with the names and times of the file that it continues."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chargen.errors import InputError
+from chargen.report.forecast_plot import Panel
+from chargen.series.forecast.clock import Clock
+from chargen.series.forecast.forecaster import Forecaster
+from chargen.series.forecast.table import ID, VALUE, Table
+
+HISTORY = 4  # horizons before the forecast in a picture, at most
+
+
+def metadata_of(table: Table, path: str | Path) -> dict[str, Any]:
+    """Return what a forecaster keeps about the table that it was fitted to, as JSON values."""
+    return {
+        "file": Path(path).name,
+        "column": table.column,
+        "time": table.time,
+        "clock": asdict(table.clock),
+        "last": {one.name: one.last for one in table.series},
+    }
+
+
+def column_names(forecaster: Forecaster) -> tuple[str, str]:
+    """Return the names of the values and of the times."""
+    return forecaster.about.get("column") or VALUE, forecaster.about.get("time") or "row"
+
+
+def forecast_panels(forecaster: Forecaster, horizon: int, level: int, names: Sequence[str] = ()) -> list[Panel]:
+    """Return the forecast of each series with the history before it.
+
+    Args:
+        names: of the series; () for all.
+
+    Raises:
+        InputError: there is no series of a name, or the level or the horizon is not possible.
+    """
+    for name in names:
+        if name not in forecaster.names:
+            known = ", ".join(forecaster.names[:10]) + ", ..." * (len(forecaster.names) > 10)
+            raise InputError(f"{name}: unknown; the forecaster knows {known or 'one without a name'}", setting="series")
+    clock = Clock(**forecaster.about.get("clock", {}))
+    panels = []
+    for name, (points, low, high) in forecaster.forecasts(horizon, level).items():
+        history = forecaster.history(name)[-HISTORY * horizon :]
+        times = clock.times(forecaster.about.get("last", {}).get(name, "0"), range(1 - len(history), horizon + 1))
+        panels.append(Panel(name, history, times, points, low, high))
+    return [panel for panel in panels if panel.name in names or not names]
+
+
+def to_csv(forecaster: Forecaster, panels: Sequence[Panel], level: int) -> str:
+    """Return forecasts as CSV with the columns of Nixtla's tools: time, value, and the bounds `-lo-90` and `-hi-90`.
+
+    Args:
+        panels: of the `forecaster`, see `forecast_panels`.
+        level: of the intervals, in per cent.
+    """
+    (column, time), named = column_names(forecaster), forecaster.names != [""]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([ID] * named + [time, column, f"{column}-lo-{level}", f"{column}-hi-{level}"])
+    for panel in panels:
+        for when, *values in zip(panel.times[-len(panel.points) :], panel.points, panel.low, panel.high, strict=True):
+            writer.writerow([panel.name] * named + [when, *(f"{value:.8g}" for value in values)])
+    return text.getvalue()

@@ -1,0 +1,55 @@
+"""`ForecastSettings`: how a forecaster is made."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.network.cells import CELLS
+from chargen.series.forecast.backtest import default_folds
+
+
+@dataclass(frozen=True)
+class ForecastSettings:
+    """How a forecaster is made.
+
+    Attributes:
+        horizon: rows that the network predicts at once; longer forecasts feed its predictions back.
+        cell: "rnn", "gru" or "lstm".
+        window: rows that the network reads; None chooses by the season and the length.
+        seasons: their lengths in rows, multiples of the shortest; () for none, None detects them.
+        log: whether to forecast logarithms; None does so where the seasons grow with the level.
+        hidden_size: H.
+        folds: of the backtest, one horizon each; None takes a fifth of the rows, 3 to 20 folds.
+        epochs: the maximum; early stopping may choose fewer.
+        seed: the same seed gives the same numbers on the same machine.
+    """
+
+    horizon: int = 24
+    cell: str = "gru"
+    window: int | None = None
+    seasons: tuple[int, ...] | None = None
+    log: bool | None = None
+    hidden_size: int = 32
+    folds: int | None = None
+    epochs: int = 60
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.cell not in CELLS:
+            raise InputError(f"{self.cell!r}: unknown", f"choose one of {', '.join(CELLS)}", setting="cell")
+        for name in ("horizon", "window", "hidden_size", "folds", "epochs"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
+                raise InputError(f"{value!r}: must be a whole number, at least 1", setting=name)
+        if self.seasons is not None:
+            object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
+            if any(season < 2 for season in self.seasons):
+                raise InputError(f"{min(self.seasons)}: a season has at least 2 rows", setting="seasons")
+            if any(season % self.seasons[0] for season in self.seasons):
+                message = f"{' and '.join(map(str, self.seasons))}: a longer season must be a multiple of the shortest"
+                raise InputError(message, "leave one out", setting="seasons")
+
+    def folds_for(self, rows: int) -> int:
+        """Return the number of folds of a backtest on a series of this many rows."""
+        return self.folds or default_folds(rows, self.horizon)

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from chargen.errors import CheckpointError, DamagedError
+from chargen.network.checkpoint import Checkpoint
+from chargen.series import Forecaster
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    values = 100 + 10 * np.sin(np.arange(600) * np.pi / 6) + np.random.default_rng(0).normal(size=600)
+    return Forecaster(horizon=6, epochs=3, folds=4).fit(values)
+
+
+def test_a_saved_forecaster_forecasts_the_same_bits(fitted, tmp_path):
+    path = tmp_path / "days.safetensors"
+    fitted.about = {"column": "ü"}
+    fitted.save(path)
+    loaded = Forecaster.load(path)
+    assert np.array_equal(loaded.predict(20), fitted.predict(20))
+    assert all(map(np.array_equal, loaded.interval(20, 80), fitted.interval(20, 80)))
+    assert (loaded.settings, loaded.framing, loaded.about) == (fitted.settings, fitted.framing, fitted.about)
+    assert (loaded.tested.verdict, loaded.measured) == (fitted.tested.verdict, fitted.measured)
+    damaged = bytearray(path.read_bytes())
+    damaged[-9] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(DamagedError, match="does not match its digest"):
+        Forecaster.load(path)
+
+
+def test_a_forecaster_is_no_model_of_text(fitted, tmp_path):
+    fitted.save(tmp_path / "days.safetensors")
+    with pytest.raises(CheckpointError, match="is a forecaster of time series, for chargen series forecast"):
+        Checkpoint.load(tmp_path / "days.safetensors")
