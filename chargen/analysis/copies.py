@@ -1,37 +1,34 @@
-"""Whether a generated text is copied: which of its spans stand word for word in the text that the model learned."""
+"""The copy audit: which spans of a generated text stand word for word in the text that the model learned."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from operator import itemgetter
 
 import numpy as np
+from tqdm import tqdm
 
-from chargen.errors import InputError
 from chargen.report.terminal import merge_spans
-from chargen.text.corpus import Corpus, Origin, load_corpus, read_corpus
+from chargen.text.corpus import Corpus
 from chargen.text.encoded_ids import release
-from chargen.text.vocabulary import Vocabulary
+from chargen.text.vocabulary import code_points
 
-SPAN = 20  # characters from which on a verbatim span counts as copied; shorter ones are the language's own phrases
-NAME_IT = "name the text to compare with: chargen sample --audit CORPUS"
-LONGEST_INDEXED = 8_000_000  # characters of training text up to which an index is made of it
-GRAM = 16  # characters of a run that is looked for in a longer text; at most SPAN
-BLOCK = 1 << 20  # characters of it that are looked through in one go
-FACTOR = 0x9E3779B97F4A7C15  # odd, and its bits are well mixed: 2^64 divided by the golden ratio
-STRIDE = 8  # suffixes that begin so many characters apart are sorted together
+SPAN = 20  # a verbatim span counts as copied from this many characters on; shorter ones are common phrases
+GRAM = 16  # characters per hash; at most SPAN
+BLOCK = 1 << 18  # characters of the training text hashed at a time
+FACTOR = 0x9E3779B97F4A7C15  # odd, with well-mixed bits: 2^64 divided by the golden ratio
+ABSENT = 2**32 - 1  # the id of a character that the training text cannot have
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What of a sample stands word for word in the training text.
+    """The part of a sample that stands verbatim in the training text.
 
     Attributes:
         longest: the longest verbatim span, the first of several; also when it is shorter than SPAN.
-        share: of the sample's characters, those that lie in `spans`, from 0 to 1; 0 for an empty sample.
-        spans: begin and end, in characters, of each span of at least SPAN that is verbatim and cannot be made longer
-            on either side, in order; `sample[begin:end]` stands in the training text. Where two passages were joined,
-            their spans may overlap.
+        share: the share of the sample's characters that lie in `spans`, from 0 to 1; 0 for an empty sample.
+        spans: begin and end, in characters, of each verbatim span of at least SPAN characters that cannot be extended
+            on either side, in order. Where two passages were joined, their spans may overlap.
     """
 
     longest: str
@@ -39,111 +36,81 @@ class Copied:
     spans: tuple[tuple[int, int], ...]
 
 
-class CopyIndex:
-    """All suffixes of a training text in order, so that any span is looked up in it as in a dictionary.
+class CopyScan:
+    """Finds verbatim spans by reading the training text once, in memory that does not grow with the text.
 
-    This is a suffix array (Manber and Myers 1993), in STRIDE parts: suffix p is in the part p modulo STRIDE. To sort
-    the suffixes of one part takes the doubling of their method for a text of len / STRIDE blocks; each further part
-    then follows from one sort, by the first character and the rank of the suffix after it. That is several times
-    faster than one array, and a text that repeats itself costs little more than any other.
+    Every run of GRAM characters in the text is hashed (Karp and Rabin 1987, in doubling lengths) and looked up among
+    the runs of the samples. Hits are compared character by character, so a hash collision is never reported.
 
-    >>> index = CopyIndex("It was the best of times, it was the worst of times")
-    >>> found = index.audit("She said it was the best of times.")
+    >>> scan = CopyScan("It was the best of times, it was the worst of times")
+    >>> found = scan.audit("She said it was the best of times.")
     >>> found.longest, found.share, found.spans
     ('t was the best of times', 0.6764705882352942, ((10, 33),))
     """
 
-    def __init__(self, text: str):
-        self._text = text
-        points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)  # (characters,)
-        blocks = np.zeros((len(text) // STRIDE + 1, STRIDE), dtype=np.int64)  # the last one alone ends in a 0
-        blocks.reshape(-1)[: len(text)] = points + np.uint32(1)
-        ranks = np.roll(_suffix_ranks(_block_names(blocks)), -1)  # of the suffix after each block, (blocks,)
-        self._parts = []
-        for column in reversed(range(STRIDE)):
-            order = np.argsort(blocks[:, column] * len(blocks) + ranks)  # (blocks,)
-            ranks[order] = np.arange(len(blocks))
-            self._parts.append(memoryview(order * STRIDE + column))
+    def __init__(self, text: str | Corpus):
+        """Prepare to compare with a text, or with the training part of a corpus; normalize the samples like it."""
+        self._ids = code_points(text) if isinstance(text, str) else text.train_ids  # (text characters,)
+        self._vocabulary = None if isinstance(text, str) else text.vocabulary
 
     def audit(self, sample: str) -> Copied:
-        """Return what of `sample` stands word for word in the text; both should be normalised the same way."""
-        return _copied(sample, self._ends(sample))
+        """Return what of `sample` stands verbatim in the text."""
+        return self.audit_all([sample])[0]
 
-    def _ends(self, sample: str) -> Iterator[int]:
-        """Yield, for each place in `sample`, where the longest verbatim span that begins there ends."""
-        end = 0
-        for begin in range(len(sample)):
-            end = self._end_of_longest(sample, begin, max(begin, end))
-            yield end
+    def audit_all(self, samples: Sequence[str]) -> list[Copied]:
+        """Return the same for each of many samples, in one pass through the text."""
+        if not samples:
+            return []
+        ends = self._ends([self._encode(sample) for sample in samples], GRAM)
+        return [_copied(sample, found.tolist()) for sample, found in zip(samples, ends, strict=True)]
 
-    def _end_of_longest(self, sample: str, begin: int, end: int) -> int:
-        """Return where the longest verbatim span that begins at `begin` ends; as far as `end` it is known to go."""
-        for part in self._parts:
-            reach = begin
-            while reach <= end < len(sample):  # what agrees as far as was compared may agree further
-                reach = end + SPAN
-                for place in self._neighbours(part, sample[begin:reach]):
-                    while end < len(sample) and self._text.startswith(sample[begin : end + 1], place):
-                        end += 1
-        return end
+    def _encode(self, sample: str) -> np.ndarray:
+        """Return the sample in the text's ids, (sample characters,) uint32."""
+        if self._vocabulary is None:
+            return code_points(sample)
+        ids = {character: number for number, character in enumerate(self._vocabulary.characters)}
+        return np.array([ids.get(character, ABSENT) for character in sample], dtype=np.uint32)
 
-    def _neighbours(self, part: Sequence[int], wanted: str) -> Sequence[int]:
-        """Return where the suffixes begin between which `wanted` would be sorted; none agrees with more of it."""
-        place = bisect_left(part, wanted, key=lambda begin: self._text[begin : begin + len(wanted)])
-        return part[max(place - 1, 0) : place + 1]
-
-
-class CopyScan:
-    """A training text of any size, read through for each audit in flat memory; it finds what a `CopyIndex` would.
-
-    All runs of GRAM characters that the sample has are looked for at once by a hash of each run of the text, computed
-    as Karp and Rabin (1987) do but in doubling lengths. What is found is compared character by character, so that no
-    hash can report a copy that is none, and followed as far as it goes.
-
-    >>> text = "It was the best of times, it was the worst of times"
-    >>> vocabulary = Vocabulary.from_text(text)
-    >>> CopyScan(vocabulary.encode(text), vocabulary).audit("She said it was the best of times.").spans
-    ((10, 33),)
-    """
-
-    def __init__(self, ids: np.ndarray, vocabulary: Vocabulary):
-        self._ids, self._vocabulary = ids, vocabulary
-
-    def audit(self, sample: str) -> Copied:
-        """Return what of `sample` stands word for word in the text; both should be normalised the same way."""
-        characters = {character: number for number, character in enumerate(self._vocabulary.characters)}
-        wanted = np.array([characters.get(character, len(characters)) for character in sample], dtype=np.uint32)
-        ends = np.arange(len(wanted))
-        length = GRAM
-        while length and not self._find(wanted, ends, length):  # even the longest span is shorter: look for less
-            length //= 2
-        return _copied(sample, np.maximum.accumulate(ends).tolist())
-
-    def _find(self, wanted: np.ndarray, ends: np.ndarray, length: int) -> bool:
-        """Move `ends` to where spans of at least `length` end that begin at each place; return whether there are any.
+    def _ends(self, samples: Sequence[np.ndarray], length: int) -> list[np.ndarray]:
+        """Return, for each place in each sample, where the longest verbatim span that begins there ends.
 
         Args:
-            wanted: the sample's ids; one that the text lacks is an id beyond all others, (sample characters,).
+            length: of the shortest spans to look for; a sample that has none is read again for spans half as long.
         """
-        from tqdm import tqdm
+        ends = self._read_through(samples, length)
+        without = [n for n, found in enumerate(ends) if length > 1 and (found == np.arange(len(found))).all()]
+        if without:
+            for n, found in zip(without, self._ends([samples[n] for n in without], length // 2), strict=True):
+                ends[n] = found
+        return ends
 
-        grams = _Grams(wanted, length)
+    def _read_through(self, samples: Sequence[np.ndarray], length: int) -> list[np.ndarray]:
+        """Return the same; spans shorter than `length` are not found."""
+        wanted = np.concatenate([np.append(sample, np.uint32(ABSENT)) for sample in samples])  # (all characters,)
+        ends, grams = np.arange(len(wanted)), _Grams(wanted, length)
+        overlap = max(map(len, samples))  # what begins in one block may end in the next
         blocks = range(0, len(self._ids) if grams else 0, BLOCK)
         for start in tqdm(blocks, "looking for copies", unit="M", disable=None, leave=False, delay=1):
-            block = np.asarray(self._ids[start : start + BLOCK + len(wanted)])  # spans may end in the next one
+            block = np.asarray(self._ids[start : start + BLOCK + overlap])
             known, end = np.maximum.accumulate(ends), 0
             for begin, places in grams.found_in(block):
                 end = max(end, known[begin])
-                end = ends[begin] = _followed(block, places, wanted, begin, end)
+                end = ends[begin] = _end_of_longest(block, places, wanted, begin, end)
             release(self._ids)
-        return bool((ends > np.arange(len(wanted))).any())
+        firsts = np.cumsum([0, *(len(sample) + 1 for sample in samples)])  # (samples + 1,)
+        parts = zip(samples, firsts[:-1], strict=True)
+        return [np.maximum.accumulate(ends[first : first + len(sample)]) - first for sample, first in parts]
+
+
+CopyIndex = CopyScan  # its public name
 
 
 class _Grams:
-    """All runs of so many characters that a sample has, to be looked for at once; there may be none."""
+    """All runs of `length` characters in the samples, to be looked up at once; there may be none."""
 
     def __init__(self, wanted: np.ndarray, length: int):
-        self._length, self._begins = length, {}
+        self._length = length
+        self._begins: dict[int, list[int]] = {}
         for begin, gram in enumerate(_hashes(wanted, length).tolist()):
             self._begins.setdefault(gram, []).append(begin)
         self._grams = np.array(sorted(self._begins), dtype=np.uint64)
@@ -154,7 +121,7 @@ class _Grams:
         return len(self._grams)
 
     def found_in(self, block: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield where a run begins in the sample, in order, and the places in the block that have its hash."""
+        """Yield where a run begins in the samples, in order, and the places in the block that have its hash."""
         hashes = _hashes(block, self._length)[:BLOCK]
         near = np.flatnonzero(self._sieve[hashes >> np.uint64(48)])
         hashes = hashes[near]
@@ -168,75 +135,7 @@ class _Grams:
         yield from sorted(by_begin.items(), key=itemgetter(0))
 
 
-def copies_of(corpus: Corpus) -> CopyIndex | CopyScan:
-    """Return that which audits samples against a corpus's training text: by its length, an index or a scan."""
-    if len(corpus.train_ids) > LONGEST_INDEXED:
-        return CopyScan(corpus.train_ids, corpus.vocabulary)
-    return CopyIndex(corpus.vocabulary.decode(corpus.train_ids))
-
-
-def training_corpus(
-    training: dict, normalization: str, source: str | None = None, encoding: str | None = None
-) -> Corpus:
-    """Return the corpus against whose training text a model's samples are to be audited.
-
-    Args:
-        training: `Checkpoint.training`, which remembers the text that the model learned; what was held out for
-            validation is no part of its training text.
-        normalization: that of the model's vocabulary.
-        source: see `chargen.load_corpus`; the whole of this text in place of the one that is remembered.
-        encoding: of the source; None for that of the text that is remembered.
-
-    Raises:
-        InputError: there is no such text, or it is not the one that the model learned, or the model remembers none.
-        DownloadError: it could not be fetched.
-    """
-    origin = training.get("origin")
-    origin = origin if isinstance(origin, dict) else {}  # older checkpoints have none
-    if source is not None:
-        encoding = encoding or origin.get("encoding", "utf-8")
-        return load_corpus(source, encoding=encoding, normalization=normalization, valid_fraction=0)
-    if origin.get("source") is None:
-        text = training.get("corpus", "not even its name")
-        raise InputError(f"the model does not say where the text lies that it learned ({text}); {NAME_IT}")
-    return _remembered(origin, str(training.get("corpus_sha256")))
-
-
-def _remembered(origin: dict, sha256: str) -> Corpus:
-    try:
-        corpus = read_corpus(origin["source"], Origin(**origin))
-    except (InputError, TypeError, ValueError) as error:  # the latter from a file that chargen has not written
-        raise InputError(f"the text that the model learned cannot be read: {error}; {NAME_IT}") from None
-    if corpus.sha256 != sha256:
-        raise InputError(
-            f"{_named(origin['source'])}: this is not the text that the model learned"
-            f" (its SHA-256 was {sha256[:12]}..., it is {corpus.sha256[:12]}...); bring the old one back, or {NAME_IT}"
-        )
-    return corpus
-
-
-def _block_names(blocks: np.ndarray) -> np.ndarray:
-    """Return (blocks, characters) as a number for each block, in the blocks' order: of shape (blocks,)."""
-    while blocks.shape[1] > 1:
-        blocks = _ranked(blocks[:, ::2] * (blocks.max() + 1) + blocks[:, 1::2])  # half as many columns
-    return _ranked(blocks[:, 0])
-
-
-def _suffix_ranks(names: np.ndarray) -> np.ndarray:
-    """Return the rank of each suffix of `names` (ranks; the last is like no other) among all: of shape (blocks,)."""
-    ranks, reach = names, 1
-    while ranks.max() + 1 < len(names):  # some suffixes have the same first `reach` names
-        following = np.roll(ranks, -reach)  # that it begins anew is no matter, since the last name decided before
-        ranks = _ranked(ranks * len(names) + following)
-        reach *= 2
-    return ranks
-
-
-def _ranked(values: np.ndarray) -> np.ndarray:
-    return np.unique(values, return_inverse=True)[1].reshape(values.shape)
-
-
-def _copied(sample: str, ends: Iterable[int]) -> Copied:
+def _copied(sample: str, ends: Sequence[int]) -> Copied:
     """Return what is copied, given where the longest verbatim span ends that begins at each place of `sample`."""
     spans, longest, before = [], "", 0
     for begin, end in enumerate(ends):
@@ -260,24 +159,20 @@ def _hashes(ids: np.ndarray, length: int) -> np.ndarray:
     return hashes
 
 
-def _followed(block: np.ndarray, places: np.ndarray, wanted: np.ndarray, begin: int, end: int) -> int:
-    """Return where the longest span of the sample from `begin` ends that one of `places` in a block has, or `end`.
+def _end_of_longest(block: np.ndarray, places: np.ndarray, wanted: np.ndarray, begin: int, end: int) -> int:
+    """Return where the longest span ends that begins at `begin` in the samples and at one of `places` in the block.
 
     Args:
-        end: as far as it is known to go.
+        end: where a span from `begin` is known to end; returned if none is longer.
     """
-    places = places[places + (end - begin) < len(block)]
-    if end == len(wanted):
+    if wanted[end] == ABSENT:
         return end
-    places = places[block[places + (end - begin)] == wanted[end]]  # most go no further than is known already
-    for length in range(len(wanted) - begin):
+    places = places[places + (end - begin) < len(block)]
+    places = places[block[places + (end - begin)] == wanted[end]]  # most go no further than is known
+    places = places[(places == 0) | (block[places - 1] != wanted[begin - 1])]  # or the span began earlier, and is known
+    for length in count():
         places = places[places + length < len(block)]
         places = places[block[places + length] == wanted[begin + length]]
         if not len(places):
-            break
-        end = max(end, begin + length + 1)
-    return end
-
-
-def _named(source: str | Sequence[str]) -> str:
-    return source if isinstance(source, str) else ", ".join(source)
+            return max(end, begin + length)
+    raise AssertionError("a span ends with its sample")

@@ -98,22 +98,29 @@ def sample(
         texts = [sampler.stream(prefix, length, settings, (seed, 0), **ending)]
     else:
         texts = ([text] for text in sampler.samples(num_samples, prefix, length, settings, seed, **ending))
-    for number, pieces in enumerate(texts):
+    for number, (pieces, copied) in enumerate(_audited(texts, index)):
         if as_json:
-            text = "".join(pieces)
-            copied = {"copied": asdict(index.audit(text))} if index else {}
+            audited = {"copied": asdict(copied)} if copied else {}
             drawn = {} if beam else {"seed": seed, "number": number}
-            click.echo(json.dumps({"prefix": prefix, "text": text} | drawn | copied))
+            click.echo(json.dumps({"prefix": prefix, "text": "".join(pieces)} | drawn | audited))
         else:
-            _show("---\n" * (number > 0), prefix, pieces, index)
+            _show("---\n" * (number > 0), prefix, pieces, copied)
 
 
-def _show(separator: str, prefix: str, pieces: Iterable[str], index) -> None:
+def _audited(texts: Iterable[Iterable[str]], index):
+    """Return pairs of a text's pieces and what is copied in them, None without an audit."""
+    if index is None:
+        return ((pieces, None) for pieces in texts)
+    whole = ["".join(pieces) for pieces in texts]
+    return zip(([text] for text in whole), index.audit_all(whole), strict=True)
+
+
+def _show(separator: str, prefix: str, pieces: Iterable[str], copied) -> None:
     """Write a text to standard output as it comes to be or, where it is to be audited, when it is done."""
     from chargen.report.terminal import printable
 
     sys.stdout.write(separator + printable(prefix, sys.stdout))
-    if index is None:
+    if copied is None:
         for piece in pieces:
             sys.stdout.write(printable(piece, sys.stdout))
             sys.stdout.flush()
@@ -123,7 +130,6 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], index) -> None:
     from chargen.report.terminal import colours, mark
 
     text = "".join(pieces)
-    copied = index.audit(text)
     marked = copied.spans if colours(sys.stdout) else ()
     sys.stdout.write(mark(text, marked, lambda piece: printable(piece, sys.stdout)) + "\n")
     sys.stdout.flush()
@@ -135,7 +141,8 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], index) -> None:
 
 
 def _index(loaded, audit: str, encoding: str | None, prefix: str):
-    from chargen.analysis.copies import copies_of, training_corpus
+    from chargen.analysis.copies import CopyScan
+    from chargen.analysis.training_text import training_corpus
     from chargen.text.downloads import registry
 
     if audit and not prefix and not os.path.exists(audit) and audit not in registry():
@@ -143,7 +150,7 @@ def _index(loaded, audit: str, encoding: str | None, prefix: str):
 
     if base := loaded.training.get("about", {}).get("init_from"):
         click.echo(f"the model began as {base}, whose text it may also copy from; that is not looked up", err=True)
-    return copies_of(training_corpus(loaded.training, loaded.vocabulary.normalization, audit or None, encoding))
+    return CopyScan(training_corpus(loaded.training, loaded.vocabulary.normalization, audit or None, encoding))
 
 
 def _prefix(prefix: str, file: str | None, encoding: str) -> str:

@@ -56,7 +56,7 @@ def colours(stream: TextIO) -> bool:
 
 def merge_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the same ground in spans that neither overlap nor touch."""
-    apart = []
+    apart: list[tuple[int, int]] = []
     for begin, end in spans:
         if apart and begin <= apart[-1][1]:
             apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
