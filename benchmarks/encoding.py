@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from chargen.text.corpus import load_corpus
+from chargen.text.normalization import NORMALIZATIONS
 from chargen.text.sources import locate
-from chargen.text.vocabulary import NORMALIZATIONS
 
 PLAIN_BYTES = 20_000_000  # of the text that the plain loop reads
 

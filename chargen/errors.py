@@ -34,8 +34,13 @@ class ChargenError(Exception):
     def worded(self, name_of: Callable[[str], str]) -> str:
         """Return the error as one line, with `name_of` each setting in its place."""
         message = f"{name_of(self.setting)} {self.message}" if self.setting else self.message
-        advice = re.sub(r"\{(\w+)\}", lambda match: name_of(match[1]), self.advice)
+        advice = with_names(self.advice, name_of)
         return f"{message}; {advice}" if advice else message
+
+
+def with_names(advice: str, name_of: Callable[[str], str]) -> str:
+    """Return advice with each setting, which stands in it in braces, as `name_of` names it."""
+    return re.sub(r"\{(\w+)\}", lambda match: name_of(match[1]), advice)
 
 
 class InputError(ChargenError):

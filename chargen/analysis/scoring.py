@@ -12,8 +12,8 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.sampling.sampler import Sampler
-from chargen.text.streams import normalized
-from chargen.text.vocabulary import NORMALIZATIONS, Vocabulary
+from chargen.text.normalization import NORMALIZATIONS, normalized
+from chargen.text.vocabulary import Vocabulary
 
 ROWS = 64  # rows of text read side by side, as in validation
 WARMUP = 256  # characters that a row reads before its own, as in validation

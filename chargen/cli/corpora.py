@@ -3,6 +3,7 @@
 import click
 
 from chargen.cli.options import corpus_options, positive
+from chargen.errors import with_names
 
 
 @click.group()
@@ -50,6 +51,7 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     from chargen.text.sources import documents
 
     reading = ReadingOptions(encoding, normalization or "none", None, separator, valid_fraction)
+    options = {option.name: option.opts[0] for option in click.get_current_context().command.params}
     name, texts = documents(files)
     batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
     with progress(f"reading {name}", sum(text.size for text in texts)) as bar:
@@ -60,6 +62,6 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
         f" {found.batches_per_epoch:,} batches of {found.batching.batch_size} x {found.batching.num_steps} an epoch"
     )
     for finding in found.findings:
-        click.echo(f"- {finding.what}\n    {finding.advice}")
+        click.echo(f"- {finding.what}\n    {with_names(finding.advice, options.__getitem__)}")
     if not found.findings:
         click.echo("nothing that would trouble training")

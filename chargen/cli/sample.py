@@ -156,7 +156,7 @@ def _index(loaded, audit: str, encoding: str | None, prefix: str):
 def _prefix(prefix: str, file: str | None, encoding: str) -> str:
     """Return the prefix itself, or what standard input or a file holds."""
     from chargen.sampling.sampler import CONTEXT
-    from chargen.text.sources import decode
+    from chargen.text.decoding import decode
 
     if file is not None and prefix:
         raise click.UsageError("PREFIX and --prefix-file both say what to go on from; give one of them")

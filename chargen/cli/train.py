@@ -316,7 +316,7 @@ def _resume(context, processes, corpus, device, sample_prefix, resume, name, ove
 
 
 def _require_known(sample_prefix, vocabulary):
-    from chargen.text.vocabulary import normalize
+    from chargen.text.normalization import normalize
 
     if unknown := set(normalize(sample_prefix, vocabulary.normalization)) - set(vocabulary.characters):
         raise click.UsageError(f"--sample-prefix has characters that the text has not: {' '.join(sorted(unknown))}")

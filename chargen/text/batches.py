@@ -4,7 +4,7 @@ Both partitions cut the text into windows of T characters that never overlap, fr
 so that over the epochs the windows begin everywhere. What does not fill the last batch is left out of that epoch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,12 +34,13 @@ class Batching:
     seed: int = 0
 
     def __post_init__(self):
-        if self.batch_size < 1 or self.num_steps < 1:
-            raise InputError(f"batch size {self.batch_size} and {self.num_steps} steps: both must be at least 1")
+        for name in ("batch_size", "num_steps"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{getattr(self, name)}: must be at least 1", setting=name)
         if type(self.seed) is not int or self.seed < 0:
-            raise InputError(f"seed {self.seed!r}: must be a whole number, and not negative")
+            raise InputError(f"{self.seed!r}: must be a whole number, at least 0", setting="seed")
         if self.partition not in PARTITIONS:
-            raise InputError(f"unknown partition {self.partition!r}; choose one of {', '.join(PARTITIONS)}")
+            raise InputError(f"{self.partition!r}: must be one of {', '.join(PARTITIONS)}", setting="partition")
 
     @property
     def minimum_length(self) -> int:
@@ -53,20 +54,20 @@ class Batching:
             InputError: the text does not fill one batch; the message gives the minimum and settings that would fit.
         """
         if num_ids < self.minimum_length:
-            raise InputError(self._too_short(num_ids))
+            raise self._too_short(num_ids)
         room_for_any_offset = num_ids - self.num_steps
         return max(room_for_any_offset // (self.batch_size * self.num_steps), 1)
 
-    def _too_short(self, num_ids: int) -> str:
+    def _too_short(self, num_ids: int) -> InputError:
         message = (
-            f"the training text has {num_ids:,} characters, but batch size {self.batch_size} with"
-            f" {self.num_steps} steps needs at least {self.minimum_length:,}"
+            f"the training text has {num_ids:,} characters, but batches of {self.batch_size} x {self.num_steps} need"
+            f" at least {self.minimum_length:,}"
         )
         if num_ids < 2:
-            return f"{message}; give a longer text"
+            return InputError(message, "give a longer text")
         num_steps = min(self.num_steps, num_ids - 1)
         batch_size = min(self.batch_size, max((num_ids - 1) // num_steps, 1))
-        return f"{message}; give a longer text, or try --batch-size {batch_size} --num-steps {num_steps}"
+        return InputError(message, f"give a longer text, or try {{batch_size}} {batch_size} {{num_steps}} {num_steps}")
 
 
 class WindowStarts(Sequence):
@@ -148,15 +149,3 @@ def _scattered(numbers: np.ndarray) -> np.ndarray:
     numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     return numbers ^ numbers >> np.uint64(31)
-
-
-def batches(ids: np.ndarray, batching: Batching, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the batches of one epoch: X and Y, each of shape (B, T), with Y one character ahead of X.
-
-    Args:
-        ids: array of shape (characters,).
-    """
-    steps = np.arange(batching.num_steps)
-    for starts in WindowStarts(len(ids), batching, epoch):
-        places = starts[:, None] + steps  # (B, T)
-        yield ids[places], ids[places + 1]

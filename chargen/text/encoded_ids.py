@@ -23,10 +23,11 @@ import numpy as np
 from chargen.errors import InputError, SaveError
 from chargen.files import atomic as storage
 from chargen.text.downloads import cache_folder
+from chargen.text.normalization import code_points, normalized
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Document, repeatable
-from chargen.text.streams import TextStream, normalized
-from chargen.text.vocabulary import Vocabulary, code_points
+from chargen.text.streams import TextStream
+from chargen.text.vocabulary import Vocabulary
 
 IN_MEMORY = 256_000_000  # bytes of text up to which its ids are held in memory
 FOLDER = "encoded"  # in the cache folder
@@ -124,7 +125,7 @@ class _Text:
             characters.add(piece)
             self.length += len(piece)
         if not str(characters).strip():
-            raise InputError(f"{name}: the text is empty; give a file with some characters to learn from")
+            raise InputError(f"{name}: the text is empty", "give a text with some characters to learn from")
         self.vocabulary = Vocabulary(str(characters), reading.normalization)
         self.dtype = np.min_scalar_type(len(self.vocabulary) - 1)
         self.sha256, self.notes = _joint_digest(stream.digests), tuple(stream.notes)
@@ -158,7 +159,7 @@ class _Text:
             else:
                 yield table.take(code_points(piece))
         if _joint_digest(stream.digests) != self.sha256:
-            raise InputError(f"{self.name} was changed while it was read; start again when it is complete")
+            raise InputError(f"{self.name} was changed while it was read", "start again when it is complete")
 
     def _stream(self) -> TextStream:
         return TextStream(self._texts, self._reading.encoding, self._reading.separator, watch=self._watch)
@@ -175,7 +176,7 @@ def _cached(text: _Text, signature: str | None) -> Encoded:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}; delete it, or set CHARGEN_CACHE") from None
+            raise InputError(f"cannot read {path}: {error.strerror}", "delete it, or set CHARGEN_CACHE") from None
         except ValueError as error:
             repaired = (f"{path} was damaged ({error}) and has been made anew",)
         if found is None:

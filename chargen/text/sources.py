@@ -1,6 +1,5 @@
-"""Where text comes from (paths, folders, standard input, a URL, a name), and decoding it."""
+"""Where text comes from: paths, folders, standard input, URLs, names of the registry."""
 
-import codecs
 import contextlib
 import difflib
 import os
@@ -71,9 +70,9 @@ def documents(source: Source | Sequence[Source] = None) -> tuple[str, list[Docum
     if source is None or isinstance(source, str | Path):
         return _documents(source)
     if not source:
-        raise InputError("no texts were given; name at least one")
+        raise InputError("no texts were given", "name at least one")
     if len(source) > 1 and "-" in map(str, source):
-        raise InputError("standard input is read alone; write it to a file, and name that among the others")
+        raise InputError("standard input cannot be combined with other texts", "write it to a file and name that")
     parts = [_documents(one) for one in source]
     found = [document for _, part in parts for document in part]
     name = parts[0][0] if len(parts) == 1 else f"{parts[0][0]}-and-{len(parts) - 1}-more"
@@ -90,7 +89,7 @@ def _documents(source: Source) -> tuple[str, list[Document]]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".txt" and path.is_file())
     paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not paths:
-        raise InputError(f"{source} is a folder without .txt files; give a text file, or a folder that holds some")
+        raise InputError(f"{source} is a folder without .txt files", "give a text file, or a folder that has some")
     name = folder_name(folder.resolve().name)
     return name, _told_apart([Document(folder_name(path.stem), path) for path in paths])
 
@@ -146,75 +145,13 @@ def locate(source: Source = None) -> tuple[str, Path]:
         try:
             address = urlsplit(source)
         except ValueError as error:
-            raise InputError(f"{source}: {error}; check the address") from None
+            raise InputError(f"{source}: {error}", "check the address") from None
         return folder_name(PurePosixPath(unquote(address.path)).stem or address.netloc), downloads.fetch_url(source)
     if os.path.exists(source) and not os.path.isdir(source):  # a pipe will do as well as a file
         return folder_name(Path(source).stem), Path(source)
     if source in downloads.registry():
         return source, downloads.fetch_registered(downloads.registry()[source])
-    raise InputError(_no_such_source(source))
-
-
-def decode(data: bytes, name: str, encoding: str = "utf-8") -> tuple[str, list[str]]:
-    """Return the text in `data`, without byte order mark and with LF line ends, and notes on what was changed.
-
-    Raises:
-        InputError: `encoding` is unknown, or `data` is binary or not in `encoding`; the message gives the byte offset.
-    """
-    codec = text_codec(encoding)
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{name} is not {codec}: byte 0x{data[error.start]:02x} at offset {error.start:,};"
-            f" name the right encoding, for example --encoding {likely_encoding(data)}"
-        ) from None
-    if "\0" in text:
-        raise InputError(
-            f"{name} looks binary, not text: NUL at character {text.index(chr(0)):,};"
-            " give a plain text file, or name its encoding, for example --encoding utf-16"
-        )
-    text, notes = tidy(text)
-    return text, [f"{name}: {note}" for note in notes]
-
-
-def text_codec(encoding: str) -> str:
-    """Return the canonical name of a text encoding.
-
-    Raises:
-        InputError: Python knows no text encoding of that name.
-    """
-    try:
-        "".encode(encoding)  # a LookupError also for a codec that does not make text, such as "base64"
-        b"a".decode(encoding, "replace")  # a ValueError for one that is made for names of hosts, such as "idna"
-        return codecs.lookup(encoding).name
-    except (LookupError, ValueError):  # also a ValueError for a name that no codec can have
-        raise InputError(f"unknown encoding {encoding!r}; common ones are utf-8, latin-1, cp1252, utf-16") from None
-
-
-def tidy(text: str) -> tuple[str, list[str]]:
-    """Return `text` without byte order mark and with LF line ends, and a note on each change."""
-    marked, crlf = text.startswith("\ufeff"), text.count("\r\n")
-    return text.removeprefix("\ufeff").replace("\r\n", "\n"), tidying_notes(marked, crlf)
-
-
-def tidying_notes(marked: bool, crlf: int) -> list[str]:
-    """Return what `tidy` says of a text that began with a byte order mark, and of so many CRLF line ends."""
-    notes = ["dropped a byte order mark"] * marked
-    return notes + [f"turned {crlf:,} CRLF line ends into LF"] * (crlf > 0)
-
-
-def likely_encoding(data: bytes) -> str:
-    """Return the name of an encoding worth trying for bytes that are not in the one that was named."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    try:
-        data.decode("utf-8")
-        return "utf-8"
-    except UnicodeDecodeError:
-        pass
-    has_c1_bytes = any(0x80 <= byte <= 0x9F for byte in data[:1_000_000])
-    return "cp1252" if has_c1_bytes else "latin-1"
+    raise _no_such_source(source)
 
 
 def folder_name(text: str) -> str:
@@ -222,12 +159,12 @@ def folder_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "corpus"
 
 
-def _no_such_source(source: str) -> str:
+def _no_such_source(source: str) -> InputError:
     if os.path.isdir(source):
-        return f"{source} is a folder; name a text file inside it"
+        return InputError(f"{source} is a folder", "name a text file inside it")
     if "://" in source:
-        return f"{source}: only http:// and https:// addresses can be fetched"
+        return InputError(f"{source}: only http:// and https:// addresses can be fetched")
     near = difflib.get_close_matches(source, downloads.registry(), cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    advice = f"did you mean {' or '.join(near)}? (" if near else "("
     known = ", ".join(downloads.registry())
-    return f"no file {source!r} and no corpus of that name{hint} (known names: {known})"
+    return InputError(f"no file {source!r} and no corpus of that name", f"{advice}known names: {known})")

@@ -1,43 +1,15 @@
-"""Characters to ids and back, the normalisation of text, and the policy for unknown characters."""
+"""`Vocabulary`: characters to ids and back, and the policy for unknown characters."""
 
 import unicodedata
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
 from chargen.errors import InputError, UnknownCharacterError
+from chargen.text.normalization import code_points, normalize
 
-NORMALIZATIONS = ("none", "lower", "letters")
 UNKNOWN_POLICIES = ("error", "skip", "replace")
-
-
-def normalize(text: str, normalization: str) -> str:
-    """Return `text` normalised: unchanged, in lower case, or reduced to lower-case letters and single spaces.
-
-    Args:
-        normalization: "none", "lower", or "letters" (every run of non-letters becomes one space: the preparation of
-            The Time Machine in "Dive into Deep Learning", section 9.2, except that lines are joined by a space).
-
-    Raises:
-        InputError: `normalization` is none of the three.
-
-    >>> normalize("The Time Machine, by\\nH. G. Wells [1898]", "letters")
-    'the time machine by h g wells '
-    """
-    if normalization not in NORMALIZATIONS:
-        raise InputError(f"unknown normalization {normalization!r}; choose one of {', '.join(NORMALIZATIONS)}")
-    if normalization == "none":
-        return text
-    text = text.lower()
-    if normalization == "lower":
-        return text
-    if text.isascii():
-        symbols = np.frombuffer(text.encode().translate(_ASCII_LETTERS), np.uint8)
-        return _single_spaces(symbols).tobytes().decode("ascii")
-    points = code_points(text)
-    letters = _is_letter(0x10000 if points.max() < 0x10000 else 0x110000)
-    return _single_spaces(np.where(letters[points], points, ord(" "))).tobytes().decode("utf-32-le", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -67,7 +39,7 @@ class Vocabulary:
 
     def __post_init__(self):
         if not isinstance(self.characters, str) or list(self.characters) != sorted(set(self.characters)):
-            raise InputError("a vocabulary needs distinct characters in sorted order; build one with from_text")
+            raise InputError("a vocabulary needs distinct characters in sorted order", "build one with from_text")
         normalize("", self.normalization)
 
     def __len__(self) -> int:
@@ -85,14 +57,14 @@ class Vocabulary:
             InputError: `unknown` is none of the three.
         """
         if unknown not in UNKNOWN_POLICIES:
-            raise InputError(f"unknown policy {unknown!r}; choose one of {', '.join(UNKNOWN_POLICIES)}")
+            raise InputError(f"{unknown!r}: must be one of {', '.join(UNKNOWN_POLICIES)}", setting="unknown")
         points = code_points(normalize(text, self.normalization))
         ids = self._ids_by_code_point[np.minimum(points, len(self._ids_by_code_point) - 1)]
         missing = ids < 0
         if not missing.any():
             return ids
         if unknown == "error":
-            raise UnknownCharacterError(self._describe(points[missing]))
+            raise self._unknown_characters(points[missing])
         if unknown == "skip":
             return ids[~missing]
         strangers, places = np.unique(points[missing], return_inverse=True)
@@ -122,34 +94,13 @@ class Vocabulary:
         table[points] = np.arange(len(points))
         return table
 
-    def _describe(self, points: np.ndarray) -> str:
+    def _unknown_characters(self, points: np.ndarray) -> UnknownCharacterError:
         distinct = [chr(point) for point in np.unique(points)]
         shown = " ".join(f"{character!r}" for character in distinct[:10])
         more = f" and {len(distinct) - 10} more" if len(distinct) > 10 else ""
-        hint = f" (it was trained on --normalize {self.normalization})" if self.normalization != "none" else ""
-        return (
-            f"the text has characters that the model has never seen: {shown}{more}{hint};"
-            " leave them out with --unknown skip, or take the nearest known ones with --unknown replace"
+        normalized = self.normalization != "none"
+        hint = f" (normalization {self.normalization} was applied to its training text)" if normalized else ""
+        return UnknownCharacterError(
+            f"the text has characters that the model has never seen: {shown}{more}{hint}",
+            "set {unknown} to skip to leave them out, or to replace to take the nearest known ones",
         )
-
-
-def code_points(text: str) -> np.ndarray:
-    """Return the code points of `text`: a uint32 array of shape (length,)."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-
-
-_ASCII_LETTERS = bytes(point if chr(point).isalpha() else ord(" ") for point in range(128)) + bytes(128)
-
-
-@cache
-def _is_letter(limit: int) -> np.ndarray:
-    """Return which of the code points below `limit` are letters."""
-    return np.array([chr(point).isalpha() for point in range(limit)])
-
-
-def _single_spaces(symbols: np.ndarray) -> np.ndarray:
-    """Return `symbols`, code points, without the spaces that follow another one."""
-    space = symbols == ord(" ")
-    kept = np.ones(len(symbols), dtype=bool)
-    np.logical_not(space[1:] & space[:-1], out=kept[1:])
-    return symbols[kept]

@@ -16,11 +16,8 @@ from chargen.errors import InputError, UnknownCharacterError
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
-from chargen.text.sources import decode
-from chargen.text.streams import normalized, read_text
-from chargen.text.vocabulary import NORMALIZATIONS, Vocabulary, normalize
+from chargen.text.vocabulary import Vocabulary
 
-AWKWARD = st.lists(st.sampled_from(["\r\n", *"aZ.' ΣΑσς\r\n\ufeffİé\u0301\U0001d400"]), max_size=40).map("".join)
 rng = np.random.default_rng(5)
 TEXT = "".join(rng.choice(list("abcdefgh "), 3000))
 
@@ -123,47 +120,6 @@ def test_where_the_pieces_begin_and_end_changes_no_bit(cuts):
         _, expected = whole_text_in_blocks_of_700()
     assert text == TEXT
     np.testing.assert_array_equal(model.losses, expected.losses)
-
-
-@given(AWKWARD, st.sampled_from(["utf-8", "utf-16", "utf-16-le", "utf-8-sig", "utf-32"]), st.integers(1, 9))
-def test_a_file_is_read_in_chunks_as_it_is_at_once(tmp_path_factory, text, encoding, chunk):
-    path = tmp_path_factory.getbasetemp() / "text"
-    path.write_bytes(text.encode(encoding))
-    expected, _ = decode(path.read_bytes(), "text", encoding)
-    assert "".join(read_text(path, encoding, chunk)) == expected
-
-
-@given(st.lists(AWKWARD, max_size=6), st.sampled_from(NORMALIZATIONS))
-def test_pieces_are_normalised_as_the_whole(pieces, normalization):
-    assert "".join(normalized(pieces, normalization)) == normalize("".join(pieces), normalization)
-
-
-@pytest.mark.parametrize("chunk", [3, 1 << 18])
-@pytest.mark.parametrize(
-    ("data", "encoding"),
-    [
-        ("na\u00efve caf\u00e9".encode("latin-1"), "utf-8"),
-        ("1234 caf\u00e9\n".encode(), "ascii"),
-        (b"caf\xc3", "utf-8"),
-        (b"text\0more", "utf-8"),
-        (b"text", "klingon"),
-    ],
-)
-def test_bytes_that_are_no_text_are_refused_in_the_words_of_training(tmp_path, data, encoding, chunk):
-    (tmp_path / "letter.txt").write_bytes(data)
-    with pytest.raises(InputError) as expected:
-        decode(data, "letter", encoding)
-    with pytest.raises(InputError) as refusal:
-        list(read_text(tmp_path / "letter.txt", encoding, chunk))
-    said, due = (str(error.value).partition("for example")[0] for error in (refusal, expected))
-    assert said == due
-    assert chunk == 3 or str(refusal.value) == str(expected.value)
-
-
-def test_utf_16_without_its_mark_is_asked_for_the_order_of_its_bytes(tmp_path):
-    (tmp_path / "letter.txt").write_bytes("text".encode("utf-16-le"))
-    with pytest.raises(InputError, match=r"letter is not utf-16: .*utf-16-le or utf-16-be"):
-        list(read_text(tmp_path / "letter.txt", "utf-16"))
 
 
 def test_unknown_characters_are_named_left_out_or_replaced():

@@ -189,13 +189,13 @@ def test_check_of_a_text_with_troubles(chargen, tmp_path):
         "poem: 4,005 bytes, 3,005 characters, 7 of them distinct\n"
         "3,005 to train on and 0 held out: 500 batches of 2 x 3 an epoch\n"
         "- turned 1,000 CRLF line ends into LF\n"
-        "    nothing to do, training does the same\n"
-        "- not utf-8: 1 of the bytes, the first at offset 4,003\n"
-        "    name the right encoding, for example --encoding latin-1\n"
+        "    nothing to do; training does the same\n"
+        "- not utf-8: 1 bytes, the first at offset 4,003\n"
+        "    give its --encoding, for example latin-1\n"
         "- 1 control characters: '\\x07' x1\n"
-        "    remove them unless the model is to write them; a NUL means that this is no text\n"
+        "    remove them unless the model should write them; a NUL means that this is not text\n"
         "- 3 characters occur fewer than 10 times: 'c' x1, 'f' x1, '\ufffd' x1\n"
-        "    replace them by common ones, or use --normalize lower or letters, for a smaller vocabulary\n",
+        "    for a smaller vocabulary, replace them, or set --normalize to lower or letters\n",
         "",
     )
 
@@ -217,7 +217,7 @@ def test_check_of_a_url(chargen, server, tmp_path):
         code, stdout, _ = chargen("corpora", "check", f"{server.address}/a/tale.txt", *SMALL)
         assert code == 0
         assert stdout.startswith("tale: 6 bytes, 6 characters, 3 of them distinct\n6 to train on and 0 held out: 0 ")
-        assert "has 6 characters, but batch size 2 with 3 steps needs at least 7\n" in stdout
+        assert "has 6 characters, but batches of 2 x 3 need at least 7\n" in stdout
     assert server.requests == ["/a/tale.txt"]
 
 
@@ -239,14 +239,14 @@ def test_check_of_a_process_substitution(chargen):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere.txt",), "no file 'nowhere.txt' and no corpus of that name (known names: lamp-at-low-water,"),
-        (("cache",), "cache is a folder without .txt files; give a text file, or a folder that holds some"),
+        (("nowhere.txt",), "no file 'nowhere.txt' and no corpus of that name; (known names: lamp-at-low-water,"),
+        (("cache",), "cache is a folder without .txt files; give a text file, or a folder that has some"),
         (("ftp://example.org/a.txt",), "ftp://example.org/a.txt: only http:// and https:// addresses can be fetched"),
-        (("-", "--encoding", "utf-99"), "unknown encoding 'utf-99'; common ones are utf-8, latin-1, cp1252, utf-16"),
+        (("-", "--encoding", "utf-99"), "--encoding 'utf-99': unknown; common ones are utf-8, latin-1, cp1252, utf-16"),
         (("-", "--valid-fraction", "1"), "Invalid value for '--valid-fraction': 1.0 is not in the range 0<=x<1."),
         (("-", "--batch-size", "0"), "Invalid value for '--batch-size': 0 is not in the range x>=1."),
         (("-", "--normalize", "upper"), "Invalid value for '--normalize': 'upper' is not one of 'none', 'lower',"),
-        (("-", "two.txt"), "standard input is read alone; write it to a file, and name that among the others"),
+        (("-", "two.txt"), "standard input cannot be combined with other texts; write it to a file and name that"),
         ((), "Missing argument 'FILE...'. (see chargen corpora check --help)"),
     ],
 )

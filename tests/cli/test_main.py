@@ -354,7 +354,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["train", "poem.txt", "--init-from", "nothing"], ["'nothing'"]),
         (["train", "poem.txt", "--init-from", "time-machine", "--cell", "rnn"], ["cell rnn", "lstm"]),
         (["train", "binary.dat"], ["looks binary"]),
-        (["train", "latin.txt"], ["0xe9", "offset 3", "--encoding latin-1"]),
+        (["train", "latin.txt"], ["0xe9", "offset 3", "--encoding, for example latin-1"]),
         (["train", "poem.txt", "--encoding", "klingon"], ["klingon", "utf-8"]),
         (["train", "poem.txt", "--hidden-size", "0"], ["--hidden-size", "0"]),
         (["train", "poem.txt", "--epochs", "-3"], ["--epochs", "-3"]),

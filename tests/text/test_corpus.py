@@ -12,7 +12,8 @@ import pytest
 
 from chargen.errors import DownloadError, InputError
 from chargen.text.corpus import load_corpus
-from chargen.text.sources import decode, folder_name, locate
+from chargen.text.decoding import decode
+from chargen.text.sources import folder_name, locate
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -163,23 +164,23 @@ def test_named_pipe():
 @pytest.mark.parametrize(
     ("source", "hint"),
     [
-        ("time-machin", "; did you mean time-machine?"),
-        ("tinyshakespeare", "; did you mean tiny-shakespeare?"),
-        ("nmaes", "; did you mean names?"),
+        ("time-machin", "did you mean time-machine? "),
+        ("tinyshakespeare", "did you mean tiny-shakespeare? "),
+        ("nmaes", "did you mean names? "),
         ("qqq.txt", ""),
         ("", ""),
     ],
 )
 def test_missing_file_suggests_the_nearest_names(source, hint):
     assert refusal(source) == (
-        f"no file {source!r} and no corpus of that name{hint}"
-        " (known names: lamp-at-low-water, time-machine, tiny-shakespeare, names)"
+        f"no file {source!r} and no corpus of that name; {hint}"
+        "(known names: lamp-at-low-water, time-machine, tiny-shakespeare, names)"
     )
 
 
 def test_folder():
     Path("texts").mkdir()
-    assert refusal("texts") == "texts is a folder without .txt files; give a text file, or a folder that holds some"
+    assert refusal("texts") == "texts is a folder without .txt files; give a text file, or a folder that has some"
 
 
 @pytest.mark.parametrize("source", ["ftp://example.org/a.txt", "file:///etc/hosts"])
@@ -204,7 +205,7 @@ def test_unreadable_file():
 def test_nothing_but_white_space(data):
     assert (
         refusal(written("blank.txt", data))
-        == "blank: the text is empty; give a file with some characters to learn from"
+        == "blank: the text is empty; give a text with some characters to learn from"
     )
 
 
@@ -216,7 +217,7 @@ def test_binary():
     message = refusal(written("picture.bin", b"GIF89a" + b"x" * 2000 + b"\0\1\2"))
     assert message == (
         "picture looks binary, not text: NUL at character 2,006;"
-        " give a plain text file, or name its encoding, for example --encoding utf-16"
+        " give a plain text file, or its encoding, for example utf-16"
     )
 
 
@@ -233,14 +234,14 @@ def test_binary():
 def test_bytes_in_another_encoding(data, encoding, codec, byte, offset, advice):
     message = refusal(written("text.txt", data), encoding=encoding)
     assert message.startswith(f"text is not {codec}: byte {byte} at offset {offset};")
-    assert message.endswith(f"name the right encoding, for example --encoding {advice}")
+    assert message.endswith(f"give its encoding, for example {advice}")
     assert decode(data, "text", advice)  # the advice works
 
 
 @pytest.mark.parametrize("encoding", ["utf-99", "base64", "rot13", "undefined", "idna", "", "\udcff", "utf\0"])
 def test_unknown_encoding(encoding):
     message = refusal(written("text.txt", b"text"), encoding=encoding)
-    assert message == f"unknown encoding {encoding!r}; common ones are utf-8, latin-1, cp1252, utf-16"
+    assert message == f"encoding {encoding!r}: unknown; common ones are utf-8, latin-1, cp1252, utf-16"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp1252", "UTF8"])

@@ -17,8 +17,9 @@ from chargen.errors import InputError
 from chargen.text import encoded_ids as encoded
 from chargen.text import streams
 from chargen.text.corpus import load_corpus, read_corpus
-from chargen.text.sources import decode
-from chargen.text.vocabulary import NORMALIZATIONS, Vocabulary, normalize
+from chargen.text.decoding import decode
+from chargen.text.normalization import NORMALIZATIONS, normalize
+from chargen.text.vocabulary import Vocabulary
 
 AWKWARD = st.lists(
     st.sampled_from(["\r\n", "  ", "caf\u00e9", *"aZ.' \u03a3\u03b1\r\n\ufeff\u0130\u0301"]), max_size=30
@@ -335,9 +336,9 @@ def test_a_list_is_read_in_its_order_and_again_from_any_folder(monkeypatch):
 def test_of_many_texts_the_one_that_cannot_be_read_is_named():
     Path("good.txt").write_bytes(b"good")
     Path("bad.txt").write_bytes(b"so b\xe4d")
-    with pytest.raises(InputError, match=r"^bad.txt is not utf-8: byte 0xe4 at offset 4; .*--encoding latin-1$"):
+    with pytest.raises(InputError, match=r"^bad.txt is not utf-8: byte 0xe4 at offset 4; .*for example latin-1$"):
         load_corpus(["good.txt", "bad.txt"])
-    with pytest.raises(InputError, match="standard input is read alone"):
+    with pytest.raises(InputError, match="standard input cannot be combined with other texts"):
         load_corpus(["good.txt", "-"])
     with pytest.raises(InputError, match="no texts were given"):
         load_corpus([])

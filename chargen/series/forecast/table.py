@@ -11,6 +11,7 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.series.forecast.clock import Clock, StepError, infer_clock
+from chargen.text.decoding import Decoder
 
 ID, VALUE = "unique_id", "y"  # the columns' names in the long format
 MISSING = {"", "na", "n/a", "nan", "none", "null", "-", "?"}
@@ -90,16 +91,17 @@ def read_table(path: str | Path, column: str | None = None, time: str | None = N
 
 def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """Return the names of the columns, and the lines that are not blank with their numbers, counted from 1."""
+    decoder = Decoder(str(path), encoding, lenient=True)
     try:
-        text = path.read_bytes().decode(encoding).removeprefix("\ufeff")
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except LookupError:
-        raise InputError(f"{encoding}: unknown", "try utf-8, cp1252 or utf-16", setting="encoding") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        message = f"{path} line {line}: not {encoding} text"
-        raise InputError(message, "give another {encoding}, such as cp1252 or utf-16") from None
+    text = "".join(decoder.pieces([data]))
+    if decoder.faults:
+        line = data[: decoder.first_fault].count(b"\n") + 1
+        raise InputError(
+            f"{path} line {line}: not {decoder.codec} text", f"give its {{encoding}}, for example {decoder.likely}"
+        )
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError(f"{path} line {line}: not text", "save the table as CSV")

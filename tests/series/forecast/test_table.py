@@ -135,7 +135,7 @@ BAD = [
     ),
     ("unique_id,ds,y\na,1,1\na,2,1\nb,1,1\nb,3,1\n", "line 4: series 'b' has a step of 2, and 'a' one of 1"),
     ("unique_id,ds,y\na,1,1\nb,1,1\na,2,1\na,2,2\n", "line 5: ds of series 'a': 2 appears twice"),
-    (b"ds,y\n1,1\n\xff\xfe,2\n", "line 3: not utf-8 text; give another encoding"),
+    (b"ds,y\n1,1\n\xff\xfe,2\n", "line 3: not utf-8 text; give its encoding"),
     (b"ds,y\n1,1\n\x00\x01,2\n", "line 3: not text"),
 ]
 
@@ -156,5 +156,5 @@ def test_a_missing_column_a_missing_file_and_an_unknown_encoding(write, tmp_path
         read_table(write("ds,y\n1,2\n"), "y", "day")
     with pytest.raises(InputError, match=r"cannot read .*nowhere.csv"):
         read_table(tmp_path / "nowhere.csv")
-    with pytest.raises(InputError, match="encoding utf-9: unknown"):
+    with pytest.raises(InputError, match="encoding 'utf-9': unknown"):
         read_table(write("y\n1\n"), encoding="utf-9")

@@ -1,0 +1,108 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargen.errors import InputError
+from chargen.text.decoding import DETECTED, SAMPLE, Decoder, decode, likely_encoding
+
+RUSSIAN = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья несчастлива по-своему.\n"  # noqa: RUF001
+JAPANESE = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"
+GERMAN = "Als Gregor Samsa eines Morgens aus unruhigen Träumen erwachte, fand er sich in seinem Bett verwandelt.\n"
+
+
+def in_chunks(data, size):
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def refusal(data, encoding, size):
+    with pytest.raises(InputError) as caught:
+        list(Decoder("letter", encoding).pieces(in_chunks(data, size)))
+    return str(caught.value)
+
+
+@given(
+    st.text(st.sampled_from("a\r\n\ufeffé\u0130"), max_size=20),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "utf-7"]),
+    st.integers(1, 9),
+    st.booleans(),
+)
+def test_text_is_the_same_in_chunks_and_as_a_whole_strict_and_lenient(text, encoding, size, lenient):
+    data = text.encode(encoding)
+    decoder = Decoder("letter", encoding, lenient)
+    decoded = data.decode(encoding)
+    pieces = "".join(decoder.pieces(in_chunks(data, size)))
+    assert pieces == decoded.removeprefix("\ufeff").replace("\r\n", "\n")
+    assert (decoder.bytes, decoder.faults, decoder.lacks_mark) == (len(data), 0, False)
+    marked = decoded.startswith("\ufeff")
+    assert decoder.notes == ["dropped a byte order mark"] * marked + [
+        f"turned {count} CRLF line ends into LF" for count in [decoded.count("\r\n")] if count
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "said"),
+    [
+        ("naïve ca".encode("latin-1"), "utf-8", "utf-8: byte 0xef at offset 2; give its encoding, for example latin-1"),
+        ("1234 café\n".encode(), "ascii", "ascii: byte 0xc3 at offset 8; give its encoding, for example utf-8"),
+        (b"caf\xc3", "utf-8", "utf-8: byte 0xc3 at offset 3; give its encoding, for example latin-1"),
+        (b"a\r\nb\x92", "utf-8", "utf-8: byte 0x92 at offset 4; give its encoding, for example cp1252"),
+        ("text".encode("utf-16-le"), "utf-16", "utf-16: it does not begin with a byte order mark;"
+         " give the order of its bytes as encoding, utf-16-le or utf-16-be"),
+        (b"t", "utf-32", "utf-32: it does not begin with a byte order mark;"
+         " give the order of its bytes as encoding, utf-32-le or utf-32-be"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_bytes_that_are_not_in_the_encoding(data, encoding, said, size):
+    assert refusal(data, encoding, size) == f"letter is not {said}"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_nul_is_found_at_the_same_place_in_chunks(size):
+    assert refusal(b"\xef\xbb\xbfa\r\nb\0", "utf-8", size) == (
+        "letter looks binary, not text: NUL at character 3; give a plain text file, or its encoding, for example utf-16"
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_lenient_decoder_counts_faults_and_goes_on(size):
+    decoder = Decoder("letter", lenient=True)
+    assert "".join(decoder.pieces(in_chunks(b"caf\xe9\r\nna\xef.e\0", size))) == "caf\ufffd\nna\ufffd.e\0"
+    assert (decoder.bytes, decoder.faults, decoder.first_fault, decoder.crlf) == (12, 2, 3, 1)
+    assert decoder.likely == "latin-1"
+
+
+def test_a_lenient_decoder_takes_bytes_without_their_mark_for_little_endian():
+    decoder = Decoder("letter", "utf-16", lenient=True)
+    assert "".join(decoder.pieces(["text".encode("utf-16-le")])) == "text"
+    assert decoder.lacks_mark
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (RUSSIAN, "cp1251"),
+        (RUSSIAN, "koi8-r"),
+        (RUSSIAN, "iso8859-5"),
+        (JAPANESE, "shift_jis"),
+        (JAPANESE, "euc-jp"),
+        (GERMAN, "latin-1"),
+        (GERMAN + "„Was ist mit mir geschehen?“ dachte er.\n", "cp1252"),
+    ],
+)
+@pytest.mark.parametrize("size", [1000, 1 << 17])
+def test_the_suggested_encoding_reads_the_text(text, encoding, size):
+    data = b"chapter one\n" + (text * 200).encode(encoding)
+    advice = refusal(data, "utf-8", size).rpartition(" ")[2]
+    assert decode(data, "letter", advice)[0] == "chapter one\n" + text * 200
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_byte_order_mark_tells_the_encoding(encoding):
+    assert likely_encoding("Tür".encode(encoding)) == encoding
+
+
+def test_a_late_quotation_mark_tells_windows_from_latin_1():
+    assert likely_encoding(b"\xe9" + b"a" * (SAMPLE - 2) + b"\x93") == "cp1252"
+    assert likely_encoding(b"\xe9" + b"a" * SAMPLE + b"\x93") == "latin-1"
+    assert DETECTED < SAMPLE
