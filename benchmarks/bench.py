@@ -1,4 +1,4 @@
-"""chargen beside plain PyTorch, in turns in one process: prints a table and writes results.json.
+"""chargen against plain PyTorch, alternately in one process: prints a table and writes results.json.
 
 python benchmarks/bench.py [CORPUS]        CORPUS: what `chargen train` takes, by default tiny-shakespeare
 """

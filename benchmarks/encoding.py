@@ -1,4 +1,4 @@
-"""How fast a text becomes ids, beside `wc -m` and a plain loop in Python: prints a table.
+"""How fast a text becomes ids, against `wc -m` and a plain loop in Python: prints a table.
 
 python benchmarks/encoding.py [FILE] [MEGABYTES]        repeats FILE, by default the bundled text, up to so many, 500
 """

@@ -1,4 +1,4 @@
-"""chargen on a GPU beside plain PyTorch on the same: characters per second, the share of its peak, time to a loss.
+"""chargen on a GPU against plain PyTorch on the same GPU: characters/s, share of its peak, time to a loss.
 
     python benchmarks/gpu.py [CORPUS] [--peak TFLOPS]
 

@@ -2,12 +2,12 @@
 
     python benchmarks/scaling.py [--bandwidth GBIT/S] [--latency MICROSECONDS] [--seconds S]
 
-One process measures the shapes with one thread and with two, two processes that know nothing of each other measure them
-at the same time, and two that torchrun starts measure them together. A step of one process is modelled as a sum of
-four costs, see `costs`; its factors are fitted to the measurements with one thread. For several processes the
-all-reduce of the gradient is added, see `exchange`. The two processes here test that: they share this machine's memory
-and caches, so their own steps are modelled by those of the two strangers. For machines of their own the factors of one
-process hold, and the network given by the options.
+One process measures the shapes with one thread and with two; two independent processes measure them at the same time;
+two that torchrun starts measure them together. A step of one process is modelled as a sum of four costs, see `costs`,
+whose factors are fitted to the measurements with one thread. For several processes the all-reduce of the gradient is
+added, see `exchange`. The two processes here test that: they share this machine's memory and caches, so their own steps
+are modelled by those of the two independent ones. For separate machines, the factors of one process hold, and the
+network is given by the options.
 """
 
 import argparse
@@ -49,9 +49,9 @@ def main():
     options = read_options()
     if options.measure:
         return measure_here(options.seconds)
-    runs = {name: run(name, options.seconds) for name in ("1 thread", "2 threads", "2 strangers", "2 processes")}
+    runs = {name: run(name, options.seconds) for name in ("1 thread", "2 threads", "2 independent", "2 processes")}
     speeds = {name: {tuple(shape): speed for shape, speed in found["speeds"]} for name, found in runs.items()}
-    factors, crowded = fitted(speeds["1 thread"]), fitted(speeds["2 strangers"])
+    factors, crowded = fitted(speeds["1 thread"]), fitted(speeds["2 independent"])
     local = line_through(runs["2 processes"]["messages"])
     network = options.latency / 1e6, 8 / (options.bandwidth * 1e9)  # seconds, seconds a byte
     lines = [
@@ -87,7 +87,7 @@ def run(name, seconds):
     environment = os.environ | {"OMP_NUM_THREADS": "2" if name == "2 threads" else "1"}
     processes = [
         subprocess.Popen([*start, *command], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2 if name == "2 strangers" else 1)
+        for _ in range(2 if name == "2 independent" else 1)
     ]
     found = [json.loads(process.communicate()[0]) for process in processes]
     return found[0]
@@ -181,13 +181,13 @@ def predicted(shape, factors, line, processes=1):
 
 def speed_table(speeds, factors, crowded, local):
     yield ""
-    yield "| network | batch | 1 thread | model | 2 threads | 1 of 2 strangers | 2 processes | model | of twice one |"
+    yield "| network | batch | 1 thread | model | 2 threads | 1 of 2 independent | 2 processes | model | of twice 1 |"
     yield "|---" * 9 + "|"
     for shape, one in speeds["1 thread"].items():
         two = speeds["2 processes"][shape]
         yield (
             f"| {shape[1]} x {shape[0]} | {shape[2]} | {one:,.0f} | {predicted(shape, factors, local):,.0f} |"
-            f" {speeds['2 threads'][shape]:,.0f} | {speeds['2 strangers'][shape]:,.0f} | {two:,.0f} |"
+            f" {speeds['2 threads'][shape]:,.0f} | {speeds['2 independent'][shape]:,.0f} | {two:,.0f} |"
             f" {predicted(shape, crowded, local, 2):,.0f} |"
             f" {two / (2 * one):.0%} |"
         )
