@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from chargen.cli.options import require_folder
+
 
 @click.command()
 @click.argument("checkpoint", required=False)
@@ -21,10 +23,11 @@ def info(checkpoint, as_json, plot):
     from chargen.report.plots import read_history, save_losses
     from chargen.report.terminal import printable
 
-    path = find(checkpoint)
-    loaded = Checkpoint.load(path)
     if plot and as_json:
         raise click.UsageError("--plot and --json both say what to show; give one of them")
+    require_folder(plot)
+    path = find(checkpoint)
+    loaded = Checkpoint.load(path)
     if plot:
         baselines = loaded.training.get("about", {}).get("baselines")
         save_losses(read_history(path.with_name("history.jsonl")), plot, baselines)

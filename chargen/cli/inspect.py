@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import checkpoint_option, positive, refuse_same_file, unknown_option
+from chargen.cli.options import checkpoint_option, positive, refuse_same_file, require_folder, unknown_option
 
 
 @click.command()
@@ -31,12 +31,13 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
     from chargen.analysis.hidden_units import LONGEST, inspect_text
     from chargen.analysis.hidden_units_page import activation_page
     from chargen.files.atomic import write_atomically
-    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.network.checkpoint import Checkpoint, find, model_name
     from chargen.sampling.sampler import Sampler
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
     refuse_same_file(file, html)
+    require_folder(html)
     path = find(checkpoint)
     if checkpoint is None:
         click.echo(f"inspecting {path}", err=True)
@@ -50,7 +51,7 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
         notes.append(f"{name}: reading the first {LONGEST:,} characters; there are more")
     click.echo("".join(f"{note}\n" for note in notes), nl=False, err=True)
     if html:
-        write_atomically(html, activation_page(inspection, f"{name}, read by {_model_name(path)}").encode())
+        write_atomically(html, activation_page(inspection, f"{name}, read by {model_name(path)}").encode())
         click.echo(f"wrote {html}; open it in a browser", err=True)
     if as_json:
         click.echo(json.dumps(_as_json(inspection, str(path), name)))
@@ -66,13 +67,6 @@ def _beginning(pieces, length: int) -> str:
         if len(text) > length:
             break
     return text
-
-
-def _model_name(path: Path) -> str:
-    """Return the name of a model that lies at `path`: a run's folder, or the file's own name."""
-    from chargen.network.checkpoint import BEST, LAST
-
-    return path.parent.name if path.name in (BEST, LAST) else path.stem
 
 
 def _as_json(inspection, checkpoint: str, name: str) -> dict:

@@ -67,11 +67,13 @@ def refuse_with(context: click.Context, option: str, *others: str) -> None:
             raise click.UsageError(f"{option} has no use for {other.opts[0]}; leave one of them out")
 
 
-def require_folder(path: str | os.PathLike) -> None:
-    """Raise InputError if there is no folder for a file that is to be written: better known before the work."""
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise InputError(f"there is no folder {folder} for {os.path.basename(path)}; make it, or choose another place")
+def require_folder(path: str | os.PathLike | None) -> None:
+    """Raise InputError, before any work is done, if there is no folder for the file that is to be written."""
+    folder = os.path.dirname(path or "") or "."
+    if path and not os.path.isdir(folder):
+        raise InputError(
+            f"there is no folder {folder} for {os.path.basename(path)}", "create it, or choose another place"
+        )
 
 
 def refuse_same_file(text: str, page: str | os.PathLike | None) -> None:

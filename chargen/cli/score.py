@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from chargen.cli.options import checkpoint_option, positive, refuse_same_file, unknown_option
+from chargen.cli.options import checkpoint_option, positive, refuse_same_file, require_folder, unknown_option
 
 
 @click.command()
@@ -34,7 +34,7 @@ def score(file, checkpoint, other, html, per_char, top, unknown, encoding, as_js
     if per_char and as_json:
         raise InputError("--per-char and --json both print to stdout; choose one of them")
     refuse_same_file(file, html)
-    _require_folder(html)
+    require_folder(html)
     paths, samplers = _load([checkpoint] if other is None else [checkpoint, other])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, beginning = Comparison(), None
@@ -51,16 +51,6 @@ def score(file, checkpoint, other, html, per_char, top, unknown, encoding, as_js
         click.echo(json.dumps(_summary(paths, scoring, comparison)))
     else:
         _show(paths, scoring.scores, comparison, to_stderr=per_char)
-
-
-def _require_folder(html):
-    """Complain about a page that cannot be written before a long text is read, not after."""
-    from pathlib import Path
-
-    from chargen.errors import InputError
-
-    if html and not Path(html).parent.is_dir():
-        raise InputError(f"cannot write {html}: there is no folder {Path(html).parent}; make it, or choose another")
 
 
 def _load(names):
@@ -116,18 +106,14 @@ def _write_page(html, file, paths, scoring, samplers, beginning):
 
     from chargen.analysis.score_page import LIMIT, score_page
     from chargen.files.atomic import write_atomically
+    from chargen.network.checkpoint import model_name
 
     title = "standard input" if file == "-" else Path(file).name
     vocabularies = [sampler.vocabulary for sampler in samplers]
-    text = score_page(title, list(map(_name, paths)), scoring.scores, vocabularies, beginning)
+    text = score_page(title, list(map(model_name, paths)), scoring.scores, vocabularies, beginning)
     write_atomically(Path(html), text.encode("utf-8", "replace"))
     shown = f", which shows the first {LIMIT:,} characters" if scoring.scores[0].characters >= LIMIT else ""
     click.echo(f"wrote {html}{shown}", err=True)
-
-
-def _name(path):
-    """Return what tells a model from others; in every run there is one called best."""
-    return f"{path.resolve().parent.name}/{path.stem}" if path.stem in ("best", "last", "previous") else path.stem
 
 
 def _summary(paths, scoring, comparison):
@@ -149,8 +135,9 @@ def _summary(paths, scoring, comparison):
 
 def _show(paths, scores, comparison, to_stderr):
     from chargen.cli.progress import perplexity, printable
+    from chargen.network.checkpoint import model_name
 
-    names = list(map(_name, paths)) if len(paths) > 1 else [""]
+    names = list(map(model_name, paths)) if len(paths) > 1 else [""]
     width = max(map(len, names))
     for name, score in zip(names, scores, strict=True):
         figures = (

@@ -107,6 +107,15 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
     raise CheckpointError(f"no checkpoint {str(name)!r}; give a .safetensors file, or the name of a model: {known}")
 
 
+def model_name(path: Path) -> str:
+    """Return a short name for the model in a file; a run's models are told apart from those of other runs.
+
+    >>> model_name(Path("checkpoints/poem-lstm/best.safetensors")), model_name(Path("models/poem.safetensors"))
+    ('poem-lstm/best', 'poem')
+    """
+    return f"{path.resolve().parent.name}/{path.stem}" if path.name in (BEST, LAST, PREVIOUS) else path.stem
+
+
 def _model_of(run: Path) -> Path:
     """Return the path of a run's best model, or of its last one while there is no best."""
     best, last = run / BEST, run / LAST

@@ -104,7 +104,7 @@ def test_a_long_text_is_cut_and_the_page_says_what_it_shows(chargen, tmp_path):
         (("odd.txt",), 2, "never seen: '7'; set --unknown to skip to leave them out"),
         (("odd.txt", "--unknown", "skip"), 2, "the text is empty once the unknown characters are left out"),
         (("latin.txt",), 2, "byte 0xe9 at offset 0; give its --encoding, for example latin-1"),
-        (("story.txt", "--html", "no/such/folder.html"), 1, "folder.html: No such file or directory"),
+        (("story.txt", "--html", "no/such/page.html"), 2, "such for page.html; create it, or choose another place"),
         (("story.txt", "--html", "."), 2, "is a directory"),
         (("story.txt", "--html", ""), 2, "is a directory"),
         (("story.txt", "--top", "0"), 2, "0 is not in the range x>=1"),

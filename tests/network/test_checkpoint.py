@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chargen.errors import CheckpointError
 from chargen.files import container as tensorfile
-from chargen.network.checkpoint import Checkpoint, find
+from chargen.network.checkpoint import Checkpoint, find, model_name
 from chargen.network.config import ModelConfig
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
@@ -302,3 +302,14 @@ def test_float16_halves_the_file_and_keeps_three_digits(tmp_path):
         assert loaded.weights[name].dtype == np.float16
         np.testing.assert_allclose(loaded.weights[name], array, rtol=1e-3)
     assert loaded.vocabulary == original.vocabulary
+
+
+def test_a_model_of_a_run_is_named_after_the_run(tmp_path, monkeypatch):
+    (tmp_path / "poem").mkdir()
+    monkeypatch.chdir(tmp_path / "poem")
+    assert [model_name(Path(f"{name}.safetensors")) for name in ("best", "last", "previous", "first")] == [
+        "poem/best",
+        "poem/last",
+        "poem/previous",
+        "first",
+    ]
