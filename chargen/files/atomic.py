@@ -1,20 +1,18 @@
-"""Files that are whole or not there, and a folder that one process writes at a time.
+"""Atomic, durable writes.
 
-What a save does to the disk goes through `os`, call by call, so that the tests can fail or stop each of them.
+Libraries for atomic writes do not sync the folder, or cannot keep the old file under a second name. Each operation on
+the disk is one call of `os`, so that the tests can make each of them fail.
 """
 
 import contextlib
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
 
 from chargen.errors import InputError, SaveError
 
-LOCK = ".lock"
 TEMPORARY = ".tmp"
 
 
@@ -24,22 +22,22 @@ def write_atomically(
     previous: Path | None = None,
     advice: str = "free some space, or choose another folder",
 ) -> None:
-    """Write `data` to `path` so that a crash at any moment leaves the old file or the new one, whole and on the disk.
+    """Write `data` to `path` so that a crash at any moment leaves either the old file or the new one, complete.
 
-    The data goes to a temporary file in the same folder, from memory to the disk, and only then takes the name. The
+    The data is written to a temporary file in the same folder and synced to the disk before the file is renamed. The
     file's mode follows the umask.
 
     Args:
-        data: as a whole, or in pieces.
-        previous: a second name, which the file that lies at `path` until now is given. A crash may then leave `path`
-            missing and the old file under that name.
-        advice: what to do if it cannot be written.
+        data: the bytes, as a whole or in pieces.
+        previous: a second path, to which the file that is at `path` now is renamed. A crash may then leave no file at
+            `path`, and the old one at `previous`.
+        advice: what to do if the file cannot be written.
 
     Raises:
-        SaveError: the file cannot be written; what lay there before still does.
+        SaveError: the file cannot be written; the old file is unchanged.
     """
-    if os.path.exists(path) and not os.path.isfile(path):  # to replace a device would be worse than not to write
-        raise SaveError(f"cannot write {path}: it is not a file; choose another place")
+    if os.path.exists(path) and not os.path.isfile(path):  # such as a device, which must not be replaced
+        raise SaveError(f"cannot write {path}: it is not a file", "choose another path")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
         try:
@@ -54,12 +52,12 @@ def write_atomically(
             raise
     except OSError as error:
         raise SaveError(
-            f"cannot write {path}: {error.strerror}; what was saved before is as it was; {advice}"
+            f"cannot write {path}: {error.strerror}", f"what was saved before is unchanged; {advice}"
         ) from None
 
 
 def append_durably(path: Path, text: str) -> None:
-    """Append `text` to the file at `path`, and see it on the disk.
+    """Append `text` to the file at `path`, and sync it to the disk.
 
     Raises:
         SaveError: the file cannot be written.
@@ -70,60 +68,20 @@ def append_durably(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}; what was saved before is as it was") from None
+        raise SaveError(f"cannot write {path}: {error.strerror}", "what was saved before is unchanged") from None
 
 
-def lock(folder: Path, wait: bool = False, advice: str = "train where you may write files") -> TextIO:
-    """Keep every other process from writing in `folder`, which is made if need be, until the result is closed.
-
-    The system gives the lock back when its process ends, however it ends. What writes that were cut short have left is
-    removed.
-
-    Args:
-        wait: whether to wait for another process that has the lock.
-        advice: what to do if the folder cannot be written.
+def require_space(folder: Path, size: int, what: str, advice: str) -> None:
+    """Check that the disk that holds `folder` has room for `size` bytes of `what`.
 
     Raises:
-        InputError: another process has the lock, or the folder cannot be written.
+        InputError: it has not; `advice` says what to do.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("a+", encoding="utf-8")
-        try:
-            while not _try_lock(file.fileno()):
-                if wait:
-                    time.sleep(0.1)
-                    continue
-                file.seek(0)
-                owner = file.read().strip() or "another process"
-                raise InputError(f"{owner} is training in {folder}; wait for it, or keep both with --name OTHER")
-            file.truncate(0)
-            file.write(f"process {os.getpid()}")
-            file.flush()
-            for leftover in folder.glob(f".*{TEMPORARY}"):
-                leftover.unlink(missing_ok=True)
-        except BaseException:
-            with contextlib.suppress(OSError):  # what could not be written is tried again
-                file.close()
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write in {folder}: {error.strerror}; {advice}") from None
-    return file
-
-
-def require_space(folder: Path, size: int) -> None:
-    """Raise InputError unless the disk that holds `folder` has room for `size` bytes."""
-    free = free_space(folder)
+    free = shutil.disk_usage(folder).free
     if free < size:
         raise InputError(
-            f"{folder}: the run needs {size / 1e6:,.0f} MB, but its disk has {free / 1e6:,.0f} MB free;"
-            " free some space, or train in another folder"
+            f"{folder}: {what} needs {size / 1e6:,.0f} MB, but its disk has {free / 1e6:,.0f} MB free", advice
         )
-
-
-def free_space(folder: Path) -> int:
-    """Return the bytes that are free on the disk that holds `folder`."""
-    return shutil.disk_usage(folder).free
 
 
 def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
@@ -139,7 +97,7 @@ def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the folder's names to the disk; Windows, which cannot open a folder, does so by itself."""
+    """Sync the names in a folder to the disk; Windows cannot open a folder, and does so by itself."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -147,22 +105,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    if os.name == "nt":
-        import msvcrt
-
-        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # Windows locks bytes, and who waits must be able to read the owner
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chargen.errors import InputError, SaveError
-from chargen.files import atomic as storage
+from chargen.errors import InputError
+from chargen.files.atomic import require_space, write_atomically
+from chargen.files.lock import lock
 from chargen.text.downloads import cache_folder
 from chargen.text.normalization import code_points, normalized
 from chargen.text.reading_options import ReadingOptions
@@ -34,6 +35,7 @@ FOLDER = "encoded"  # in the cache folder
 MARK = b"chargen2"  # the last bytes of a file
 SETTLED = 2.0  # seconds after its last change from which on a further one must show in a file's times
 EVERY_CHARACTER = 0x110000
+FULL_DISK = "free some space, or set CHARGEN_CACHE to a folder on another disk"
 BLOCK = 1 << 22  # bytes that are verified in one go
 
 
@@ -170,7 +172,7 @@ def _cached(text: _Text, signature: str | None) -> Encoded:
     folder = cache_folder() / FOLDER
     path = folder / f"{text.key}.ids"
     found, repaired = None, ()
-    with storage.lock(folder, wait=True, advice="set CHARGEN_CACHE to a folder that can be written"):
+    with lock(folder, if_unwritable="set CHARGEN_CACHE to a folder that can be written", wait=True):
         try:
             found = _open(path)
         except FileNotFoundError:
@@ -184,7 +186,7 @@ def _cached(text: _Text, signature: str | None) -> Encoded:
             found = _open(path)
         if signature is not None:
             remembered = json.dumps({"file": path.name, "notes": text.notes})
-            storage.write_atomically(folder / f"{signature}.seen", remembered.encode())
+            write_atomically(folder / f"{signature}.seen", remembered.encode())
     return replace(found, notes=text.notes + repaired)
 
 
@@ -197,12 +199,7 @@ def _write(path: Path, text: _Text) -> None:
         "sha256": text.sha256,
     }
     needed = text.length * text.dtype.itemsize + len(json.dumps(description)) + 1_000
-    free = storage.free_space(path.parent)
-    if free < needed:
-        raise SaveError(
-            f"{path.parent}: the ids of {text.name} need {needed / 1e6:,.0f} MB, but the disk has {free / 1e6:,.0f} MB"
-            " free; free some space, or set CHARGEN_CACHE to a folder on another disk"
-        )
+    require_space(path.parent, needed, f"the cache of {text.name}", FULL_DISK)
 
     def parts() -> Iterator[memoryview | bytes]:
         digest = hashlib.sha256()
@@ -212,7 +209,7 @@ def _write(path: Path, text: _Text) -> None:
         data = json.dumps({**description, "ids_sha256": digest.hexdigest()}).encode()
         yield data + hashlib.sha256(data).digest() + struct.pack("<Q", len(data)) + MARK
 
-    storage.write_atomically(path, parts(), advice="free some space, or set CHARGEN_CACHE to a folder on another disk")
+    write_atomically(path, parts(), advice=FULL_DISK)
 
 
 def _open(path: Path) -> Encoded:

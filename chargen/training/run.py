@@ -16,7 +16,8 @@ import torch
 
 from chargen import __version__
 from chargen.errors import CheckpointError, DamagedError, InputError, SaveError
-from chargen.files import atomic as storage
+from chargen.files.atomic import append_durably, require_space, write_atomically
+from chargen.files.lock import FolderLock, lock
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.report import plots
 from chargen.text.batches import Batching
@@ -103,7 +104,8 @@ class Run:
         with _locked(folder, processes) as lock:
             if processes.first:
                 refuse_existing(folder, overwrite)  # it may have come to be while the lock was not ours
-                storage.require_space(folder, _size_on_disk(model))
+                advice = "free some space, or train in another folder"
+                require_space(folder, _size_on_disk(model), "the run", advice)
             run = cls(folder, lock, trainer, corpus, about or {}, save_every)
             run.save()  # what cannot be written is better known before the training, and before an old run goes
             if processes.first:
@@ -264,7 +266,7 @@ class Run:
             self._unsaved_best = None
         if self._unsaved_history:
             lines = [json.dumps(asdict(record)) + "\n" for record in self._unsaved_history]
-            storage.append_durably(self.folder / HISTORY, "".join(lines))
+            append_durably(self.folder / HISTORY, "".join(lines))
             self._unsaved_history = []
         reached = asdict(self.history[-1]) if self.history else None
         resume = {"position": position, "environment": _environment(self.model, self._processes)}
@@ -460,18 +462,19 @@ def _cut_history(path: Path, epoch: int) -> list[EpochRecord]:
                 record = EpochRecord(**json.loads(line))
                 kept += [record] if record.epoch < epoch else []
     lines = [json.dumps(asdict(record)) + "\n" for record in kept]
-    storage.write_atomically(path, "".join(lines).encode())
+    write_atomically(path, "".join(lines).encode())
     return kept
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, processes: Processes) -> Iterator[TextIO]:
+def _locked(folder: Path, processes: Processes) -> Iterator[FolderLock | TextIO]:
     """Take the lock of a folder, in the first process, and give it back if what is done with it fails."""
-    lock = storage.lock(folder) if processes.first else open(os.devnull)  # noqa: SIM115
+    words = "is training in", "wait for it, or give another {name}", "train where you may write files"
+    held = lock(folder, *words) if processes.first else open(os.devnull)  # noqa: SIM115
     try:
-        yield lock
+        yield held
     except BaseException:
-        lock.close()
+        held.close()
         raise
 
 

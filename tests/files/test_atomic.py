@@ -12,8 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from chargen.errors import InputError, SaveError
-from chargen.files import atomic as storage
-from chargen.files.atomic import LOCK, append_durably, lock, require_space, write_atomically
+from chargen.files import atomic
+from chargen.files.atomic import append_durably, require_space, write_atomically
+from chargen.files.lock import LOCK, OWNER, lock
 
 OPERATIONS = ("open", "write", "fsync", "close", "replace", "unlink")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files")
@@ -130,7 +131,7 @@ def surviving(folder):
 
 def save_to_memory(monkeypatch, cut_at):
     disk = MemoryDisk({"last": b"old old", "previous": b"older"}, cut_at)
-    monkeypatch.setattr(storage, "os", disk)
+    monkeypatch.setattr(atomic, "os", disk)
     write_atomically(Path("last"), b"new new new", Path("previous"))
     return disk
 
@@ -138,7 +139,7 @@ def save_to_memory(monkeypatch, cut_at):
 def operations_of_a_save(tmp_path, monkeypatch):
     disk = FailingDisk(fails_at=None)
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "os", disk)
+        patch.setattr(atomic, "os", disk)
         (tmp_path / "last").write_bytes(b"old")
         write_atomically(tmp_path / "last", b"new", tmp_path / "previous")
     return disk.count
@@ -155,7 +156,7 @@ def test_a_power_cut_at_any_operation_leaves_the_old_save_or_the_new_one(monkeyp
             return disk
 
         with monkeypatch.context() as patch:
-            patch.setattr(storage, "os", remember({"last": b"old old", "previous": b"older"}))
+            patch.setattr(atomic, "os", remember({"last": b"old old", "previous": b"older"}))
             try:
                 write_atomically(Path("last"), b"new new new", Path("previous"))
             except PowerCut:
@@ -182,7 +183,7 @@ def test_an_operation_that_fails_leaves_the_old_save_or_the_new_one(tmp_path, mo
         (folder / "last").write_bytes(b"old")
         (folder / "previous").write_bytes(b"older")
         with monkeypatch.context() as patch:
-            patch.setattr(storage, "os", FailingDisk(fails_at))
+            patch.setattr(atomic, "os", FailingDisk(fails_at))
             with pytest.raises(SaveError, match="No space left"):
                 write_atomically(folder / "last", b"new", folder / "previous")
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -196,7 +197,7 @@ def test_a_process_killed_at_any_operation_leaves_the_old_save_or_the_new_one(tm
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from test_atomic import OPERATIONS, storage
+from test_atomic import OPERATIONS, atomic
 class Killing:
     count = 0
     def __getattr__(self, name):
@@ -205,9 +206,9 @@ class Killing:
             if Killing.count == int(sys.argv[1]):
                 os.kill(os.getpid(), signal.SIGKILL)
         return getattr(os, name)
-storage.os = Killing()
+atomic.os = Killing()
 folder = Path(sys.argv[2])
-storage.write_atomically(folder / "last", b"new", folder / "previous")
+atomic.write_atomically(folder / "last", b"new", folder / "previous")
 """
     for killed_at in range(1, operations_of_a_save(tmp_path, monkeypatch) + 1):
         folder = tmp_path / str(killed_at)
@@ -219,7 +220,7 @@ storage.write_atomically(folder / "last", b"new", folder / "previous")
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
         assert surviving(files) in (b"old", b"new")
         with lock(folder):  # as the next run does
-            assert {path.name for path in folder.iterdir()} <= {"last", "previous", LOCK}
+            assert {path.name for path in folder.iterdir()} <= {"last", "previous", LOCK, OWNER}
 
 
 @posix
@@ -253,7 +254,7 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path):
             write_atomically(tmp_path / "file", bytes(100_000))
         assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"old")]
         with pytest.raises(InputError, match=r"needs 1 MB, but its disk has 0 MB free"):
-            require_space(tmp_path, 1_000_000)
+            require_space(tmp_path, 1_000_000, "the run", "free some space")
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
@@ -297,37 +298,3 @@ def test_what_is_appended_follows_what_was_there(tmp_path):
     append_durably(tmp_path / "file", "one\n")
     append_durably(tmp_path / "file", "two é\n")
     assert (tmp_path / "file").read_bytes() == "one\ntwo é\n".encode()
-
-
-def test_a_lock_keeps_others_out_and_names_its_owner(tmp_path):
-    program = f"""
-import sys
-from pathlib import Path
-from chargen.files.atomic import lock
-lock(Path({str(tmp_path)!r}))
-"""
-    command = [sys.executable, "-c", program]
-    held = lock(tmp_path)
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert f"process {os.getpid()} is training in {tmp_path}" in refused.stderr
-    held.close()
-    assert subprocess.run(command, check=False).returncode == 0
-
-
-@posix
-def test_a_lock_dies_with_its_process(tmp_path):
-    program = """
-import sys, time
-from pathlib import Path
-from chargen.files.atomic import lock
-held = lock(Path(sys.argv[1]))
-print("held", flush=True)
-time.sleep(60)
-"""
-    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"held\n"
-    with pytest.raises(InputError, match=f"process {process.pid} is training"):
-        lock(tmp_path)
-    process.kill()
-    process.wait()
-    lock(tmp_path).close()
