@@ -14,7 +14,7 @@ def corpora():
 @corpora.command("list")
 def corpora_list():
     """List the corpora that have a name, and whether they are on this machine."""
-    from chargen.text.downloads import registry
+    from chargen.text.registry import registry
 
     for entry in registry().values():
         where = "to be downloaded" if entry.needs_network else "here"

@@ -143,7 +143,7 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], copied) -> None:
 def _index(loaded, audit: str, encoding: str | None, prefix: str):
     from chargen.analysis.copies import CopyScan
     from chargen.analysis.training_text import training_corpus
-    from chargen.text.downloads import registry
+    from chargen.text.registry import registry
 
     if audit and not prefix and not os.path.exists(audit) and audit not in registry():
         raise click.UsageError(f"--audit {audit!r} is no CORPUS; if it is the prefix, put --audit after it")

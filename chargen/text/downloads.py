@@ -1,58 +1,19 @@
-"""The registry of named corpora, and the cache folder that holds what was downloaded."""
+"""Downloads of texts: from the first address that serves the right bytes, into the cache folder."""
 
-import json
 import os
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+import pooch
+import requests
+from tqdm import tqdm
+
 from chargen.errors import DownloadError
+from chargen.text.registry import RegistryEntry, cache_folder, registry
 
 TIMEOUT = 30  # seconds without a byte before a server counts as unreachable
 MOST_REDIRECTS = 5
-LARGEST = 2_000_000_000  # bytes that are taken from an address of which the registry knows nothing
-
-
-@dataclass(frozen=True)
-class RegistryEntry:
-    """A corpus with a name: either a bundled `file`, or a download from the first of `urls` that answers."""
-
-    name: str
-    about: str
-    file: str | None = None
-    urls: tuple[str, ...] = ()
-    bytes: int | None = None
-    sha256: str | None = None
-
-    @property
-    def path(self) -> Path:
-        """Where the text lies, or will lie once it is fetched."""
-        if self.file is not None:
-            return Path(str(resources.files("chargen.corpora") / self.file))
-        return cache_folder() / f"{self.name}.txt"
-
-    @property
-    def needs_network(self) -> bool:
-        """Whether reading this corpus now would start a download."""
-        return not self.path.exists()
-
-
-@cache
-def registry() -> dict[str, RegistryEntry]:
-    """Return the known corpora by name; the first one is the bundled text."""
-    entries = json.loads((resources.files("chargen.corpora") / "registry.json").read_text("utf-8"))
-    return {
-        name: RegistryEntry(name, **{**entry, "urls": tuple(entry.get("urls", ()))}) for name, entry in entries.items()
-    }
-
-
-def cache_folder() -> Path:
-    """Return the folder that holds downloads: $CHARGEN_CACHE, or the place that this system gives to caches."""
-    import pooch
-
-    return Path(os.environ.get("CHARGEN_CACHE") or pooch.os_cache("chargen")).expanduser()
+LARGEST = 2_000_000_000  # bytes; the limit for addresses that are not in the registry
 
 
 def fetch_registered(entry: RegistryEntry) -> Path:
@@ -76,16 +37,11 @@ def fetch_url(url: str) -> Path:
     Raises:
         DownloadError: the address did not answer.
     """
-    import pooch
-
     return _fetch((url,), cache_folder() / pooch.utils.unique_file_name(url), None, LARGEST)
 
 
 def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None, limit: int) -> Path:
     """Download to `path` from the first of `urls` that serves the right bytes; atomic, safe among processes."""
-    import pooch
-    import requests
-
     pooch.get_logger().setLevel("WARNING")
     failures = []
     for url in urls:
@@ -104,10 +60,9 @@ def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None, limit: int) ->
             failures.append(f"{url} (its SHA-256 is not {sha256}; what it sent has been deleted)")
         except OSError as error:
             reason = error.strerror or "permission denied"  # pooch's own PermissionError has no strerror
-            raise DownloadError(
-                f"cannot write {path}: {reason}; set CHARGEN_CACHE to a folder that can be written"
-            ) from None
-    raise DownloadError(_offline_message(failures, path))
+            advice = "set CHARGEN_CACHE to a folder that can be written"
+            raise DownloadError(f"cannot write {path}: {reason}", advice) from None
+    raise _failed_download(failures, path)
 
 
 def _download(url: str, file: str, title: str, limit: int) -> None:
@@ -116,10 +71,12 @@ def _download(url: str, file: str, title: str, limit: int) -> None:
     Raises:
         requests.RequestException: the address does not serve it.
     """
-    import requests
-    from tqdm import tqdm
-
-    with requests.Session() as session, _follow(session, url) as response, open(file, "wb") as output:
+    with (
+        _SafeSession() as session,
+        session.get(url, stream=True, timeout=TIMEOUT) as response,
+        open(file, "wb") as output,
+    ):
+        response.raise_for_status()
         announced = response.headers.get("Content-Length", "")
         size = int(announced) if announced.isdecimal() else 0
         read = 0
@@ -132,46 +89,52 @@ def _download(url: str, file: str, title: str, limit: int) -> None:
                 bar.update(len(chunk))
 
 
-def _follow(session, url: str):
-    """Return the response of `url`, its body yet to be read, after a few redirects, none to a less safe protocol."""
-    import requests
+class _SafeSession(requests.Session):
+    """A session that follows a few redirects, to http or https alone, and never from https to http."""
 
-    for _ in range(MOST_REDIRECTS + 1):
-        response = session.get(url, stream=True, timeout=TIMEOUT, allow_redirects=False)
-        if not response.is_redirect:
-            response.raise_for_status()
-            return response
-        response.close()
+    def __init__(self):
+        super().__init__()
+        self.max_redirects = MOST_REDIRECTS
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Return where a response redirects to, or None.
+
+        Raises:
+            requests.RequestException: it is no address, or not a safe one.
+        """
+        target = super().get_redirect_target(resp)
+        if target is None:
+            return None
         try:
-            target = urljoin(url, response.headers["Location"])
+            address = urljoin(resp.url, target)
+            scheme = urlsplit(address).scheme
         except ValueError as error:
-            raise requests.exceptions.InvalidURL(f"it redirects to no address: {error}") from None
-        safe = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-        if urlsplit(target).scheme not in safe:
-            raise requests.exceptions.InvalidSchema(f"it redirects to {target}, which is not {' or '.join(safe)}")
-        url = target
-    raise requests.TooManyRedirects(f"it redirects more than {MOST_REDIRECTS} times")
+            raise requests.exceptions.InvalidURL(f"it redirects to an invalid address: {error}") from None
+        safe = ("https",) if urlsplit(resp.url).scheme == "https" else ("http", "https")
+        if scheme not in safe:
+            raise requests.exceptions.InvalidSchema(f"it redirects to {address}, which is not {' or '.join(safe)}")
+        return target
 
 
-def _offline_message(failures: list[str], path: Path) -> str:
+def _failed_download(failures: list[str], path: Path) -> DownloadError:
     local = ", ".join(entry.name for entry in registry().values() if not entry.needs_network and entry.path != path)
-    there = " (the one that lies there has another SHA-256)" if path.exists() else ""
-    return (
-        f"could not fetch {'; '.join(failures)}; put the file by hand at {path}{there},"
-        f" or use a corpus that needs no network: {local}"
+    there = " (the file that is there has another SHA-256)" if path.exists() else ""
+    return DownloadError(
+        f"could not fetch {'; '.join(failures)}",
+        f"download the file yourself to {path}{there}, or use a corpus that needs no network: {local}",
     )
 
 
 def _reason(error: Exception) -> str:
     """Return why a request failed, in a few words."""
-    import requests
-
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off before the end"
+    if isinstance(error, requests.TooManyRedirects):
+        return f"it redirects more than {MOST_REDIRECTS} times"
     if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
         return f"no answer within {TIMEOUT} s"
     if isinstance(error, requests.ConnectionError):
-        return f"cannot connect to {urlsplit(error.request.url).netloc}" if error.request else "cannot connect"
+        return f"cannot connect to {urlsplit(str(error.request.url)).netloc}" if error.request else "cannot connect"
     return str(error) or type(error).__name__

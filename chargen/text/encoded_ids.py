@@ -23,9 +23,9 @@ import numpy as np
 from chargen.errors import InputError
 from chargen.files.atomic import require_space, write_atomically
 from chargen.files.lock import lock
-from chargen.text.downloads import cache_folder
 from chargen.text.normalization import code_points, normalized
 from chargen.text.reading_options import ReadingOptions
+from chargen.text.registry import cache_folder
 from chargen.text.sources import Document, repeatable
 from chargen.text.streams import TextStream
 from chargen.text.vocabulary import Vocabulary

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from chargen.errors import InputError
-from chargen.text import downloads
+from chargen.text.registry import cache_folder, registry
 
 Source = str | Path | None
 
@@ -107,7 +107,7 @@ def repeatable(document: Document, in_memory: int) -> Document:
     """
     if document.path is not None and document.path.is_file():
         return document
-    folder = downloads.cache_folder()
+    folder = cache_folder()
     with contextlib.suppress(OSError):  # it may never be needed
         folder.mkdir(parents=True, exist_ok=True)
     kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=folder)  # noqa: SIM115
@@ -119,7 +119,7 @@ def repeatable(document: Document, in_memory: int) -> Document:
 def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
     """Return `source` such that it names the same texts from any folder, or None for standard input."""
     if source is None:
-        return next(iter(downloads.registry()))
+        return next(iter(registry()))
     if not isinstance(source, str | Path):
         several = [anywhere(one) for one in source]
         return several[0] if len(several) == 1 else several
@@ -130,7 +130,7 @@ def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
 
 def _is_folder(source: Source) -> bool:
     """Return whether `source` names a folder; a name of the registry comes before one."""
-    return os.path.isdir(source) and str(source) not in downloads.registry()
+    return os.path.isdir(source) and str(source) not in registry()
 
 
 def locate(source: Source = None) -> tuple[str, Path]:
@@ -140,7 +140,9 @@ def locate(source: Source = None) -> tuple[str, Path]:
         InputError: there is no such file or name.
         DownloadError: it could not be fetched.
     """
-    source = next(iter(downloads.registry())) if source is None else str(source)
+    from chargen.text import downloads
+
+    source = next(iter(registry())) if source is None else str(source)
     if re.match(r"https?://", source, re.IGNORECASE):
         try:
             address = urlsplit(source)
@@ -149,8 +151,8 @@ def locate(source: Source = None) -> tuple[str, Path]:
         return folder_name(PurePosixPath(unquote(address.path)).stem or address.netloc), downloads.fetch_url(source)
     if os.path.exists(source) and not os.path.isdir(source):  # a pipe will do as well as a file
         return folder_name(Path(source).stem), Path(source)
-    if source in downloads.registry():
-        return source, downloads.fetch_registered(downloads.registry()[source])
+    if source in registry():
+        return source, downloads.fetch_registered(registry()[source])
     raise _no_such_source(source)
 
 
@@ -164,7 +166,7 @@ def _no_such_source(source: str) -> InputError:
         return InputError(f"{source} is a folder", "name a text file inside it")
     if "://" in source:
         return InputError(f"{source}: only http:// and https:// addresses can be fetched")
-    near = difflib.get_close_matches(source, downloads.registry(), cutoff=0.5)
+    near = difflib.get_close_matches(source, registry(), cutoff=0.5)
     advice = f"did you mean {' or '.join(near)}? (" if near else "("
-    known = ", ".join(downloads.registry())
+    known = ", ".join(registry())
     return InputError(f"no file {source!r} and no corpus of that name", f"{advice}known names: {known})")

@@ -145,7 +145,7 @@ def test_fetch_without_network(chargen, tmp_path):
     assert message == (
         f"could not fetch {mirror}/names.txt (cannot connect to {mirror[7:]});"
         f" https://{host}/karpathy/makemore/master/names.txt (cannot connect to {host});"
-        f" put the file by hand at {tmp_path / 'cache' / 'names.txt'},"
+        f" download the file yourself to {tmp_path / 'cache' / 'names.txt'},"
         " or use a corpus that needs no network: lamp-at-low-water"
     )
 
@@ -259,5 +259,5 @@ def test_a_wrong_file_in_the_cache_is_not_checked_as_if_it_were_the_corpus(charg
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "names.txt").write_bytes(b"emma\n")
     message = refused(chargen("corpora", "check", "names"), 1)
-    assert "names.txt (the one that lies there has another SHA-256), or use" in message
+    assert "names.txt (the file that is there has another SHA-256), or use" in message
     assert (tmp_path / "cache" / "names.txt").read_bytes() == b"emma\n"

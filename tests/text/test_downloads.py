@@ -14,7 +14,8 @@ import pytest
 
 from chargen.errors import DownloadError
 from chargen.text import downloads
-from chargen.text.downloads import RegistryEntry, cache_folder, fetch_registered, fetch_url, registry
+from chargen.text.downloads import fetch_registered, fetch_url
+from chargen.text.registry import RegistryEntry, cache_folder, registry
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 TEXT = b"the time traveller smiled\n" * 4000
@@ -291,7 +292,8 @@ def test_of_a_registered_text_no_more_than_twice_its_size_is_taken(server, cache
 def test_eight_processes_fetch_one_corpus_at_once(server, cache, monkeypatch):
     server.pages["/tiny.txt"] = TEXT
     program = f"""
-from chargen.text.downloads import RegistryEntry, fetch_registered
+from chargen.text.downloads import fetch_registered
+from chargen.text.registry import RegistryEntry
 entry = RegistryEntry("tiny", "", urls=("{server.address}/tiny.txt",), bytes={len(TEXT)}, sha256="{SHA256}")
 assert fetch_registered(entry).read_bytes() == {TEXT[:26]!r} * 4000
 """
@@ -308,7 +310,7 @@ def test_unreachable_server_message_says_what_where_and_what_else(cache):
     message = failure(entry(f"{one}/a.txt", f"{two}/b.txt"))
     assert message == (
         f"could not fetch {one}/a.txt (cannot connect to {one[7:]}); {two}/b.txt (cannot connect to {two[7:]});"
-        f" put the file by hand at {cache / 'story.txt'},"
+        f" download the file yourself to {cache / 'story.txt'},"
         " or use a corpus that needs no network: lamp-at-low-water"
     )
 
@@ -340,7 +342,7 @@ def test_wrong_file_in_the_cache_is_named_and_kept_when_no_server_answers(cache,
     monkeypatch.setenv("CHARGEN_MIRROR", closed_address())
     message = failure(registry()["names"])
     assert message.endswith(
-        f"put the file by hand at {cache / 'names.txt'} (the one that lies there has another SHA-256),"
+        f"download the file yourself to {cache / 'names.txt'} (the file that is there has another SHA-256),"
         " or use a corpus that needs no network: lamp-at-low-water"
     )
     assert (cache / "names.txt").read_bytes() == b"emma\n"
@@ -358,7 +360,7 @@ def test_url_is_fetched_once_and_two_urls_never_share_a_file(server, cache):
 def test_url_that_cannot_be_fetched_says_where_the_file_would_go(cache):
     url = f"{closed_address()}/poem.txt"
     message = failure(url, fetch=fetch_url)
-    place = Path(re.search(r"put the file by hand at (\S+),", message)[1])
+    place = Path(re.search(r"download the file yourself to (\S+),", message)[1])
     assert files_in(cache) == []
     place.write_text("by hand")
     assert fetch_url(url).read_text() == "by hand"

@@ -1,0 +1,48 @@
+"""The registry of named corpora, and the cache folder that holds what was downloaded."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RegistryEntry:
+    """A corpus with a name: either a bundled `file`, or a download from the first of `urls` that answers."""
+
+    name: str
+    about: str
+    file: str | None = None
+    urls: tuple[str, ...] = ()
+    bytes: int | None = None
+    sha256: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the text lies, or will lie once it is fetched."""
+        if self.file is not None:
+            return Path(str(resources.files("chargen.corpora") / self.file))
+        return cache_folder() / f"{self.name}.txt"
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether reading this corpus now would start a download."""
+        return not self.path.exists()
+
+
+@cache
+def registry() -> dict[str, RegistryEntry]:
+    """Return the known corpora by name; the first one is the bundled text."""
+    entries = json.loads((resources.files("chargen.corpora") / "registry.json").read_text("utf-8"))
+    return {
+        name: RegistryEntry(name, **{**entry, "urls": tuple(entry.get("urls", ()))}) for name, entry in entries.items()
+    }
+
+
+def cache_folder() -> Path:
+    """Return the folder that holds downloads: $CHARGEN_CACHE, or the place that this system gives to caches."""
+    import pooch
+
+    return Path(os.environ.get("CHARGEN_CACHE") or pooch.os_cache("chargen")).expanduser()
