@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from chargen.cli.options import positive, refuse_same_file, require_folder
+from chargen.series.exercises.catalog import RECURRENT
 
 SUFFIX = ".forecaster.safetensors"
 
@@ -28,7 +29,7 @@ class Window(click.ParamType):
 @click.option("--column", help="Column of the values.  [default: y, or the only column]", show_default=False)
 @click.option("--time", help="Column of the times.  [default: none, rows are counted]", show_default=False)
 @click.option("--horizon", type=rows, default=24, help="Rows that the network forecasts at once.")
-@click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), default="gru", help="Kind of recurrent cell.")
+@click.option("--cell", type=click.Choice(RECURRENT), default="gru", help="Kind of recurrent cell.")
 @click.option("--windows", "window", type=Window(), default="auto", help="Rows that the network reads, or auto.")
 @click.option(
     "--season",

@@ -1,19 +1,20 @@
-"""Windows of a time series as something to learn, for the training loop that text is learned with."""
+"""Windows of time series as a task for chargen's training loop."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from chargen.training.trainer import autocast
 
-EVALUATION_ROWS = 1024  # windows that are read side by side
+EVALUATION_ROWS = 1024  # windows in a batch of evaluation
 
 
 def sliding(values: np.ndarray, length: int, step: int = 1) -> np.ndarray:
-    """Return all windows of so many rows, each `step` after the one before.
+    """Return all windows of `length` rows, `step` rows apart.
 
     Args:
         values: array (points, features).
@@ -31,9 +32,9 @@ def sliding(values: np.ndarray, length: int, step: int = 1) -> np.ndarray:
 class WindowTask:
     """A training task: windows X, (N, T, inputs), and the targets Y of their last steps, (N, T', outputs).
 
-    The windows come in a new random order in each epoch and are read from the zero state. Or, where the state is
-    `carried`, the rows of each batch go on where those of the batch before ended, over all epochs; the windows are then
-    in the order in which they are read, and an epoch after the last window begins again with the first one.
+    By default the windows come in a new random order in each epoch, each from the zero state. Where the state is
+    `carried`, each batch continues the rows of the batch before, and an epoch is one batch: the windows stand in the
+    order of reading, and begin again with the first one after the last.
     """
 
     def __init__(
@@ -50,18 +51,17 @@ class WindowTask:
         """Keep the windows as float32.
 
         Args:
-            batch_size: B, at most N; None reads all windows in one batch. What does not fill a batch waits for
-                another epoch.
+            batch_size: B; None or 0 for all windows in one batch. An epoch leaves out the windows that do not fill one.
             held_out: X and Y to evaluate on.
-            loss: of outputs and targets, the mean over their values.
+            loss: a function of outputs and targets, the mean over their values.
         """
         self.X, self.Y = as_tensor(X), as_tensor(Y)
-        self.held = tuple(map(as_tensor, held_out)) if held_out else None
+        self.held = (as_tensor(held_out[0]), as_tensor(held_out[1])) if held_out else None
         self.batch_size = min(batch_size or len(X), len(X))
         self.carried, self.seed, self._loss = carried, seed, loss
         self.batches_per_epoch = 1 if carried else len(X) // self.batch_size
         self.held_out = self.held[1].numel() if self.held else 0
-        self._epoch = None
+        self._epoch = 0  # of `_order`
 
     def batch(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
         """Return X and Y of a batch."""
@@ -79,14 +79,16 @@ class WindowTask:
         return self.carried and epoch > 1
 
     def loss(self, outputs: Tensor, Y: Tensor) -> Tensor:
-        """Return the mean loss of the last steps of the outputs."""
+        """Return the mean loss of the outputs' last steps."""
         return self._loss(outputs[:, -Y.shape[1] :], Y)
 
     @torch.no_grad()
-    def evaluation(self, model: nn.Module, precision: str = "float32") -> Iterator[float]:
-        """Predict what is held out; yield the mean loss so far."""
+    def evaluation(self, model: Any, precision: str = "float32") -> Iterator[float]:
+        """Predict the held-out windows; yield the mean loss so far."""
+        if self.held is None:
+            return
         model.eval()
-        X, Y = self.held
+        X, Y = self.held  # (N, T, inputs), (N, T', outputs)
         total = 0.0
         for first in range(0, len(X), EVALUATION_ROWS):
             rows = slice(first, first + EVALUATION_ROWS)

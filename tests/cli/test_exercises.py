@@ -100,10 +100,10 @@ def test_animate_writes_a_gif(run, tmp_path):
     ("arguments", "words"),
     [
         (["run", "sinus"], "'sinus' is not one of 'next-value'"),
-        (["run", "recall", "--animate"], "--animate draws sin-to-cos alone, not recall"),
-        (["run", "recall", "--cell", "mlp", "--from-scratch"], "--from-scratch runs the recurrent equations"),
+        (["run", "recall", "--animate"], "--animate works for sin-to-cos only, not for recall"),
+        (["run", "recall", "--cell", "mlp", "--from-scratch"], "--from-scratch is for recurrent cells"),
         (["run", "recall", "--epochs", "0"], "--epochs"),
-        (["run", "sin-to-cos", "--animate", "--out", "a.gif"], "--out a.gif: that is where the animation goes"),
+        (["run", "sin-to-cos", "--animate", "--out", "a.gif"], "--out a.gif: the animation is written there"),
         (["run", "recall", "--out", "none/picture.png"], "there is no folder none for picture.png"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The exercises by name: what each is, and the settings that it is published with or that were found to do."""
+"""The exercises by name, with their settings."""
 
 from dataclasses import dataclass
 
@@ -11,23 +11,23 @@ class Exercise:
     """One exercise.
 
     Attributes:
-        about: what is to be learned, in one sentence.
-        cells: the networks that it trains unless one is asked for.
+        description: what is learned, in one sentence.
+        cells: the networks to train by default.
         hidden_size: H, units of the recurrent layer.
-        epochs: passes over the windows; where the state is carried, an epoch is one step of training.
-        learning_rate: the highest one of Adam, from which a cosine falls to a fiftieth.
-        batch_size: B, windows in a step; None for all of them.
-        clip: the largest norm of the gradient.
-        report_every: epochs after which the loss is written down; None leaves it to the bar.
+        epochs: passes over the windows; where the state is carried, steps of training.
+        learning_rate: of Adam, at the start; it falls along a cosine to a fiftieth.
+        batch_size: B, windows in a step; 0 for all of them.
+        clip: the maximum norm of the gradient.
+        report_every: epochs between two lines with the loss; None for the progress bar alone.
     """
 
     name: str
-    about: str
+    description: str
     cells: tuple[str, ...]
     hidden_size: int
     epochs: int
     learning_rate: float
-    batch_size: int | None = None
+    batch_size: int = 0
     clip: float = 1.0
     report_every: int | None = None
 

@@ -1,4 +1,4 @@
-"""What the exercises share: the parent package's training loop, predictions, and runs on a network's own output."""
+"""Training and prediction for the exercises, by chargen's training loop."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from chargen.series.exercises.networks import Network
 from chargen.series.windows import as_tensor
 from chargen.text.batches import Batching
 from chargen.training.trainer import EpochRecord, Task, Trainer, TrainingSettings
-
-Watch = Callable[[EpochRecord], None]
 
 
 def learn(
@@ -22,12 +21,12 @@ def learn(
     batch_size: int,
     clip: float = 1.0,
     seed: int = 0,
-    watch: Watch = lambda record: None,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
 ) -> np.ndarray:
     """Train `network` in place by Adam; return the mean loss of each epoch, (epochs,).
 
     Args:
-        watch: called with the record of each epoch, after it.
+        on_epoch: called with the record of each epoch.
     """
     settings = TrainingSettings(
         epochs=epochs,
@@ -41,21 +40,21 @@ def learn(
     for record in Trainer(network, task, settings).records():
         if isinstance(record, EpochRecord):
             losses.append(record.train_loss)
-            watch(record)
+            on_epoch(record)
     return np.array(losses)
 
 
 @torch.no_grad()
-def predict(network: nn.Module, X: np.ndarray) -> np.ndarray:
-    """Return the outputs for windows X, (N, T, inputs), each read from the zero state: (N, T, 1), or (N, 1, 1)."""
+def predict(network: Network, X: np.ndarray) -> np.ndarray:
+    """Return the outputs for windows X, (N, T, inputs), each from the zero state: (N, T, 1), or (N, 1, 1)."""
     network.eval()
     outputs, _ = network(as_tensor(X), network.begin_state(len(X)))
     return outputs.numpy()
 
 
 @torch.no_grad()
-def read_on(network: nn.Module, X: np.ndarray) -> np.ndarray:
-    """Return the outputs for windows X, (N, T, inputs), read one after the other with the state carried: (N, T, 1)."""
+def predict_carried(network: Network, X: np.ndarray) -> np.ndarray:
+    """Return the outputs for consecutive windows X, (N, T, inputs), with the state carried on: (N, T, 1)."""
     network.eval()
     outputs, state = [], network.begin_state(1)
     for window in as_tensor(X):
@@ -64,8 +63,8 @@ def read_on(network: nn.Module, X: np.ndarray) -> np.ndarray:
     return torch.cat(outputs).numpy()
 
 
-def run_freely(network: nn.Module, windows: np.ndarray, steps: int) -> np.ndarray:
-    """Return what a network predicts that follows each window, reading its own predictions as if they had happened.
+def run_freely(network: Network, windows: np.ndarray, steps: int) -> np.ndarray:
+    """Return the predictions that follow each window, each made from the ones before it.
 
     Each step reads the last T values from the zero state, as in training.
 
@@ -83,5 +82,5 @@ def run_freely(network: nn.Module, windows: np.ndarray, steps: int) -> np.ndarra
 
 
 def mean_square(error: np.ndarray) -> float:
-    """Return the mean of the squares."""
+    """Return the mean squared error of an array of errors."""
     return float(np.mean(np.square(error)))

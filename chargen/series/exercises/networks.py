@@ -1,4 +1,4 @@
-"""The networks of the exercises: the parent package's layers, the same from scratch, and one without a memory."""
+"""The networks of the exercises: chargen's recurrent layers, the same from scratch, and a multilayer perceptron."""
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,16 @@ def make_network(
     window: int | None = None,
     from_scratch: bool = False,
 ) -> nn.Module:
-    """Return a network of one output with random weights, which depend on the arguments alone.
+    """Return a network with one output and random weights, which depend on the arguments alone.
 
-    An LSTM's forget gates begin open, with a bias of 1 (Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent
-    Network Architectures"): without it, one in eight seeds does not learn to carry the phase of a sine in 500 steps.
+    The bias of an LSTM's forget gates is 1 (Jozefowicz et al. 2015, "An Empirical Exploration of Recurrent Network
+    Architectures"): without it, one in eight seeds does not learn to carry the phase of a sine in 500 steps.
 
     Args:
         cell: "rnn", "gru", "lstm" or "mlp".
-        window: the steps of a window that is to be answered with one value, which the MLP reads at once; None has it
-            read each step alone.
-        from_scratch: whether the recurrent layer is that of `FromScratch`.
+        window: the steps of a window, for an MLP that reads all of them and predicts one value; None for an MLP that
+            reads each step alone.
+        from_scratch: whether the recurrent layer is `FromScratch`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -55,27 +55,30 @@ class FromScratch(Recurrent):
 
 
 class Perceptron(nn.Module):
-    """A multilayer perceptron that is applied to each step alone; called as `Recurrent` is, with an empty state."""
+    """A multilayer perceptron that reads each step alone; called like `Recurrent`, with an empty state."""
 
     def __init__(self, input_size: int):
-        """Make a network with random weights, as `torch.manual_seed` decides."""
+        """Make a network with random weights from PyTorch's generator."""
         super().__init__()
         first, second = MLP_SIZES
         self.layers = nn.Sequential(nn.Linear(input_size, first), nn.ReLU(), nn.Linear(first, second), nn.ReLU())
         self.output = nn.Linear(second, 1)
 
     def begin_state(self, batch_size: int) -> Tensor:
-        """Return a state that holds nothing, (0, B, 0)."""
+        """Return an empty state, (0, B, 0)."""
         return self.output.weight.new_zeros(0, batch_size, 0)
 
     def forward(self, x: Tensor, state: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return outputs, (B, T, 1), of x, (B, T, input size), and the state that came in."""
+        """Return the outputs, (B, T, 1), for x, (B, T, input size), and the unchanged state."""
         return self.output(self.layers(x)), state
 
 
 class WindowPerceptron(Perceptron):
-    """A multilayer perceptron that reads a whole window of single values at once, and answers with one step."""
+    """A multilayer perceptron that reads a whole window of single values and predicts one value."""
 
     def forward(self, x: Tensor, state: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return outputs, (B, 1, 1), of x, (B, T, 1), and the state that came in."""
+        """Return the outputs, (B, 1, 1), for x, (B, T, 1), and the unchanged state."""
         return super().forward(x.transpose(1, 2), state)
+
+
+Network = Recurrent | Perceptron

@@ -1,4 +1,4 @@
-"""A sequence of 0 and 1 to be repeated after a gap, as something to learn."""
+"""The task of repeating a sequence of bits after a gap."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from chargen.series.exercises.networks import Network
+
 LONGEST = 8  # bits of a sequence
 GAP = 10  # steps without input between the last bit and the first answer
 BATCHES = 10  # in an epoch
@@ -14,28 +16,28 @@ TEST_SEQUENCES = 500
 
 
 class RecallTask:
-    """A `chargen.training.trainer.Task`: repeat 1 to 8 bits after a gap of up to 10 steps; every batch is drawn anew.
+    """A `chargen.training.trainer.Task`: repeat 1 to 8 bits after a gap of up to 10 steps; every batch is random.
 
-    A step has two inputs: -1 or 1 for a bit that is shown, else 0; and 1 for a bit that is asked for, else 0.
+    A step has two inputs: -1 or 1 while a bit is shown, else 0; and 1 where an output is expected, else 0.
     """
 
     held_out = 0
 
     def __init__(self, batch_size: int, seed: int):
-        """Prepare to draw batches, a function of the seed, the epoch and the number."""
+        """Prepare batches, each a function of the seed, the epoch and the number."""
         self.batch_size, self.seed, self.batches_per_epoch = batch_size, seed, BATCHES
 
     def batch(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
-        """Return X, (B, T, 2), and the bits that the last n steps are to give, (B, n, 1)."""
+        """Return X, (B, T, 2), and the targets of the last n steps, (B, n, 1)."""
         rng = np.random.default_rng([self.seed, epoch, number])
         return sequences(rng, self.batch_size, int(rng.integers(1, LONGEST + 1)), int(rng.integers(0, GAP + 1)))
 
     def continues(self, epoch: int, number: int) -> bool:
-        """Return False: every batch begins from the zero state."""
+        """Return False: every batch begins with the zero state."""
         return False
 
     def loss(self, outputs: Tensor, Y: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the answers, in nats a bit."""
+        """Return the mean cross-entropy of the last steps, in nats per bit."""
         return F.binary_cross_entropy_with_logits(outputs[:, -Y.shape[1] :], Y)
 
     def evaluation(self, model: nn.Module, precision: str) -> Iterator[float]:
@@ -44,7 +46,7 @@ class RecallTask:
 
 
 def sequences(rng: np.random.Generator, count: int, length: int, gap: int) -> tuple[Tensor, Tensor]:
-    """Return inputs, (count, 2 * length + gap, 2), and the bits that their last steps are to give, (count, length, 1).
+    """Return inputs, (count, 2 * length + gap, 2), and the targets of their last steps, (count, length, 1).
 
     >>> X, Y = sequences(np.random.default_rng(0), count=1, length=2, gap=1)
     >>> X[0].tolist(), Y[0].tolist()
@@ -58,8 +60,8 @@ def sequences(rng: np.random.Generator, count: int, length: int, gap: int) -> tu
 
 
 @torch.no_grad()
-def accuracy_by_length(network: nn.Module, seed: int) -> list[float]:
-    """Return the share of bits that a network repeats after the longest gap, for sequences of 1 to 8 bits."""
+def accuracy_by_length(network: Network, seed: int) -> list[float]:
+    """Return the share of bits that a network repeats after the longest gap, for each length from 1 to 8 bits."""
     network.eval()
     accuracies = []
     for length in range(1, LONGEST + 1):

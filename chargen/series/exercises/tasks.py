@@ -1,14 +1,12 @@
-"""The exercises: what each trains, measures and draws. Their settings stand in `chargen.series.exercises.catalog`."""
+"""The exercises: what each trains, measures and draws. Their settings are in `chargen.series.exercises.catalog`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from chargen.report.plots import Line, Panel
-from chargen.series.exercises.catalog import Exercise
-from chargen.series.exercises.learning import learn, mean_square, predict, read_on, run_freely
-from chargen.series.exercises.networks import make_network
+from chargen.series.exercises.attempt import Attempt, Outcome, losses_panel, outputs_panel
+from chargen.series.exercises.learning import mean_square, predict, predict_carried, run_freely
 from chargen.series.exercises.recall import GAP, LONGEST, RecallTask, accuracy_by_length
 from chargen.series.exercises.waves import bundled_wave, noisy_sine
 from chargen.series.windows import WindowTask, sliding
@@ -16,72 +14,22 @@ from chargen.training.trainer import EpochRecord
 
 NOISE_FLOOR = 0.04  # variance of the noise of the noisy sine
 AHEAD = (1, 4, 16, 64)  # steps
-FRAME_EVERY = 2  # steps of training between two pictures of the animation
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """An exercise as it is to be done.
-
-    Attributes:
-        exercise: its settings, with those that a person has chosen.
-        watch: called with the name of the network in training, the record of each epoch, and the number of epochs.
-        animate: whether frames are wanted.
-    """
-
-    exercise: Exercise
-    seed: int = 0
-    from_scratch: bool = False
-    watch: Callable[[str, EpochRecord, int], None] = lambda cell, record, epochs: None
-    animate: bool = False
-
-    def network(self, cell: str, **sizes):
-        """Return an untrained network."""
-        from_scratch = self.from_scratch and cell != "mlp"
-        return make_network(cell, self.exercise.hidden_size, seed=self.seed, from_scratch=from_scratch, **sizes)
-
-    def learn(self, name: str, network, task, after_epoch=lambda record: None) -> np.ndarray:
-        """Train a network with the exercise's settings; return the loss of each epoch."""
-        exercise = self.exercise
-
-        def watch(record: EpochRecord) -> None:
-            after_epoch(record)
-            self.watch(name, record, exercise.epochs)
-
-        return learn(
-            network,
-            task,
-            epochs=exercise.epochs,
-            learning_rate=exercise.learning_rate,
-            batch_size=task.batch_size,
-            clip=exercise.clip,
-            seed=self.seed,
-            watch=watch,
-        )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of an attempt: figures by name, the panels of its picture, and the frames of its animation."""
-
-    figures: dict[str, float | list[float]]
-    panels: list[Panel]
-    frames: list[Panel] = field(default_factory=list)
+FRAME_EVERY = 2  # steps of training between two frames of the animation
 
 
 def next_value(attempt: Attempt) -> Outcome:
-    """100 points of one period of a sine; from each 10 of them the next, learned on the first 70."""
+    """Predict the next point of a sine from the 10 before: one period of 100 points, trained on the first 70."""
     cell = attempt.exercise.cells[0]
     t, y = np.arange(100), np.sin(np.linspace(0, 2 * np.pi, 100))
     windows = sliding(y[:, None], 11)  # (90, 11, 1)
-    X, Y, train = windows[:, :10], windows[:, 10:], slice(0, 60)  # whose last target is point 69
+    X, Y, train = windows[:, :10], windows[:, 10:], slice(0, 60)  # the last target is point 69
     network = attempt.network(cell, window=10)
     losses = attempt.learn(cell, network, WindowTask(X[train], Y[train], seed=attempt.seed))
     predicted = predict(network, X)[:, -1, 0]  # (90,)
     error = predicted - Y[:, 0, 0]
     figures = {"train_mse": mean_square(error[:60]), "test_mse": mean_square(error[60:])}
     curve = Panel(
-        f"one period of a sine, predicted a step ahead by {cell}",
+        f"one period of a sine, predicted one step ahead by {cell}",
         "point",
         "value",
         [
@@ -90,13 +38,13 @@ def next_value(attempt: Attempt) -> Outcome:
             Line(t[70:], predicted[60:], f"test: MSE {figures['test_mse']:.1e}", "s"),
         ],
     )
-    return Outcome(figures, [curve, _losses({cell: losses})])
+    return Outcome(figures, [curve, losses_panel({cell: losses})])
 
 
 def sin_to_cos(attempt: Attempt) -> Outcome:
-    """Half a period of a sine a step, 10 points; its cosine is to be written. A second network forgets between steps.
+    """Predict the cosine from half a period of a sine, 10 points a step, with the state carried, and with it reset.
 
-    A window alone begins at sin 0, on the way up or down: which of them, only the state can tell.
+    Every window begins at sin 0, rising or falling: only the state tells which.
     """
     cell, steps = attempt.exercise.cells[0], attempt.exercise.epochs
     angle = np.arange(10 * (steps + 10)).reshape(-1, 10, 1) * np.pi / 10  # (windows, 10, 1)
@@ -107,28 +55,27 @@ def sin_to_cos(attempt: Attempt) -> Outcome:
     def draw_frame(record: EpochRecord) -> None:
         if record.epoch % FRAME_EVERY == 1:
             title = f"after step {record.step}: loss {record.train_loss:.3f}"
-            outputs = read_on(networks["carried"], X[:6])
+            outputs = predict_carried(networks["carried"], X[:6])
             networks["carried"].train()
-            frames.append(_over_truth(title, angle[:6], Y[:6], {"network": outputs}))
+            frames.append(outputs_panel(title, angle[:6], Y[:6], {"network": outputs}))
 
     after_epoch = draw_frame if attempt.animate else lambda record: None
     task = WindowTask(X[:steps], Y[:steps], 1, carried=True)
     losses["carried"] = attempt.learn(f"{cell}, state carried", networks["carried"], task, after_epoch)
-    task = ForgetfulTask(X[:steps], Y[:steps], 1, carried=True)
+    task = ResetTask(X[:steps], Y[:steps], 1, carried=True)
     losses["reset"] = attempt.learn(f"{cell}, state reset", networks["reset"], task)
-    # The windows after those of training, with the weights as they are now.
-    outputs = {
-        "carried": read_on(networks["carried"], X)[steps:],
+    outputs = {  # on the windows after those of training
+        "carried": predict_carried(networks["carried"], X)[steps:],
         "reset": predict(networks["reset"], X[steps:]),
     }
     figures = {f"final_mse_{name}": mean_square(output - Y[steps:]) for name, output in outputs.items()}
     labels = {f"state {name}: MSE {figures[f'final_mse_{name}']:.4f}": outputs[name] for name in outputs}
-    curve = _over_truth(f"cosine from sine by {cell}, after training", angle[steps:], Y[steps:], labels)
-    return Outcome(figures, [curve, _losses(losses, "step")], frames)
+    curve = outputs_panel(f"cosine from sine by {cell}, after training", angle[steps:], Y[steps:], labels)
+    return Outcome(figures, [curve, losses_panel(losses, "step")], frames)
 
 
-class ForgetfulTask(WindowTask):
-    """The same windows in the same order, each of them read from the zero state."""
+class ResetTask(WindowTask):
+    """The windows of a `WindowTask` in the same order, but each from the zero state."""
 
     def continues(self, epoch: int, number: int) -> bool:
         """Return False."""
@@ -136,7 +83,7 @@ class ForgetfulTask(WindowTask):
 
 
 def sin_to_cos_batched(attempt: Attempt) -> Outcome:
-    """50 sequences of 20 steps at x = index / (10 pi), one behind the other; each step moves all of them on by 20."""
+    """Predict the cosine in a batch of 50 consecutive sequences of 20 points, x = index / (10 pi), 20 points a step."""
     cell, steps, B, T = attempt.exercise.cells[0], attempt.exercise.epochs, attempt.exercise.batch_size, 20
     first = (np.arange(steps)[:, None] + np.arange(B)) * T  # index of each window's first point, (steps, B)
     x = (first.reshape(-1, 1, 1) + np.arange(T)[:, None]) / (10 * np.pi)  # (steps * B, T, 1)
@@ -144,15 +91,15 @@ def sin_to_cos_batched(attempt: Attempt) -> Outcome:
     network = attempt.network(cell)
     losses = attempt.learn(cell, network, WindowTask(X, Y, B, carried=True))
     figures = {"final_loss": float(losses[-10:].mean())}
-    first_row = slice(-20 * B, None, B)  # its windows in the last 20 steps, of which the latter half is drawn
-    outputs = read_on(network, X[first_row])[10:]
+    first_row = slice(-20 * B, None, B)  # its windows in the last 20 steps; the latter half is drawn
+    outputs = predict_carried(network, X[first_row])[10:]
     title = f"cosine from sine by {cell}: MSE {figures['final_loss']:.1e} at the end"
-    curve = _over_truth(title, x[first_row][10:], Y[first_row][10:], {cell: outputs})
-    return Outcome(figures, [curve, _losses({cell: losses}, "step")])
+    curve = outputs_panel(title, x[first_row][10:], Y[first_row][10:], {cell: outputs})
+    return Outcome(figures, [curve, losses_panel({cell: losses}, "step")])
 
 
 def noisy_sine_ahead(attempt: Attempt) -> Outcome:
-    """sin(0.01 t) with noise of 0.2: the next value from 4, learned on the first 600 of 1,000 points."""
+    """Predict sin(0.01 t) with noise from 4 values, trained on the first 600 of 1,000 points."""
     cell, T, n = attempt.exercise.cells[0], 4, 600
     y = noisy_sine(attempt.seed)
     windows = sliding(y[:, None], T + 1)  # (996, 5, 1)
@@ -175,24 +122,30 @@ def noisy_sine_ahead(attempt: Attempt) -> Outcome:
             [Line(np.arange(1, 1001), y, "observed", ".", "lightgray")],
         )
     ]
-    ahead = run_freely(network, sliding(y[:, None], T)[:, :, 0], max(AHEAD))  # row i: after the points i to i + 3
+    ahead = run_freely(network, sliding(y[:, None], T)[:, :, 0], max(AHEAD))  # (997, 64), row i after point i + 3
     for steps in AHEAD:
-        places = np.arange(n, len(y))  # the points that are predicted
+        places = np.arange(n, len(y))  # indices of the points to predict
         predicted = ahead[places - steps - T + 1, steps - 1]
         figures[f"mse_{steps}_ahead"] = mean_square(predicted - y[places])
         label = f"{steps} ahead: MSE {figures[f'mse_{steps}_ahead']:.3f}"
         panels[0].lines.append(Line(places + 1, predicted, label))
-    return Outcome(figures, [*panels, _losses({cell: losses})])
+    return Outcome(figures, [*panels, losses_panel({cell: losses})])
 
 
 def best_linear(X: np.ndarray, Y: np.ndarray, train: int) -> np.ndarray:
-    """Return the predictions of least squares after the first `train` of windows X, (N, T), and targets Y, (N,)."""
+    """Return the predictions of a linear regression, fitted to the first windows, for the others: (N - train,).
+
+    Args:
+        X: windows, (N, T).
+        Y: targets, (N,).
+        train: the number of windows to fit to.
+    """
     with_one = np.c_[X, np.ones(len(X))]
     return with_one[train:] @ np.linalg.lstsq(with_one[:train], Y[:train], rcond=None)[0]
 
 
 def free_run(attempt: Attempt) -> Outcome:
-    """A periodic signal of 1,000 points: learned on the first 800, then run freely over the last 200."""
+    """Continue a periodic signal of 1,000 points, trained on its first 800, for 200 points on the network's output."""
     y, T, n = bundled_wave(), 20, 800
     windows = sliding(y[:n, None], T + 1)  # (780, 21, 1)
     panels = [
@@ -210,11 +163,11 @@ def free_run(attempt: Attempt) -> Outcome:
         figures[f"{cell}_test_mse"] = mean_square(predicted - y[n:])
         panels[0].lines.append(Line(np.arange(n, 1000), predicted, f"{cell}: MSE {figures[f'{cell}_test_mse']:.3f}"))
         scatter.lines.append(Line(y[n:], predicted, cell, "."))
-    return Outcome(figures, [*panels, scatter, _losses(losses)])
+    return Outcome(figures, [*panels, scatter, losses_panel(losses)])
 
 
 def recall(attempt: Attempt) -> Outcome:
-    """1 to 8 bits, a gap of up to 10 steps, and the bits again: how many are right, by the length of the sequence."""
+    """Repeat 1 to 8 bits after a gap of up to 10 steps: the accuracy by the length of the sequence."""
     figures, losses = {}, {}
     for cell in attempt.exercise.cells:
         network = attempt.network(cell, input_size=2)
@@ -226,7 +179,7 @@ def recall(attempt: Attempt) -> Outcome:
     panel = Panel(
         f"bits repeated after a gap of {GAP} steps", "length of the sequence (bits)", "share that is right", lines
     )
-    return Outcome(figures, [panel, _losses(losses, unit="nats a bit")])
+    return Outcome(figures, [panel, losses_panel(losses, unit="nats a bit")])
 
 
 SOLUTIONS: dict[str, Callable[[Attempt], Outcome]] = {
@@ -237,16 +190,3 @@ SOLUTIONS: dict[str, Callable[[Attempt], Outcome]] = {
     "free-run": free_run,
     "recall": recall,
 }
-
-
-def _over_truth(title: str, x: np.ndarray, truth: np.ndarray, outputs: dict[str, np.ndarray]) -> Panel:
-    """Return a panel of outputs over the true curve, all of shape (windows, T, 1)."""
-    lines = [Line(x.ravel(), truth.ravel(), "cosine", "-", "gray")]
-    lines += [Line(x.ravel(), output.ravel(), name, ".-") for name, output in outputs.items()]
-    return Panel(title, "x (radians)", "value", lines)
-
-
-def _losses(losses: dict[str, np.ndarray], epoch: str = "epoch", unit: str = "mean squared error") -> Panel:
-    """Return a panel of the loss against the epoch, for each network."""
-    lines = [Line(np.arange(1, len(values) + 1), values, name) for name, values in losses.items()]
-    return Panel("training loss", epoch, unit, lines, log=True)

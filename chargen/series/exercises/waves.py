@@ -1,4 +1,4 @@
-"""The signals of the exercises, as plain arrays."""
+"""The signals of the exercises."""
 
 import csv
 from importlib import resources
@@ -23,6 +23,6 @@ def make_wave(points: int = 1000) -> np.ndarray:
 
 
 def bundled_wave() -> np.ndarray:
-    """Return the values of the bundled CSV file, which `make_wave` wrote, (1000,)."""
+    """Return the values of the bundled CSV file, the output of `make_wave`, (1000,)."""
     text = (resources.files("chargen.corpora") / WAVE).read_text("utf-8")
     return np.array([float(row["y"]) for row in csv.DictReader(text.splitlines())])

@@ -5,16 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from chargen.series.exercises.attempt import Attempt
 from chargen.series.exercises.catalog import EXERCISES
 from chargen.series.exercises.learning import run_freely
 from chargen.series.exercises.networks import make_network
-from chargen.series.exercises.tasks import SOLUTIONS, Attempt, best_linear
+from chargen.series.exercises.tasks import SOLUTIONS, best_linear
 from chargen.series.exercises.waves import bundled_wave, make_wave, noisy_sine
 
 
-def solve(name, seed=0, from_scratch=False, animate=False, watch=lambda *_: None, **changes):
+def solve(name, seed=0, from_scratch=False, animate=False, on_epoch=lambda *_: None, **changes):
     exercise = replace(EXERCISES[name], **changes)
-    return SOLUTIONS[name](Attempt(exercise, seed, from_scratch, watch, animate))
+    return SOLUTIONS[name](Attempt(exercise, seed, from_scratch, on_epoch, animate))
 
 
 def test_every_exercise_has_a_solution():
@@ -48,7 +49,9 @@ def test_sin_to_cos_is_drawn_as_it_is_learned():
 
 def test_sin_to_cos_batched():
     losses = []
-    figures = solve("sin-to-cos-batched", watch=lambda name, record, epochs: losses.append(record.train_loss)).figures
+    figures = solve(
+        "sin-to-cos-batched", on_epoch=lambda name, record, epochs: losses.append(record.train_loss)
+    ).figures
     assert len(losses) == 501
     assert losses[0] > 0.3
     assert figures["final_loss"] == pytest.approx(np.mean(losses[-10:]))
