@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from chargen.report.terminal import merge_spans
 from chargen.text.corpus import Corpus
-from chargen.text.encoded_ids import release
+from chargen.text.ids_cache import release
 from chargen.text.vocabulary import code_points
 
 SPAN = 20  # a verbatim span counts as copied from this many characters on; shorter ones are common phrases

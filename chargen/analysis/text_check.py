@@ -11,7 +11,7 @@ from chargen.errors import InputError
 from chargen.text.batches import Batching
 from chargen.text.corpus import train_length
 from chargen.text.decoding import Decoder
-from chargen.text.encoded_ids import EVERY_CHARACTER
+from chargen.text.encoder import EVERY_CHARACTER
 from chargen.text.normalization import code_points, normalized
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Document

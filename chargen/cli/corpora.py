@@ -46,15 +46,15 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     """
     from chargen.analysis.text_check import examine
     from chargen.text.batches import Batching
-    from chargen.text.encoded_ids import progress
     from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
+    from chargen.text.streams import progress_bar
 
     reading = ReadingOptions(encoding, normalization or "none", None, separator, valid_fraction)
     options = {option.name: option.opts[0] for option in click.get_current_context().command.params}
     name, texts = documents(files)
     batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
-    with progress(f"reading {name}", sum(text.size for text in texts)) as bar:
+    with progress_bar(f"reading {name}", sum(text.size for text in texts)) as bar:
         found = examine(name, texts, reading, batching, bar.update)
     click.echo(
         f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"

@@ -4,7 +4,6 @@ Both partitions cut the text into windows of T characters that never overlap, fr
 so that over the epochs the windows begin everywhere. What does not fill the last batch is left out of that epoch.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,8 +69,8 @@ class Batching:
         return InputError(message, f"give a longer text, or try {{batch_size}} {batch_size} {{num_steps}} {num_steps}")
 
 
-class WindowStarts(Sequence):
-    """Where the windows of one epoch begin: a sequence of an int64 array (B,) for each batch, made when asked for.
+class WindowStarts:
+    """Where the windows of one epoch begin: an int64 array (B,) for each batch, computed on demand.
 
     The random order of a text of up to `SHUFFLED` windows is a list of them all; that of a longer one is computed from
     place to place, so that its memory does not grow with the text.

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from chargen.text.encoded_ids import IN_MEMORY, encode
+from chargen.text import ids_cache
+from chargen.text.encoder import Encoded, Encoder
 from chargen.text.reading_options import ReadingOptions
-from chargen.text.sources import Source, anywhere, documents
+from chargen.text.sources import Document, Source, anywhere, documents, repeatable
+from chargen.text.streams import progress_bar
 from chargen.text.vocabulary import Vocabulary
+
+IN_MEMORY = 256_000_000  # bytes of text up to which its ids are held in memory
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def load_corpus(
 def read_corpus(source: Source | Sequence[Source], reading: ReadingOptions, in_memory: int = IN_MEMORY) -> Corpus:
     """Return the corpus that `source` names, read as `reading` says; see `load_corpus`."""
     name, texts = documents(source)
-    text = encode(name, texts, reading, in_memory)
+    text = _encode(name, texts, reading, in_memory)
     split = train_length(len(text.ids), reading.valid_fraction)
     options = {field.name: getattr(reading, field.name) for field in fields(ReadingOptions)}
     origin = Origin(**options, source=anywhere(source))
@@ -93,3 +97,16 @@ def read_corpus(source: Source | Sequence[Source], reading: ReadingOptions, in_m
 def train_length(length: int, valid_fraction: float) -> int:
     """Return how many of `length` characters are trained on; the rest, at the end, is held out."""
     return int(length * (1 - valid_fraction))
+
+
+def _encode(name: str, texts: Sequence[Document], reading: ReadingOptions, in_memory: int) -> Encoded:
+    """Return the ids of documents, read as one text; those of a large text are kept in the cache."""
+    texts = [repeatable(text, in_memory) for text in texts]
+    size = sum(text.size for text in texts)
+    if size <= in_memory:
+        return Encoder(name, texts, reading).in_memory()
+    signature = ids_cache.signature_of(texts, reading)
+    if known := ids_cache.recall(signature):
+        return known
+    with progress_bar(f"encoding {name}", 2 * size) as bar:
+        return ids_cache.cached(Encoder(name, texts, reading, bar.update), signature)

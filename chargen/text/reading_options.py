@@ -26,3 +26,8 @@ class ReadingOptions:
     def __post_init__(self):
         if not 0 <= self.valid_fraction < 1:
             raise InputError(f"{self.valid_fraction}: must be at least 0 and below 1", setting="valid_fraction")
+
+    @property
+    def identity(self) -> dict:
+        """The options that decide about the ids of a text; the names of files in the cache depend on them."""
+        return {name: getattr(self, name) for name in ("encoding", "normalization", "max_chars", "separator")}

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 from chargen.errors import InputError
@@ -110,10 +110,10 @@ def repeatable(document: Document, in_memory: int) -> Document:
     folder = cache_folder()
     with contextlib.suppress(OSError):  # it may never be needed
         folder.mkdir(parents=True, exist_ok=True)
-    kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=folder)  # noqa: SIM115
+    kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=str(folder))  # noqa: SIM115
     with document.reading(), document.open() as file:
         shutil.copyfileobj(file, kept, 1 << 18)
-    return document._replace(kept=kept)
+    return document._replace(kept=cast(BinaryIO, kept))
 
 
 def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
@@ -121,8 +121,7 @@ def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
     if source is None:
         return next(iter(registry()))
     if not isinstance(source, str | Path):
-        several = [anywhere(one) for one in source]
-        return several[0] if len(several) == 1 else several
+        return anywhere(source[0]) if len(source) == 1 else [str(anywhere(one)) for one in source]
     if source == "-":
         return None
     return os.path.abspath(source) if os.path.isfile(source) or _is_folder(source) else str(source)
@@ -130,7 +129,7 @@ def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
 
 def _is_folder(source: Source) -> bool:
     """Return whether `source` names a folder; a name of the registry comes before one."""
-    return os.path.isdir(source) and str(source) not in registry()
+    return source is not None and os.path.isdir(source) and str(source) not in registry()
 
 
 def locate(source: Source = None) -> tuple[str, Path]:

@@ -84,3 +84,10 @@ def read_text(
         DownloadError: it could not be fetched.
     """
     yield from TextStream(documents(source)[1], encoding, separator, chunk)
+
+
+def progress_bar(title: str, size: int):
+    """Return a bar of the bytes that have been read, of `size`, which appears after a second."""
+    from tqdm import tqdm
+
+    return tqdm(desc=title, total=size, unit="B", unit_scale=True, disable=None, leave=False, delay=1)

@@ -21,8 +21,7 @@ from chargen.files.lock import FolderLock, lock
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.report import plots
 from chargen.text.batches import Batching
-from chargen.text.corpus import Corpus, Origin, read_corpus
-from chargen.text.encoded_ids import IN_MEMORY
+from chargen.text.corpus import IN_MEMORY, Corpus, Origin, read_corpus
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.text_task import text_trainer

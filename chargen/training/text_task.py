@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from chargen.errors import InputError
 from chargen.text.batches import Batching, WindowStarts
-from chargen.text.encoded_ids import release
+from chargen.text.ids_cache import release
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.recurrent import from_public, to_public

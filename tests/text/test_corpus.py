@@ -1,9 +1,11 @@
 import hashlib
+import json
 import os
 import re
 import socket
 import sys
 import threading
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,9 +13,10 @@ import numpy as np
 import pytest
 
 from chargen.errors import DownloadError, InputError
-from chargen.text.corpus import load_corpus
+from chargen.text.corpus import load_corpus, read_corpus
 from chargen.text.decoding import decode
 from chargen.text.sources import folder_name, locate
+from chargen.text.streams import read_text
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -319,3 +322,57 @@ def test_the_textbook_corpus():
 )
 def test_folder_name(text, name):
     assert folder_name(text) == name
+
+
+# Many texts
+
+
+def test_a_folder_is_all_its_texts_sorted_by_path():
+    for name in ("books/b.txt", "books/a/z.TXT", "books/notes.md", "books/._b.txt", "books/.kept/b.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(f"this is {Path(name).stem}\n")
+    corpus = load_corpus("books")
+    assert whole_text(corpus) == "this is z\n\nthis is b\n"
+    assert (corpus.name, corpus.origin.source) == ("books", str(Path("books").resolve()))
+    assert "".join(read_text("books")) == "this is z\n\nthis is b\n"
+
+
+def test_a_name_of_the_registry_comes_before_a_folder_of_that_name_from_anywhere():
+    Path("lamp-at-low-water").mkdir()
+    corpus = load_corpus("lamp-at-low-water", max_chars=100)
+    assert corpus.origin.source == "lamp-at-low-water"
+    assert read_corpus(corpus.origin.source, corpus.origin).sha256 == corpus.sha256
+
+
+def test_a_list_is_read_in_its_order_and_again_from_any_folder(monkeypatch):
+    Path("a.txt").write_bytes(b"\xef\xbb\xbfone")
+    Path("b.txt").write_bytes(b"two\r\n")
+    corpus = load_corpus(["b.txt", "a.txt"], separator=" + ")
+    assert whole_text(corpus) == "two\n + one"
+    assert corpus.name == "b-and-1-more"
+    assert corpus.notes == ("b.txt: turned 1 CRLF line ends into LF", "a.txt: dropped a byte order mark")
+    lines = [hashlib.sha256(Path(name).read_bytes()).hexdigest() + "\n" for name in ("b.txt", "a.txt")]
+    assert corpus.sha256 == hashlib.sha256("".join(lines).encode()).hexdigest()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    again = load_corpus(**json.loads(json.dumps(asdict(corpus.origin))))
+    assert (again.sha256, whole_text(again)) == (corpus.sha256, whole_text(corpus))
+
+
+def test_of_many_texts_the_one_that_cannot_be_read_is_named():
+    Path("good.txt").write_bytes(b"good")
+    Path("bad.txt").write_bytes(b"so b\xe4d")
+    with pytest.raises(InputError, match=r"^bad.txt is not utf-8: byte 0xe4 at offset 4; .*for example latin-1$"):
+        load_corpus(["good.txt", "bad.txt"])
+    with pytest.raises(InputError, match="standard input cannot be combined with other texts"):
+        load_corpus(["good.txt", "-"])
+    with pytest.raises(InputError, match="no texts were given"):
+        load_corpus([])
+
+
+def test_joined_texts_cannot_be_told_from_their_digest_alone():
+    """One digest stands for one sequence of bytes of each document, not for their concatenation."""
+    for name, data in (("1", b"ab"), ("2", b"c"), ("3", b"a"), ("4", b"bc")):
+        Path(name).write_bytes(data)
+    digests = {load_corpus(pair, separator="").sha256 for pair in (["1", "2"], ["3", "4"])}
+    assert len(digests) == 2
