@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BIOME := node_modules/.bin/biome
-SOURCES := setup.cfg pyproject.toml constraints.txt README.md $(shell git ls-files chargen corpora checkpoints 2>/dev/null)
+SOURCES := setup.py setup.cfg pyproject.toml constraints.txt README.md $(shell git ls-files chargen corpora checkpoints 2>/dev/null)
 
 .PHONY: run test soak bench docs lint-pages
 

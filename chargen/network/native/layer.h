@@ -1,0 +1,77 @@
+/* What the files of the native kernels share: the layer as Python describes it, the paths and the threads.
+
+   Letters as in cells.py: B batch, T time steps, H hidden size, G gates. A *panel* is a matrix of 16 columns: `rows`
+   rows of 16 floats each, one after the other. Every matrix here is a list of panels, its columns padded with zeros to
+   a multiple of 16; row t * B + b of a panel belongs to step t of sequence b. So no kernel has a tail of columns. */
+#ifndef CHARGEN_LAYER_H
+#define CHARGEN_LAYER_H
+
+#include <stdint.h>
+
+enum { PANEL = 16, MAX_SLOTS = 4 };
+
+enum { RNN, GRU, LSTM };
+
+/* A kind of cell. Its gates are kept in *slots*, one list of panels each. The recurrent product writes the first G
+   slots, the input product the last G. For the RNN and the LSTM they are the same; the GRU keeps what the state
+   contributes to n, u_n, apart from what the input contributes, a_n: its slots are u_n, r, z, a_n. */
+struct cell {
+    long gates, slots;
+    long recurrent_gate[MAX_SLOTS]; /* the gate, in PyTorch's order of rows, of each slot of the recurrent product */
+    long input_gate[MAX_SLOTS];     /* and of each slot of the input product */
+};
+
+extern const struct cell cells[3];
+
+/* The functions of one instruction set. */
+struct path {
+    const char *name;
+    int (*runs_here)(void);
+    /* c += a w: c is `rows` rows of a panel; a, of `chunks` panels `a_stride` floats apart, has as many rows; w is a
+       panel of 16 * chunks rows. Each sum runs over the columns of a in their order, whatever the number of rows. */
+    void (*product)(long rows, long chunks, const float *a, long a_stride, const float *w, float *c);
+    /* The same for one row and `panels` panels of w and c at once. */
+    void (*product_of_a_row)(long panels, long chunks, const float *a, long a_stride, const float *w, long w_stride,
+                             float *c, long c_stride);
+    /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
+    void (*gradient)(long rows, const float *a, const float *b, float *c);
+    /* Compute the gates and the next state of `count` units; slots lie `stride` floats apart. */
+    void (*forward[3])(long count, float *gates, long stride, const float *h_before, const float *c_before, float *h,
+                       float *c);
+    /* Turn dh and dc, the gradients of the next state, into ds, those of the sums in the slots, and into those parts of
+       the gradients of the state before that do not pass through the recurrent product. */
+    void (*backward[3])(long count, const float *gates, float *ds, long stride, const float *h_before,
+                        const float *c_before, const float *h, const float *c, float *dh, float *dc);
+};
+
+extern const struct path portable_path;
+#if defined(__x86_64__)
+extern const struct path avx2_path;
+#endif
+
+/* One call, as the structure `Job` of library.py. All arrays are dense, in C order. */
+struct layer {
+    int64_t path, cell, B, T, inputs, H, threads;
+    int64_t packed_before;        /* whether `packed` holds the weights already */
+    const int64_t *ids;           /* (B, T), or null */
+    const float *x;               /* (B, T, inputs), or null */
+    const float *W_ih, *W_hh;     /* (G*H, inputs), (G*H, H) */
+    const float *b_ih, *b_hh;     /* (G*H,) */
+    const float *h_begin, *c_begin;     /* (B, H) */
+    float *outputs;               /* (B, T, H) */
+    float *h_end, *c_end;         /* (B, H) */
+    float *packed, *saved, *scratch;
+    const float *d_outputs;       /* (B, T, H), or null for zeros */
+    const float *d_h_end, *d_c_end;     /* (B, H), or null for zeros */
+    float *dW_ih, *dW_hh, *db_ih, *db_hh;
+    float *dx;                    /* (B, T, inputs), or null */
+    float *dh_begin, *dc_begin;   /* (B, H) */
+};
+
+/* Threads that run one function together. */
+struct team;
+typedef void task(void *argument, struct team *team, long rank, long threads);
+void run_together(long threads, task *function, void *argument);
+void wait_for_all(struct team *team);
+
+#endif

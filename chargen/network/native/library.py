@@ -1,0 +1,92 @@
+"""Loads the native kernels, where they could be built, and says which path of theirs runs on this processor."""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+from chargen.errors import InputError
+
+VARIABLE = "CHARGEN_NATIVE"  # an environment variable: a path's name, or "off"
+PATHS = ("avx2", "portable")  # the fastest first
+CELL_NUMBERS = {"rnn": 0, "gru": 1, "lstm": 2}
+NUMBERS = ("path", "cell", "B", "T", "inputs", "H", "threads", "packed_before")
+FORWARD = ("ids", "x", "W_ih", "W_hh", "b_ih", "b_hh", "h_begin", "c_begin", "outputs", "h_end", "c_end")
+MEMORY = ("packed", "saved", "scratch")
+BACKWARD = ("d_outputs", "d_h_end", "d_c_end", "dW_ih", "dW_hh", "db_ih", "db_hh", "dx", "dh_begin", "dc_begin")
+
+
+class Job(ctypes.Structure):
+    """One call: `struct layer` of layer.h, which says what the fields are."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in NUMBERS] + [
+        (name, ctypes.c_void_p) for name in FORWARD + MEMORY + BACKWARD
+    ]
+
+
+def path() -> str | None:
+    """Return the name of the path that runs, or None where the kernels were not built or CHARGEN_NATIVE is "off".
+
+    Raises:
+        InputError: CHARGEN_NATIVE asks for a path that cannot run here.
+    """
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted == "off":
+        return None
+    usable = _usable_paths()
+    if not wanted:
+        return usable[0] if usable else None
+    if wanted not in usable:
+        choices = ", ".join([*usable, "off"])
+        raise InputError(f"{VARIABLE}={wanted}: not available on this machine", f"choose one of {choices}")
+    return wanted
+
+
+def path_number() -> int:
+    """Return the number by which a `Job` names the path that runs.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    return library().chargen_path(str(path()).encode())
+
+
+def library() -> ctypes.CDLL:
+    """Return the library that was built when the package was installed.
+
+    Raises:
+        RuntimeError: there is none, or CHARGEN_NATIVE is "off".
+    """
+    loaded = find_library()
+    if loaded is None or path() is None:
+        raise RuntimeError(f"the native kernels were not built, or {VARIABLE} is off")
+    return loaded
+
+
+def find_library() -> ctypes.CDLL | None:
+    """Return the library, or None where it was not built or cannot be loaded."""
+    return next((loaded for file in sorted(Path(__file__).parent.glob("_kernels*")) if (loaded := load(file))), None)
+
+
+@cache
+def load(file: Path) -> ctypes.CDLL | None:
+    """Load a library, or return None where this system cannot, or it is of another version."""
+    try:
+        loaded = ctypes.CDLL(str(file))
+        loaded.chargen_layer_size.restype = ctypes.c_int64
+        if loaded.chargen_layer_size() != ctypes.sizeof(Job):
+            return None
+    except (OSError, AttributeError):
+        return None
+    loaded.chargen_path.argtypes, loaded.chargen_path.restype = [ctypes.c_char_p], ctypes.c_int64
+    loaded.chargen_sizes.argtypes = [ctypes.POINTER(Job), ctypes.POINTER(ctypes.c_int64)]
+    loaded.chargen_sizes.restype = None
+    loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
+    loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
+    return loaded
+
+
+@cache
+def _usable_paths() -> tuple[str, ...]:
+    loaded = find_library()
+    return tuple(name for name in PATHS if loaded.chargen_path(name.encode()) >= 0) if loaded else ()

@@ -1,0 +1,74 @@
+"""`PackedLayer`: a layer whose weights stay packed for the native kernels, for sampling and scoring with NumPy."""
+
+import numpy as np
+
+from chargen.network.cells import LayerWeights
+from chargen.network.native.calls import check, fill, make_job, memory_sizes, run_forward
+
+LINE = 64  # bytes of a cache line, where every row of a panel begins
+STEPS_AT_ONCE = 64  # of a long sequence, so that its memory does not grow with it
+
+
+def aligned_empty(size: int) -> np.ndarray:
+    """Return an uninitialised float32 array of `size` elements that begins at a cache line."""
+    array = np.empty(size + LINE // 4, np.float32)
+    skipped = -array.ctypes.data % LINE // 4
+    return array[skipped : skipped + size]
+
+
+class PackedLayer:
+    """A layer that packs its float32 weights once, at its first run, and runs as often as asked.
+
+    One object must not run in two threads at the same time.
+    """
+
+    def __init__(self, cell: str, weights: LayerWeights, threads: int = 1):
+        """Keep float32 weights of NumPy: W_ih (G*H, inputs), W_hh (G*H, H), b_ih and b_hh (G*H,)."""
+        self.cell, self.threads = cell, threads
+        self.weights = LayerWeights(*(np.ascontiguousarray(weight, np.float32) for weight in weights))
+        self._packed: dict[int, np.ndarray] = {}  # by the dimensions of x: ids look rows up, dense input multiplies
+        self._memory = aligned_empty(0)
+
+    def run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Run the layer over a sequence.
+
+        Args:
+            x: dense float32 input (B, T, inputs), or integer ids (B, T) that stand for one-hot vectors.
+            state: h, or for the LSTM h and c, each (B, H), float32.
+
+        Returns:
+            The outputs, (B, T, H), and the next state.
+
+        Raises:
+            ValueError: a shape or a type is wrong.
+            IndexError: an id is not below the number of inputs.
+        """
+        if x.ndim == 2:
+            x = x.astype(np.int64, copy=False)
+        state = tuple(np.ascontiguousarray(part) for part in state)
+        if x.shape[1] <= STEPS_AT_ONCE:
+            return self._run(np.ascontiguousarray(x), state)
+        outputs = np.empty((*x.shape[:2], self.weights.W_hh.shape[1]), np.float32)  # (B, T, H)
+        for begin in range(0, x.shape[1], STEPS_AT_ONCE):
+            steps = slice(begin, begin + STEPS_AT_ONCE)
+            outputs[:, steps], state = self._run(np.ascontiguousarray(x[:, steps]), state)
+        return outputs, state
+
+    def _run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        check(self.cell, x, state, self.weights)
+        job = make_job(self.cell, x, self.weights, self.threads)
+        sizes = memory_sizes(job)
+        packed = self._packed.get(x.ndim)
+        job.packed_before = packed is not None
+        if packed is None:
+            packed = aligned_empty(sizes["packed"])
+        if self._memory.size < sizes["saved"]:
+            self._memory = aligned_empty(sizes["saved"])
+        outputs = np.empty((job.B, job.T, job.H), np.float32)  # (B, T, H)
+        end = tuple(np.empty_like(part) for part in state)  # (B, H) each
+        fill(job, {"packed": packed, "saved": self._memory, "outputs": outputs})
+        fill(job, dict(zip(("h_begin", "c_begin"), state, strict=False)))
+        fill(job, dict(zip(("h_end", "c_end"), end, strict=False)))
+        run_forward(job)
+        self._packed[x.ndim] = packed
+        return outputs, end

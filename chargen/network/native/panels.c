@@ -1,0 +1,104 @@
+/* Between dense arrays in C order and panels; see layer.h for what a panel is. */
+#include "panels.h"
+
+#include <string.h>
+
+long panels_of(long columns) { return (columns + PANEL - 1) / PANEL; }
+
+/* The floats from one panel to the next. Long panels begin at places that spread over the sets of a cache. */
+long panel_size(long rows) { return (rows < 64 ? rows : (rows + 24) / 64 * 64 + 39) * PANEL; }
+
+static long columns_in(long panel_index, long width) {
+    long rest = width - panel_index * PANEL;
+    return rest < PANEL ? rest : PANEL;
+}
+
+struct block unit_rows(const float *weights, long gate, long u, long H, long width) {
+    return (struct block){weights + (gate * H + u * PANEL) * width, columns_in(u, H), width};
+}
+
+/* panel[k][i] = block[i][k], and zeros up to `rows` rows. */
+void pack_transposed(struct block block, long rows, float *panel) {
+    for (long k = 0; k < block.width; k++)
+        for (long i = 0; i < PANEL; i++) panel[k * PANEL + i] = i < block.count ? block.rows[i * block.width + k] : 0;
+    memset(panel + block.width * PANEL, 0, (rows - block.width) * PANEL * sizeof(float));
+}
+
+void add_bias(const float *bias, long gate, long u, long H, float *row) {
+    for (long i = 0; i < columns_in(u, H); i++) row[i] += bias[gate * H + u * PANEL + i];
+}
+
+void repeat_row(const float *row, long rows, float *panel) {
+    for (long r = 0; r < rows; r++) memcpy(panel + r * PANEL, row, PANEL * sizeof(float));
+}
+
+/* Take the columns of one panel from a matrix of `rows` rows that lie `stride` floats apart. */
+void pack_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel) {
+    long columns = columns_in(panel_index, width);
+    for (long r = 0; r < rows; r++) {
+        memcpy(panel + r * PANEL, matrix + r * stride + panel_index * PANEL, columns * sizeof(float));
+        if (columns < PANEL) memset(panel + r * PANEL + columns, 0, (PANEL - columns) * sizeof(float));
+    }
+}
+
+void clear_rows(float *panel, long begin, long end) {
+    memset(panel + begin * PANEL, 0, (end - begin) * PANEL * sizeof(float));
+}
+
+/* The units that fill up the last panel stay 0, even where infinity times their weights, 0, has made them NaN. */
+void clear_columns(float *panel, long rows, long panel_index, long width) {
+    for (long i = columns_in(panel_index, width); i < PANEL; i++)
+        for (long r = 0; r < rows; r++) panel[r * PANEL + i] = 0;
+}
+
+void add_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < columns_in(panel_index, width); i++)
+            panel[r * PANEL + i] += matrix[r * stride + panel_index * PANEL + i];
+}
+
+void unpack_rows(const float *panel, long rows, long panel_index, long width, float *matrix, long stride) {
+    for (long r = 0; r < rows; r++)
+        memcpy(matrix + r * stride + panel_index * PANEL, panel + r * PANEL, columns_in(panel_index, width) * sizeof(float));
+}
+
+/* x, (B, T, inputs), becomes panels `stride` floats apart, of the rows of some steps. */
+void pack_input(const float *x, long B, long T, long inputs, struct range times, long stride, float *panels) {
+    for (long j = 0; j < panels_of(inputs); j++)
+        for (long t = times.begin; t < times.end; t++)
+            pack_rows(x + t * inputs, T * inputs, B, j, inputs, panels + j * stride + t * B * PANEL);
+}
+
+/* Add the row of ids[b][t] in the table to row t * B + b of the panel, which begins at the first of the steps. */
+void add_rows_of_ids(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel) {
+    for (long t = times.begin; t < times.end; t++)
+        for (long b = 0; b < B; b++, panel += PANEL)
+            for (long i = 0; i < PANEL; i++) panel[i] += table[ids[b * T + t] * PANEL + i];
+}
+
+/* The gradient of add_rows_of_ids: each row of the table becomes the sum of the rows of the panel that its id took. */
+void scatter_rows(const float *panel, const int64_t *ids, long B, long T, long count, float *table) {
+    clear_rows(table, 0, count);
+    for (long t = 0; t < T; t++)
+        for (long b = 0; b < B; b++, panel += PANEL)
+            for (long i = 0; i < PANEL; i++) table[ids[b * T + t] * PANEL + i] += panel[i];
+}
+
+/* Put a tile of a gradient, 16 x 16, into that of one gate's weights. */
+void unpack_tile(const float *tile, long gate, long u, long j, long H, long width, float *weights) {
+    unpack_rows(tile, columns_in(u, H), j, width, weights + (gate * H + u * PANEL) * width, width);
+}
+
+/* The reverse of pack_transposed. */
+void unpack_transposed(const float *table, long gate, long u, long H, long width, float *weights) {
+    for (long i = 0; i < columns_in(u, H); i++)
+        for (long k = 0; k < width; k++) weights[(gate * H + u * PANEL + i) * width + k] = table[k * PANEL + i];
+}
+
+/* The gradient of a bias: the sum of all rows. */
+void sum_rows(const float *panel, long rows, long gate, long u, long H, float *bias) {
+    float sums[PANEL] = {0};
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < PANEL; i++) sums[i] += panel[r * PANEL + i];
+    memcpy(bias + gate * H + u * PANEL, sums, columns_in(u, H) * sizeof(float));
+}

@@ -1,0 +1,72 @@
+"""The native kernels as an engine for training: `run_layer` with gradients, for float32 tensors on the CPU."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chargen.network.cells import LayerWeights
+from chargen.network.native.calls import backward, forward
+
+
+class NativeLayer(torch.autograd.Function):
+    """One layer over a whole sequence. A second derivative is refused."""
+
+    @staticmethod
+    def forward(ctx: Any, cell: str, threads: int, x: Tensor, *arrays: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs, (B, T, H), and the next state, each (B, H).
+
+        Args:
+            x: dense input (B, T, inputs), or ids (B, T).
+            arrays: the four weights and the state.
+        """
+        x = x.long().contiguous() if x.ndim == 2 else x.contiguous()  # (B, T) or (B, T, inputs)
+        weights = LayerWeights(*(array.contiguous() for array in arrays[:4]))
+        state = tuple(array.contiguous() for array in arrays[4:])  # (B, H) each
+        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads)
+        ctx.cell, ctx.threads = cell, threads
+        ctx.save_for_backward(x, saved, *weights)
+        ctx.set_materialize_grads(False)
+        return outputs, *end
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_outputs: Tensor | None, *d_end: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradients of what `forward` was given."""
+        x, saved, *weights = ctx.saved_tensors
+        d_outputs, *d_state = (d if d is None else d.contiguous() for d in (d_outputs, *d_end))
+        gradients = backward(
+            ctx.cell,
+            x,
+            LayerWeights(*weights),
+            saved,
+            d_outputs,
+            tuple(d_state),
+            torch.empty,
+            ctx.threads,
+            wants_dx=ctx.needs_input_grad[2],
+        )
+        return None, None, gradients.x, *gradients.weights, *gradients.state
+
+
+def run_layer(
+    cell: str, x: Tensor, state: tuple[Tensor, ...], weights: LayerWeights, threads: int | None = None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Run one layer over a whole sequence with the native kernels.
+
+    Args:
+        cell: "rnn", "gru" or "lstm".
+        x: dense input (B, T, inputs), or integer ids (B, T) that stand for one-hot vectors.
+        state: h, or for the LSTM h and c, each (B, H).
+        weights: of the layer.
+        threads: how many run together, PyTorch's number by default; it changes no bit of the results.
+
+    Returns:
+        The outputs, (B, T, H), and the next state.
+
+    Raises:
+        ValueError: a shape is wrong, or a tensor is not float32 on the CPU.
+        IndexError: an id is not below the number of inputs.
+    """
+    outputs, *end = NativeLayer.apply(cell, threads or torch.get_num_threads(), x, *weights, *state)
+    return outputs, tuple(end)
