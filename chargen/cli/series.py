@@ -8,7 +8,7 @@ from chargen.cli.forecast import fit, forecast
 
 @click.group()
 def series():
-    """The same recurrent cells on time series: classic exercises, and forecasts of your own numbers."""
+    """Time series with the same recurrent cells: classic exercises, and forecasts of your own numbers."""
 
 
 for command in (list_exercises, run, fit, forecast):

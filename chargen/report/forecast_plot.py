@@ -1,4 +1,4 @@
-"""The picture of a forecast: what came before, what is expected, and how sure that is; from plain numbers."""
+"""The picture of a forecast: history, forecast and prediction interval, from plain numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Panel:
 
     Attributes:
         name: "" where there is only one.
-        history: array (rows,), the last of them.
+        history: the last values before the forecast, array (rows,).
         times: of the history and the forecast, (rows + h,).
         points, low, high: arrays (h,).
     """
@@ -33,14 +33,14 @@ class Panel:
 
 
 def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: str, level: int) -> None:
-    """Draw each series, its forecast and its interval, and write a PNG.
+    """Draw each series with its forecast and prediction interval, and write a PNG.
 
     Args:
-        column, time: the labels of the axes.
+        column, time: the labels of the y and x axes.
         level: of the interval, in per cent.
 
     Raises:
-        InputError: there are too many series for one picture.
+        InputError: too many series for one picture.
         SaveError: the picture cannot be written.
     """
     if len(panels) > MOST_PANELS:
@@ -56,7 +56,7 @@ def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: 
 def _draw(axes, panel: Panel, level: int) -> None:
     ahead = np.arange(1, len(panel.points) + 1)
     axes.plot(np.arange(1 - len(panel.history), 1), panel.history, color="black", lw=1.2, label="history")
-    joined = np.r_[panel.history[-1], panel.points]  # so that no gap is seen between the last value and the first
+    joined = np.r_[panel.history[-1], panel.points]  # without a gap after the last value
     axes.plot(np.r_[0, ahead], joined, color="tab:blue", lw=1.6, label="forecast")
     axes.fill_between(ahead, panel.low, panel.high, color="tab:blue", alpha=0.25, lw=0, label=f"{level} % interval")
     first = 1 - len(panel.history)
@@ -65,4 +65,4 @@ def _draw(axes, panel: Panel, level: int) -> None:
     axes.axvline(0, color="gray", ls=":", lw=1)
     axes.grid(alpha=0.3)
     axes.set_title(panel.name, loc="left")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)  # above, where no line runs
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)  # above the plot

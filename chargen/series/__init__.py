@@ -1,4 +1,4 @@
-"""The same recurrent networks on time series: classic exercises, and forecasts of your own numbers.
+"""Time series with the same recurrent networks: classic exercises, and forecasts of your own numbers.
 
 >>> from chargen.series import Forecaster
 >>> values = [week + day for week in range(30) for day in (5, 6, 7, 6, 9, 2, 1)]
