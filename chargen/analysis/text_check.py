@@ -1,4 +1,4 @@
-"""What a text file holds, what in it may trouble training, and what to do about each finding."""
+"""A check of a text before training: what it holds, what may cause trouble, and what to do about it."""
 
 import unicodedata
 from collections import Counter
@@ -18,8 +18,8 @@ from chargen.text.sources import Document
 from chargen.text.streams import TextStream
 from chargen.training.recipe import choose
 
-RARE = 10  # a character that occurs fewer times than this is hardly learned
-TRUSTED_VALIDATION = 5_000  # characters of held-out text below which its loss is mostly luck
+RARE = 10  # occurrences below which a character is hardly learned
+TRUSTED_VALIDATION = 5_000  # characters of held-out text below which its loss is mostly chance
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ def examine(
     batching: Batching | None = None,
     watch: Callable[[int], object] = lambda size: None,
 ) -> Checkup:
-    """Return what documents hold, read as one text in flat memory, without refusing any of their bytes.
+    """Examine documents, read as one text in bounded memory, without refusing any of their bytes.
 
     Args:
         options: how the text would be read; `max_chars` is not applied.
-        batching: how the text would be cut; None for as training would by itself.
+        batching: how the text would be cut into batches; None for the choice that training makes.
         watch: is called with the number of bytes after each read.
 
     Raises:
-        InputError: the encoding or the normalisation is unknown, or a document cannot be read.
+        InputError: the encoding or the normalization is unknown, or a document cannot be read.
     """
     stream = TextStream(texts, options.encoding, options.separator, watch=watch, lenient=True)
     counts = _count(normalized(stream, options.normalization))

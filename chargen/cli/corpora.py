@@ -8,12 +8,12 @@ from chargen.errors import with_names
 
 @click.group()
 def corpora():
-    """Texts with a name; a check-up for yours."""
+    """List, fetch and check texts."""
 
 
 @corpora.command("list")
 def corpora_list():
-    """List the corpora that have a name, and whether they are on this machine."""
+    """List the corpora that have a name, and whether they have been downloaded."""
     from chargen.text.registry import registry
 
     for entry in registry().values():
@@ -25,7 +25,7 @@ def corpora_list():
 @corpora.command()
 @click.argument("name")
 def fetch(name):
-    """Download the corpus called NAME, unless it is here, and print the path of its file."""
+    """Download the corpus NAME, unless that has been done, and print the path of its file."""
     from chargen.text.sources import locate
 
     click.echo(locate(name)[1])
@@ -33,16 +33,16 @@ def fetch(name):
 
 @corpora.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--batch-size", type=positive, help="Pieces of text read side by side.  [default: by the text]")
+@click.option("--batch-size", type=positive, help="Rows of text in a batch.  [default: by the text]")
 @click.option(
-    "--num-steps", type=positive, help="Characters of each that a step of training reads.  [default: by the text]"
+    "--num-steps", type=positive, help="Characters of each row that a training step reads.  [default: by the text]"
 )
 @corpus_options
 def check(files, encoding, normalization, valid_fraction, separator, batch_size, num_steps):
-    """Look a text over before training on it.
+    """Check a text before training on it.
 
-    FILE is any CORPUS of `chargen train`; several are one text. Prints what they hold, what may cause trouble, and what
-    to do about that.
+    FILE is any CORPUS of `chargen train`; several are read as one text. Prints what they hold, what may cause trouble,
+    and what to do about it.
     """
     from chargen.analysis.text_check import examine
     from chargen.text.batches import Batching
@@ -64,4 +64,4 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     for finding in found.findings:
         click.echo(f"- {finding.what}\n    {with_names(finding.advice, options.__getitem__)}")
     if not found.findings:
-        click.echo("nothing that would trouble training")
+        click.echo("no problems found")

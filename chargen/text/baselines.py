@@ -1,4 +1,4 @@
-"""What predicts the held-out text without a network: counts of short contexts, and a file compressor."""
+"""Baselines without a network for the held-out text: a count-based model, and a file compressor."""
 
 import lzma
 import math
@@ -8,11 +8,11 @@ import numpy as np
 from chargen.text.corpus import Corpus
 
 ORDER = 5
-LONGEST = 2_000_000  # characters, the last ones to train on, that a baseline learns from; it is scored on a tenth
+LONGEST = 2_000_000  # characters: baselines learn from the last ones, and are scored on a tenth as many
 
 
 def measure(corpus: Corpus) -> dict[str, float]:
-    """Return what simpler means score on the held-out text, in bits per character by name; empty without such text."""
+    """Return the bits per character of each baseline, by its name; empty if nothing is held out."""
     if not len(corpus.valid_ids):
         return {}
     train_ids, valid_ids = corpus.train_ids[-LONGEST:], corpus.valid_ids[: LONGEST // 10]
@@ -27,8 +27,8 @@ def count_model_loss(train_ids: np.ndarray, valid_ids: np.ndarray, order: int = 
     """Return the loss of a count-based model with back-off on the held-out text, in nats per character.
 
     The model mixes the frequencies of what followed the last 0, 1, ... `order` characters in the training text, as
-    Witten and Bell (1991) do: with n what a context was followed by in all and t how many different characters,
-    P_k(x) = (count(x) + t * P_{k-1}(x)) / (n + t), down to the even distribution over the vocabulary.
+    Witten and Bell (1991) do. With n the number of characters that followed a context and t that of distinct ones,
+    P_k(x) = (count(x) + t * P_{k-1}(x)) / (n + t), down to the uniform distribution over the vocabulary.
 
     Args:
         train_ids: integer array (training characters,).
@@ -39,12 +39,12 @@ def count_model_loss(train_ids: np.ndarray, valid_ids: np.ndarray, order: int = 
     is_train = np.arange(len(ids)) < len(train_ids)
     V = int(ids.max()) + 1
     probability = np.full(len(valid_ids), 1 / V)
-    context = np.zeros(len(ids), dtype=np.int64)  # a number for each different context of k characters, (N,)
+    context = np.zeros(len(ids), dtype=np.int64)  # a number for each distinct context of k characters, (N,)
     for k in range(order + 1):
-        if k:  # prepend the character that lies k back; nothing lies before the text
+        if k:  # prepend the character k places back; V stands for those before the text
             further = np.concatenate([np.full(k, V), ids])[: len(ids)]
             context = _numbered(context * (V + 1) + further)
-        event = _numbered(context * V + ids)  # a number for each different pair of context and next character
+        event = _numbered(context * V + ids)  # a number for each distinct pair of context and next character
         event_count = np.bincount(event[is_train], minlength=event.max() + 1)
         total = np.bincount(context[is_train], minlength=context.max() + 1)  # n
         _, first = np.unique(event[is_train], return_index=True)
@@ -57,7 +57,7 @@ def count_model_loss(train_ids: np.ndarray, valid_ids: np.ndarray, order: int = 
 
 
 def xz_bits_per_character(train_text: str, valid_text: str) -> float:
-    """Return what `xz -9` adds for the held-out text after the training text, in bits per character."""
+    """Return the additional size of `xz -9` for the held-out text after the training text, in bits per character."""
 
     def size(text: str) -> int:
         return len(lzma.compress(text.encode("utf-8"), preset=9))
@@ -66,5 +66,5 @@ def xz_bits_per_character(train_text: str, valid_text: str) -> float:
 
 
 def _numbered(values: np.ndarray) -> np.ndarray:
-    """Return `values` with each different one replaced by its rank, so that numbers stay small."""
+    """Return `values` with each distinct one replaced by its rank, so that numbers stay small."""
     return np.unique(values, return_inverse=True)[1]

@@ -1,7 +1,8 @@
-"""Ids to batches (X, Y), by random or sequential partitioning: a pure function of ids, settings, seed and epoch.
+"""Where the windows of each batch begin, by random or sequential partitioning.
 
-Both partitions cut the text into windows of T characters that never overlap, from an offset that changes each epoch,
-so that over the epochs the windows begin everywhere. What does not fill the last batch is left out of that epoch.
+Both partitions cut the text into windows of T characters that do not overlap. The first window begins at an offset that
+changes with the epoch, so that over many epochs windows begin everywhere. Characters that do not fill a last batch are
+left out of that epoch.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ import numpy as np
 from chargen.errors import InputError
 
 PARTITIONS = ("sequential", "random")
-SHUFFLED = 2**22  # windows up to which their order is a list
-ROUNDS = 6
+SHUFFLED = 2**22  # the largest number of windows whose random order is kept as a list
+ROUNDS = 6  # of the Feistel network
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Batching:
     Attributes:
         batch_size: B, the number of windows read side by side.
         num_steps: T, the length of a window in characters.
-        partition: "sequential" (row r of a batch goes on where row r of the batch before ended, so that state can be
+        partition: "sequential" (row r of a batch continues row r of the previous batch, so that state can be
             carried) or "random" (windows in random order, each read from the zero state).
-        seed: together with the epoch, decides the offset and the order.
+        seed: determines, together with the epoch, the offset and the order.
     """
 
     batch_size: int = 16
@@ -43,14 +44,14 @@ class Batching:
 
     @property
     def minimum_length(self) -> int:
-        """The fewest characters that fill one batch: B * T inputs, and the target of the last one."""
+        """The smallest number of characters that fills one batch: B * T inputs, and the target of the last one."""
         return self.batch_size * self.num_steps + 1
 
     def batches_per_epoch(self, num_ids: int) -> int:
-        """Return how many batches a text of `num_ids` characters makes, the same number in every epoch.
+        """Return the number of batches in a text of `num_ids` characters, which is the same in every epoch.
 
         Raises:
-            InputError: the text does not fill one batch; the message gives the minimum and settings that would fit.
+            InputError: the text does not fill one batch; the error gives the minimum and settings that would fit.
         """
         if num_ids < self.minimum_length:
             raise self._too_short(num_ids)
@@ -72,8 +73,8 @@ class Batching:
 class WindowStarts:
     """Where the windows of one epoch begin: an int64 array (B,) for each batch, computed on demand.
 
-    The random order of a text of up to `SHUFFLED` windows is a list of them all; that of a longer one is computed from
-    place to place, so that its memory does not grow with the text.
+    The random order of up to `SHUFFLED` windows is a list. That of more windows is computed place by place, so that its
+    memory does not grow with the text.
 
     >>> np.asarray(WindowStarts(13, Batching(batch_size=2, num_steps=3), epoch=0)).tolist()
     [[5, 8]]
@@ -115,10 +116,10 @@ class WindowStarts:
 
 
 class Shuffle:
-    """A random order of the numbers below `length`, in which any place is looked up without the others.
+    """A random permutation of the numbers below `length` that computes each element on its own.
 
-    This is a Feistel network (Luby and Rackoff 1988) on numbers of an even count of bits, which maps them one to one;
-    one that lands beyond `length` is mapped on until it does not (Black and Rogaway 2002).
+    This is a Feistel network (Luby and Rackoff 1988), a bijection of numbers with an even number of bits. A result that
+    is not below `length` is mapped again until it is (Black and Rogaway 2002).
     """
 
     def __init__(self, length: int, rng: np.random.Generator):
@@ -144,7 +145,7 @@ class Shuffle:
 
 
 def _scattered(numbers: np.ndarray) -> np.ndarray:
-    """Return 64-bit numbers each bit of which depends on all bits of the given ones (SplitMix, Steele et al. 2014)."""
+    """Return hashes of 64-bit numbers (SplitMix, Steele et al. 2014)."""
     numbers = (numbers ^ numbers >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ numbers >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     return numbers ^ numbers >> np.uint64(31)

@@ -1,4 +1,4 @@
-"""A text ready to be learned: its vocabulary, its ids, and which of them are held out."""
+"""`load_corpus`: a text with its vocabulary and its ids, split into a training part and a held-out part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -28,7 +28,7 @@ class Origin(ReadingOptions):
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A text ready to be learned: its vocabulary, and its ids split into a training part and a held-out tail.
+    """A text to train on: its vocabulary, and its ids split into a training part and a held-out end.
 
     Attributes:
         name: a short name fit for a folder.
@@ -95,7 +95,7 @@ def read_corpus(source: Source | Sequence[Source], reading: ReadingOptions, in_m
 
 
 def train_length(length: int, valid_fraction: float) -> int:
-    """Return how many of `length` characters are trained on; the rest, at the end, is held out."""
+    """Return the number of training characters of `length`; the rest, at the end, is held out."""
     return int(length * (1 - valid_fraction))
 
 

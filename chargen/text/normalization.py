@@ -1,4 +1,4 @@
-"""The normalization of text: nothing, lower case, or letters and single spaces alone."""
+"""The normalization of text: none, lower case, or only letters and single spaces."""
 
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -11,7 +11,7 @@ NORMALIZATIONS = ("none", "lower", "letters")
 
 
 def normalize(text: str, normalization: str) -> str:
-    """Return `text` normalised: unchanged, in lower case, or reduced to lower-case letters and single spaces.
+    """Return `text` normalized: unchanged, in lower case, or reduced to lower-case letters and single spaces.
 
     Args:
         normalization: "none", "lower", or "letters" (every run of non-letters becomes one space: the preparation of
@@ -39,7 +39,7 @@ def normalize(text: str, normalization: str) -> str:
 
 
 def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
-    """Yield a text normalised as `chargen.text.vocabulary.normalize` does it as a whole.
+    """Yield a text, given in pieces, normalized as `chargen.text.vocabulary.normalize` does it at once.
 
     >>> "".join(normalized(["The ", "  Time", " Mach", "ine"], "letters"))
     'the time machine'
@@ -56,9 +56,9 @@ def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
 
 
 def _lowered(pieces: Iterable[str]) -> Iterator[str]:
-    """Yield a text in lower case. A capital sigma at the end of a word becomes another one than within.
+    """Yield a text in lower case. The lower case of a capital sigma depends on whether it ends a word.
 
-    So a piece is cut before its last character that settles where a word goes on (Unicode, Final_Sigma).
+    So a piece is cut at its last character on whose two sides that does not matter (Unicode, Final_Sigma).
     """
     held = ""
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""The registry of named corpora, and the cache folder that holds what was downloaded."""
+"""The registry of named corpora, and the cache folder."""
 
 import json
 import os
@@ -21,14 +21,14 @@ class RegistryEntry:
 
     @property
     def path(self) -> Path:
-        """Where the text lies, or will lie once it is fetched."""
+        """Where the file is, or will be once it is downloaded."""
         if self.file is not None:
             return Path(str(resources.files("chargen.corpora") / self.file))
         return cache_folder() / f"{self.name}.txt"
 
     @property
     def needs_network(self) -> bool:
-        """Whether reading this corpus now would start a download."""
+        """Whether the corpus has to be downloaded."""
         return not self.path.exists()
 
 
@@ -42,7 +42,7 @@ def registry() -> dict[str, RegistryEntry]:
 
 
 def cache_folder() -> Path:
-    """Return the folder that holds downloads: $CHARGEN_CACHE, or the place that this system gives to caches."""
+    """Return the folder that holds downloads: $CHARGEN_CACHE, or the system's folder for caches."""
     import pooch
 
     return Path(os.environ.get("CHARGEN_CACHE") or pooch.os_cache("chargen")).expanduser()

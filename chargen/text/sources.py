@@ -24,7 +24,7 @@ class Document(NamedTuple):
     Attributes:
         name: what messages call it.
         path: the file that holds it; None for standard input.
-        kept: a copy of what can be read only once, see `repeatable`.
+        kept: a copy of a document that can be read only once, see `repeatable`.
     """
 
     name: str
@@ -33,14 +33,14 @@ class Document(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes; 0 of what can be read only once."""
+        """The number of bytes; 0 if unknown."""
         if self.kept is not None:
             self.kept.seek(0, os.SEEK_END)
             return self.kept.tell()
         return self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
 
     def open(self) -> contextlib.AbstractContextManager[BinaryIO]:
-        """Return the bytes, from the first one on."""
+        """Open the document at its first byte."""
         if self.kept is not None:
             self.kept.seek(0)
             return contextlib.nullcontext(self.kept)
@@ -48,7 +48,7 @@ class Document(NamedTuple):
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """Word the errors of what is done with the bytes meanwhile."""
+        """Turn errors of the system in the body of a with statement into InputError."""
         try:
             yield
         except OSError as error:
@@ -95,20 +95,20 @@ def _documents(source: Source) -> tuple[str, list[Document]]:
 
 
 def _told_apart(several: list[Document]) -> list[Document]:
-    """Return documents that messages call by their paths, where there are more than one."""
+    """Return documents, named by their paths if there are several."""
     return several if len(several) == 1 else [one._replace(name=str(one.path)) for one in several]
 
 
 def repeatable(document: Document, in_memory: int) -> Document:
-    """Return a document that can be read more than once: itself or, of standard input and pipes, a copy.
+    """Return a document that can be read more than once: itself, or a copy of standard input or a pipe.
 
     Args:
-        in_memory: bytes up to which the copy is held in memory; a longer one goes to a nameless file in the cache.
+        in_memory: bytes up to which the copy is held in memory; a longer one is kept in a temporary file.
     """
     if document.path is not None and document.path.is_file():
         return document
     folder = cache_folder()
-    with contextlib.suppress(OSError):  # it may never be needed
+    with contextlib.suppress(OSError):  # the copy may fit in memory
         folder.mkdir(parents=True, exist_ok=True)
     kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=str(folder))  # noqa: SIM115
     with document.reading(), document.open() as file:
@@ -117,7 +117,7 @@ def repeatable(document: Document, in_memory: int) -> Document:
 
 
 def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
-    """Return `source` such that it names the same texts from any folder, or None for standard input."""
+    """Return `source` with absolute paths, or None for standard input."""
     if source is None:
         return next(iter(registry()))
     if not isinstance(source, str | Path):
@@ -128,7 +128,7 @@ def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
 
 
 def _is_folder(source: Source) -> bool:
-    """Return whether `source` names a folder; a name of the registry comes before one."""
+    """Return whether `source` names a folder; names of the registry take precedence."""
     return source is not None and os.path.isdir(source) and str(source) not in registry()
 
 
@@ -148,7 +148,7 @@ def locate(source: Source = None) -> tuple[str, Path]:
         except ValueError as error:
             raise InputError(f"{source}: {error}", "check the address") from None
         return folder_name(PurePosixPath(unquote(address.path)).stem or address.netloc), downloads.fetch_url(source)
-    if os.path.exists(source) and not os.path.isdir(source):  # a pipe will do as well as a file
+    if os.path.exists(source) and not os.path.isdir(source):  # a file or a pipe
         return folder_name(Path(source).stem), Path(source)
     if source in registry():
         return source, downloads.fetch_registered(registry()[source])
@@ -156,7 +156,7 @@ def locate(source: Source = None) -> tuple[str, Path]:
 
 
 def folder_name(text: str) -> str:
-    """Return `text` with everything that might trouble a file system replaced by hyphens."""
+    """Return `text` with the characters that file systems may not accept replaced by hyphens."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "corpus"
 
 

@@ -16,8 +16,7 @@ UNKNOWN_POLICIES = ("error", "skip", "replace")
 class Vocabulary:
     """The distinct characters (Unicode code points) that a model knows, in sorted order; a character's id is its rank.
 
-    The normalisation belongs to the vocabulary, so that whatever is encoded, a corpus or a prefix typed a year later,
-    is prepared the same way.
+    The normalization belongs to the vocabulary, so that a corpus and a prefix are prepared in the same way.
 
     >>> vocabulary = Vocabulary.from_text("hello")
     >>> vocabulary.characters
@@ -33,7 +32,7 @@ class Vocabulary:
 
     @classmethod
     def from_text(cls, text: str, normalization: str = "none") -> "Vocabulary":
-        """Return the vocabulary of `text` after normalisation."""
+        """Return the vocabulary of `text` after normalization."""
         distinct = np.unique(code_points(normalize(text, normalization)))
         return cls("".join(map(chr, distinct)), normalization)
 
@@ -46,7 +45,7 @@ class Vocabulary:
         return len(self.characters)
 
     def encode(self, text: str, unknown: str = "error") -> np.ndarray:
-        """Return the ids of `text`, normalised first: an int64 array of shape (length,).
+        """Return the ids of `text`, normalized first: an int64 array of shape (length,).
 
         Args:
             unknown: what to do with a character that the vocabulary lacks: "error" raises, "skip" leaves it out,
@@ -88,7 +87,7 @@ class Vocabulary:
 
     @cached_property
     def _ids_by_code_point(self) -> np.ndarray:
-        """A table from code point to id, with -1 for unknown; its last entry, always -1, stands for all beyond it."""
+        """A table from code point to id, with -1 for unknown; its last entry, always -1, is for larger code points."""
         points = code_points(self.characters)
         table = np.full(int(points.max(initial=0)) + 2, -1, dtype=np.int64)
         table[points] = np.arange(len(points))
