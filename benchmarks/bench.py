@@ -17,9 +17,10 @@ import plain
 import torch
 
 from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
+from chargen.network.config import ModelConfig
+from chargen.training.hardware import pick_precision
 from chargen.training.plan import make_plan
 from chargen.training.text_task import text_trainer
-from chargen.training.trainer import pick_precision
 
 CPU = torch.device("cpu")
 ROUNDS = 5
@@ -33,7 +34,8 @@ PLAIN_LIMIT = 300  # seconds after which the plain loop is given up
 def main():
     corpus = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "tiny-shakespeare")
     rows = [*training_speed(corpus), *sampling_speed(corpus), *time_to_loss(corpus)]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {pick_precision(CPU)}"
+    precision = pick_precision(CPU, ModelConfig(65))
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {precision}"
     results = {"machine": machine, "corpus": corpus.name, "rows": rows}
     Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=1) + "\n")
     print(f"\n{machine}; medians of {ROUNDS} rounds in turns\n")
@@ -70,13 +72,10 @@ def training_speed(corpus):
 
 
 def our_training(corpus, cell, hidden_size, batch_size, num_steps):
-    settings = TrainingSettings(
-        seconds=SECONDS, batching=Batching(batch_size, num_steps), precision=pick_precision(CPU)
-    )
-    trainer = text_trainer(
-        CharModel(len(corpus.vocabulary), cell, hidden_size), corpus.train_ids, corpus.valid_ids[:0], settings
-    )
-    *_, last = trainer.records()
+    model = CharModel(len(corpus.vocabulary), cell, hidden_size=hidden_size)
+    precision = pick_precision(CPU, model.config)
+    settings = TrainingSettings(seconds=SECONDS, batching=Batching(batch_size, num_steps), precision=precision)
+    *_, last = text_trainer(model, corpus.train_ids, corpus.valid_ids[:0], settings).records()
     return last.step * batch_size * num_steps / last.seconds
 
 

@@ -14,10 +14,11 @@ import plain
 import torch
 
 from chargen import Batching, CharModel, EpochRecord, TrainingSettings, load_corpus
+from chargen.network.config import ModelConfig
+from chargen.training.hardware import pick_precision
 from chargen.training.plan import make_plan
 from chargen.training.recipe import operations_per_character
 from chargen.training.text_task import text_trainer
-from chargen.training.trainer import pick_precision
 
 TARGET = 1.4697  # nats per character of validation, nanoGPT's
 BATCHES = ((16, 64), (256, 128))  # the recipe's, and one that fills a GPU
@@ -31,7 +32,7 @@ def main():
         sys.exit("there is no GPU here that PyTorch could use, so nothing was measured")
     corpus = load_corpus(options.corpus)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, which says nothing about a GPU"
-    precision = pick_precision(device)
+    precision = pick_precision(device, ModelConfig(65))
     print(f"{name}, torch {torch.__version__}, {precision}; plain is float32\n")
     print(
         "| network | batch | chargen, characters/s | plain | ratio | TFLOP/s | of peak |\n|---|---|---|---|---|---|---|"

@@ -24,10 +24,10 @@ import torch
 
 from chargen import Batching, CharModel, TrainingSettings
 from chargen.network.config import ModelConfig
+from chargen.training.hardware import pick_precision
 from chargen.training.processes import joined, own_device
 from chargen.training.recipe import operations_per_character, recurrent_weights
 from chargen.training.text_task import text_trainer
-from chargen.training.trainer import pick_precision
 
 V, T = 65, 64
 SHAPES = (  # hidden size, layers, batch size
@@ -96,7 +96,9 @@ def run(name, seconds):
 def measure_here(seconds):
     """Print the characters per second of each shape and, of several processes, the seconds of each message."""
     with joined(own_device("cpu")) as processes:
-        precision = ("float32", "bfloat16")[int(processes.agree(pick_precision(torch.device("cpu")) == "bfloat16"))]
+        precision = ("float32", "bfloat16")[
+            int(processes.agree(pick_precision(torch.device("cpu"), ModelConfig(65)) == "bfloat16"))
+        ]
         speeds = [(shape, speed_of(shape, precision, seconds, processes)) for shape in SHAPES]
         messages = [(4 * size, seconds_of(size, processes)) for size in MESSAGES if processes.size > 1]
         print(json.dumps({"precision": precision, "speeds": speeds, "messages": messages}))

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from chargen import Batching, load_corpus
 from chargen.text.batches import WindowStarts
-from chargen.training.model import keep_mask
+from chargen.training.dropout import DropoutMasks
 
 DEFAULTS = {
     "cell": "LSTM",
@@ -57,7 +57,7 @@ class Net(nn.Module):
 
     def __init__(self, vocab_size, s):
         super().__init__()
-        self.s = s
+        self.s, self.masks = s, DropoutMasks()
         H, L = s["H"], s["L"]
         layer = getattr(nn, s["cell"])
         self.layers = nn.ModuleList(layer(H if index else vocab_size, H, batch_first=True) for index in range(L))
@@ -85,7 +85,7 @@ class Net(nn.Module):
         if not (self.training and self.s["hdrop"]):
             return rnn(x, state)
         zeros = torch.zeros(1, len(x), self.s["H"])
-        weight = rnn.weight_hh_l0 * keep_mask(rnn.weight_hh_l0, rnn.weight_hh_l0.shape, self.s["hdrop"], None)
+        weight = self.masks.weights(rnn.weight_hh_l0, self.s["hdrop"])
         weights = [rnn.weight_ih_l0, weight, rnn.bias_ih_l0, rnn.bias_hh_l0]
         x, *parts = torch.lstm(x, state or (zeros, zeros), weights, True, 1, 0.0, True, False, True)
         return x, tuple(parts)

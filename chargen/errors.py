@@ -8,7 +8,7 @@ class ChargenError(Exception):
     """Root of every error that chargen raises on purpose; ends the command with exit code 1, a failure.
 
     The library names settings as its functions do (`batch_size`); the command line words the same error with its own
-    names (`--batch-size`), see `worded`.
+    names, see `worded`.
 
     Attributes:
         message: what is wrong, with the value.
@@ -18,8 +18,8 @@ class ChargenError(Exception):
     >>> error = ChargenError("0: must be at least 1", "leave out {max_chars} too", setting="batch_size")
     >>> str(error)
     'batch_size 0: must be at least 1; leave out max_chars too'
-    >>> error.worded(lambda name: "--" + name.replace("_", "-"))
-    '--batch-size 0: must be at least 1; leave out --max-chars too'
+    >>> error.worded(str.upper)
+    'BATCH_SIZE 0: must be at least 1; leave out MAX_CHARS too'
     """
 
     exit_code = 1

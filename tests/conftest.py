@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages: headless Chromium, driven by the WebDriver protocol."""
+"""What several tests need: a real browser (headless Chromium, driven by the WebDriver protocol), and a precision."""
 
 import contextlib
 import shutil
@@ -78,3 +78,20 @@ def browser():
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.fixture
+def require_precision():
+    """Return a function that skips the test where PyTorch cannot run a cell in a precision on this processor."""
+
+    def require(cell, precision):
+        import torch
+
+        layer = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[cell](4, 4)
+        try:
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+                layer(torch.zeros(1, 1, 4))
+        except RuntimeError as error:
+            pytest.skip(f"PYTORCH CANNOT RUN {cell} IN {precision} ON THIS PROCESSOR: {error}")
+
+    return require

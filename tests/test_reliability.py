@@ -53,7 +53,7 @@ def weights(path):
 
 
 def steps_saved(path):
-    return Checkpoint.load(path).training["resume"]["position"]["step"]
+    return Checkpoint.load(path).provenance.resume["position"]["step"]
 
 
 def refused(result, *words, code=2):
@@ -92,7 +92,7 @@ def test_a_signal_is_heard_while_the_held_out_text_is_read(folder):
     process.communicate(timeout=20)
     assert time.monotonic() - began < 5
     assert process.returncode == 143
-    position = Checkpoint.load(folder / "checkpoints/long/last.safetensors").training["resume"]["position"]
+    position = Checkpoint.load(folder / "checkpoints/long/last.safetensors").provenance.resume["position"]
     assert (position["epoch"], position["batch"], position["best"]) == (1, last_step, None)
 
 
@@ -140,7 +140,7 @@ def kill_and_resume(folder, kills, seconds, options, seed=0):
         process.stderr.close()
         assert "Traceback" not in stderr, stderr
         assert "chargen: " not in stderr, stderr
-        if "it is over" in stderr:
+        if "it is finished" in stderr:
             same_result(folder)
             announced, arguments = 0, begin
             continue
@@ -194,7 +194,7 @@ def test_resume_by_the_same_command_by_name_or_alone(folder):
         result = chargen("train", *arguments, cwd=folder)
         assert result.returncode == 0, result.stderr
         assert "poem-lstm after" in result.stderr
-        assert "it is over" in result.stderr
+        assert "it is finished" in result.stderr
     result = chargen("train", "--resume", "poem-lstm", "--epochs", "3", cwd=folder)
     assert result.returncode == 0, result.stderr
     assert "epoch   3" in result.stderr
@@ -209,14 +209,14 @@ def test_a_budget_can_be_extended(folder):
         wait_for(process, "epoch ")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
-        return Checkpoint.load(folder / "checkpoints/timed/last.safetensors").training
+        return Checkpoint.load(folder / "checkpoints/timed/last.safetensors").provenance
 
     before = stopped_in_the_first_epoch("poem.txt", "--budget", "10m", "--hidden-size", "400", "--name", "timed")
     refused(chargen("train", "--resume", "timed", "--epochs", "9", cwd=folder), "a budget of 600s")
     after = stopped_in_the_first_epoch("--resume", "timed", "--budget", "11m")
-    assert after["settings"]["seconds"] == pytest.approx(before["settings"]["seconds"] + 60)
-    assert after["about"]["budget"] == 660
-    refused(chargen("train", "--resume", "timed", "--budget", "9m", cwd=folder), "it can only get more")
+    assert after.settings["seconds"] == pytest.approx(before.settings["seconds"] + 60)
+    assert after.metadata["budget"] == 660
+    refused(chargen("train", "--resume", "timed", "--budget", "9m", cwd=folder), "give at least that much")
 
 
 @pytest.fixture(scope="module")

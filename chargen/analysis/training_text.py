@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 
 from chargen.errors import InputError
+from chargen.network.provenance import Provenance
 from chargen.text.corpus import Corpus, Origin, load_corpus, read_corpus
 
 NAME_IT = "name the text to compare with, {audit} CORPUS"
 
 
 def training_corpus(
-    training: dict, normalization: str, source: str | None = None, encoding: str | None = None
+    provenance: Provenance, normalization: str, source: str | None = None, encoding: str | None = None
 ) -> Corpus:
     """Return the corpus whose training part a model's samples are compared with.
 
     Args:
-        training: `Checkpoint.training`, which records where the text lies.
+        provenance: of the checkpoint; it records where the text lies.
         normalization: that of the model's vocabulary.
         source: a text to read in place of the recorded one, all of it, see `chargen.load_corpus`.
         encoding: of `source`; None for the recorded one.
@@ -23,27 +24,24 @@ def training_corpus(
         InputError: no text is recorded, or it cannot be read, or it has changed since.
         DownloadError: the text could not be downloaded.
     """
-    origin = training.get("origin")
-    origin = origin if isinstance(origin, dict) else {}  # older checkpoints have none
+    origin = provenance.origin or Origin()  # older checkpoints have none
     if source is not None:
-        encoding = encoding or origin.get("encoding", "utf-8")
+        encoding = encoding or origin.encoding
         return load_corpus(source, encoding=encoding, normalization=normalization, valid_fraction=0)
-    if origin.get("source") is None:
-        text = training.get("corpus", "not even its name")
+    if origin.source is None:
+        text = provenance.corpus or "not even its name"
         raise InputError(f"the model does not record where its training text lies ({text})", NAME_IT)
-    return _recorded(origin, str(training.get("corpus_sha256")))
+    return _recorded(origin.source, origin, provenance.corpus_sha256)
 
 
-def _recorded(origin: dict, sha256: str) -> Corpus:
+def _recorded(source: str | list[str], origin: Origin, sha256: str) -> Corpus:
     try:
-        corpus = read_corpus(origin["source"], Origin(**origin))
+        corpus = read_corpus(source, origin)
     except InputError as error:
         raise InputError(f"the training text cannot be read: {error.message}", NAME_IT) from None
-    except (TypeError, ValueError) as error:  # from a file that chargen has not written
-        raise InputError(f"the record of the training text is invalid: {error}", NAME_IT) from None
     if corpus.sha256 != sha256:
         raise InputError(
-            f"{_named(origin['source'])} is not the text that the model learned"
+            f"{_named(source)} is not the text that the model learned"
             f" (SHA-256 {corpus.sha256[:12]}..., not {sha256[:12]}...)",
             f"restore the old text, or {NAME_IT}",
         )

@@ -29,7 +29,7 @@ def info(checkpoint, as_json, plot):
     path = find(checkpoint)
     loaded = Checkpoint.load(path)
     if plot:
-        baselines = loaded.training.get("about", {}).get("baselines")
+        baselines = loaded.provenance.metadata.get("baselines")
         save_losses(read_history(path.with_name("history.jsonl")), plot, baselines)
         return
     about = {
@@ -38,7 +38,7 @@ def info(checkpoint, as_json, plot):
         "input": f"embedding of {loaded.config.embedding_size}" if loaded.config.embedding_size else "one-hot",
         **asdict(loaded.config),
         **asdict(loaded.vocabulary),
-        **loaded.training,
+        **loaded.provenance.to_json(),
     }
     if as_json:
         click.echo(json.dumps(about))

@@ -1,4 +1,4 @@
-"""What a person sees of training: a bar with live figures, a line an epoch, a sample now and then."""
+"""What the user sees of training: a bar with live figures, a line for each epoch, a sample now and then."""
 
 import contextlib
 import math
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from chargen.report.terminal import printable
+
+BUSY = "the machine is busy: training in one thread while that is faster, as now"
 
 
 def show_training(run, records: Iterable, preview: Callable[[int], str | None]) -> None:
@@ -16,11 +18,11 @@ def show_training(run, records: Iterable, preview: Callable[[int], str | None]) 
     """
     from tqdm import tqdm
 
+    from chargen.training.records import Progress
     from chargen.training.run import Saved
-    from chargen.training.trainer import Progress
 
     best = math.inf if run.best is None else run.best
-    saved_after_epoch = False
+    saved_after_epoch, told = False, False
     with tqdm(unit="step", initial=run.step, disable=None, dynamic_ncols=True, leave=False) as bar:
         for record in records:
             if isinstance(record, Progress):
@@ -28,6 +30,9 @@ def show_training(run, records: Iterable, preview: Callable[[int], str | None]) 
                 bar.set_description(f"epoch {record.epoch}", refresh=False)
                 bar.set_postfix_str(f"perplexity {perplexity(record.loss)}", refresh=False)
                 bar.update(record.step - bar.n)
+                if record.busy and not told:
+                    told = True
+                    bar.write(BUSY, file=sys.stderr)
             elif isinstance(record, Saved):
                 saved_after_epoch = record.after_epoch  # the epoch's own line tells
                 if not saved_after_epoch:
@@ -67,7 +72,7 @@ def show_fitting(steps: Iterable) -> None:
     """Show the steps of a `chargen.series.Forecaster` that is being fitted on stderr, as they come."""
     from tqdm import tqdm
 
-    from chargen.training.trainer import Progress
+    from chargen.training.records import Progress
 
     with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
         stage, validation = None, ""

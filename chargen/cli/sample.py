@@ -148,9 +148,9 @@ def _index(loaded, audit: str, encoding: str | None, prefix: str):
     if audit and not prefix and not os.path.exists(audit) and audit not in registry():
         raise click.UsageError(f"--audit {audit!r} is no CORPUS; if it is the prefix, put --audit after it")
 
-    if base := loaded.training.get("about", {}).get("init_from"):
+    if base := loaded.provenance.metadata.get("init_from"):
         click.echo(f"the model began as {base}, whose text it may also copy from; that is not looked up", err=True)
-    return CopyScan(training_corpus(loaded.training, loaded.vocabulary.normalization, audit or None, encoding))
+    return CopyScan(training_corpus(loaded.provenance, loaded.vocabulary.normalization, audit or None, encoding))
 
 
 def _prefix(prefix: str, file: str | None, encoding: str) -> str:

@@ -1,10 +1,10 @@
-"""A model is one file: weights, configuration, vocabulary and provenance; written atomically, verified on load.
+"""A model in one file: weights, configuration, vocabulary and provenance; written atomically, verified on load.
 
-Loading trusts nothing: it ends with a checkpoint that makes sense or with one `CheckpointError`.
+Loading trusts nothing: it returns a checkpoint that makes sense or raises a `CheckpointError`.
 """
 
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -13,10 +13,11 @@ import numpy as np
 from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.container import read_tensors, write_tensors
 from chargen.network.config import ModelConfig
+from chargen.network.provenance import Provenance
 from chargen.text.vocabulary import Vocabulary
 
 KIND = "chargen"
-RESUME = "resume."  # begins the names of tensors that only going on with the training needs
+RESUME = "resume."  # prefix of the tensors that only resuming needs
 SUFFIX = ".safetensors"
 BEST, LAST, PREVIOUS = (f"{name}{SUFFIX}" for name in ("best", "last", "previous"))  # a run's files
 BUNDLED = f"time-machine{SUFFIX}"
@@ -24,33 +25,27 @@ BUNDLED = f"time-machine{SUFFIX}"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A trained model, complete: what it takes to sample from it, and where it came from.
+    """A trained model: all that sampling needs, and where it came from.
 
     Attributes:
         config: the shape of the network.
-        vocabulary: the characters, and the normalisation that prefixes go through.
+        vocabulary: the characters, and the normalization of prefixes.
         weights: float arrays by name; names and shapes as in `ModelConfig.weight_shapes`.
-        training: provenance as plain JSON values: the corpus's name and SHA-256, the settings, the losses reached.
-        resume: arrays by name that only going on with the training needs, such as the optimizer's; empty in a model
-            that is done.
+        provenance: where the model came from.
+        resume: arrays by name that only resuming needs, such as the optimizer's; empty in a finished model.
     """
 
     config: ModelConfig
     vocabulary: Vocabulary
     weights: dict[str, np.ndarray]
-    training: dict = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     resume: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def to_float16(self) -> "Checkpoint":
-        """Return the checkpoint with weights of half the size, precise to three decimal digits."""
-        return replace(self, weights={name: array.astype(np.float16) for name, array in self.weights.items()})
-
     def save(self, path: str | Path, previous: str | Path | None = None) -> None:
-        """Write the checkpoint to `path`; whoever reads there meanwhile finds the old file or the new one, whole.
+        """Write the checkpoint to `path` atomically: a reader finds the old file or the new one.
 
         Args:
-            previous: a second name, under which the file that lies at `path` until now is kept. Whoever reads between
-                the two renamings finds it there alone.
+            previous: the file that is at `path` now is kept under this name. Between the two renames it is there alone.
 
         Raises:
             SaveError: the file cannot be written.
@@ -58,7 +53,7 @@ class Checkpoint:
         about = {
             "config": asdict(self.config),
             "vocabulary": asdict(self.vocabulary),
-            "training": self.training,
+            "training": self.provenance.to_json(),
         }
         tensors = self.weights | {f"{RESUME}{name}": array for name, array in self.resume.items()}
         write_tensors(Path(path), KIND, about, tensors, previous and Path(previous))
@@ -73,23 +68,23 @@ class Checkpoint:
         about, tensors = read_tensors(Path(path), KIND)
         try:
             config, vocabulary = ModelConfig(**about["config"]), Vocabulary(**about["vocabulary"])
-            training = dict(about["training"])
+            provenance = Provenance.from_json(about["training"], about["format"])
         except (KeyError, TypeError, ValueError, InputError) as error:
             raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
         weights = {name: array for name, array in tensors.items() if not name.startswith(RESUME)}
         resume = {name.removeprefix(RESUME): array for name, array in tensors.items() if name not in weights}
         if fault := _fault(config, vocabulary, weights):
             raise DamagedError(f"{path} is damaged: {fault}")
-        return cls(config, vocabulary, weights, training, resume)
+        return cls(config, vocabulary, weights, provenance, resume)
 
 
 def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> Path:
     """Return the path of a checkpoint.
 
     Args:
-        name: a file, a run's folder, the name of a run in `folder` or of a bundled model, or None for the newest run
-            in `folder`, or, where there is none, the bundled model.
-        folder: where runs land.
+        name: a file, a run's folder, the name of a run in `folder` or of a bundled model; None for the newest run in
+            `folder` or, without one, the bundled model.
+        folder: holds the runs.
 
     Raises:
         CheckpointError: there is no such checkpoint.
@@ -101,10 +96,10 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
     if name is None:
         return _model_of(runs[-1]) if runs else bundled / BUNDLED
     for path in (Path(name), _model_of(Path(name)), _model_of(folder / name), bundled / f"{name}{SUFFIX}"):
-        if os.path.isfile(path):  # False too for a name that no file can have
+        if os.path.isfile(path):  # also False for a name that no file can have
             return path
     known = ", ".join([run.name for run in runs] + [Path(BUNDLED).stem])
-    raise CheckpointError(f"no checkpoint {str(name)!r}; give a .safetensors file, or the name of a model: {known}")
+    raise CheckpointError(f"no checkpoint {str(name)!r}", f"give a .safetensors file, or the name of a model: {known}")
 
 
 def model_name(path: Path) -> str:
@@ -123,14 +118,14 @@ def _model_of(run: Path) -> Path:
 
 
 def _fault(config: ModelConfig, vocabulary: Vocabulary, weights: dict[str, np.ndarray]) -> str | None:
-    """Return why these weights cannot be this network's, or None if they can."""
+    """Return why these weights cannot belong to this network, or None."""
     shapes = {name: array.shape for name, array in weights.items()}
-    fits = config.num_layers <= len(weights)  # or else to list the shapes might take for ever
+    fits = config.num_layers <= len(weights)  # or listing the shapes might never end
     if not fits or shapes != config.weight_shapes() or config.vocab_size != len(vocabulary):
         return "its weights do not fit the network that it describes"
     for name, array in weights.items():
         if array.dtype not in (np.float16, np.float32):
             return f"{name} is of type {array.dtype}, not float16 or float32"
         if not np.isfinite(array).all():
-            return f"{name} holds values that are no numbers"
+            return f"{name} holds values that are not finite"
     return None

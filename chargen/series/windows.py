@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from chargen.training.trainer import autocast
+from chargen.training.hardware import autocast
 
 EVALUATION_ROWS = 1024  # windows in a batch of evaluation
 
@@ -93,7 +93,7 @@ class WindowTask:
         for first in range(0, len(X), EVALUATION_ROWS):
             rows = slice(first, first + EVALUATION_ROWS)
             with autocast(X.device, precision):
-                outputs, _ = model(X[rows], model.begin_state(len(X[rows])))
+                outputs, _ = model(X[rows], model.begin_states(len(X[rows])))
             total += self.loss(outputs, Y[rows]).item() * len(X[rows])
             yield total / (first + len(X[rows]))
 

@@ -1,13 +1,15 @@
-"""`CharModel`: one-hot characters in, recurrent layers, a linear layer out; to a checkpoint and back."""
+"""`CharModel`: one-hot characters in, recurrent layers, logits out; to a checkpoint and back."""
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from chargen.errors import InputError
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig, embedding_size_for
+from chargen.network.provenance import Provenance
 from chargen.text.vocabulary import Vocabulary
+from chargen.training.dropout import DropoutMasks
 from chargen.training.recurrent import PublicState, Recurrent
 
 
@@ -23,76 +25,64 @@ class CharModel(Recurrent):
     (4, 5, 27)
     """
 
-    def __init__(
-        self,
-        vocab_size: int,
-        cell: str = "lstm",
-        hidden_size: int = 512,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        embedding_size: int | None = None,
-        recurrent_dropout: float = 0.0,
-    ):
-        """Make a model with random weights, as `torch.manual_seed` decides.
+    def __init__(self, config: ModelConfig | int | None = None, *arguments, engine: str = "torch", **settings):
+        """Make a model with random weights, which `torch.manual_seed` decides.
 
         Args:
-            embedding_size: 0 feeds the one-hot vectors themselves, a positive number a learned projection of them of
-                that size; None decides by the size of the vocabulary. The others: see `ModelConfig`.
+            config: the shape of the network; or, in its place, the arguments of `ModelConfig`. Without an
+                `embedding_size` among those, the vocabulary decides between one-hot input and a projection of it.
+            engine: what runs the layers, see `chargen.training.engines`.
 
         Raises:
-            InputError: a size is below 1, dropout is outside [0, 1), or the cell is unknown.
+            InputError: a setting is out of its range.
         """
-        if embedding_size is None:
-            embedding_size = embedding_size_for(vocab_size)
-        config = ModelConfig(
-            vocab_size, cell, hidden_size, num_layers, dropout, bidirectional, embedding_size, recurrent_dropout
-        )
+        if not isinstance(config, ModelConfig):
+            projected = settings.pop("embedding_size", None)
+            config = ModelConfig(*(() if config is None else (config, *arguments)), **settings)
+            size = embedding_size_for(config.vocab_size) if projected is None else projected
+            config = replace(config, embedding_size=size)
         super().__init__(
-            cell,
-            embedding_size or vocab_size,
-            vocab_size,
-            hidden_size,
-            num_layers,
-            dropout,
-            bidirectional,
-            recurrent_dropout,
+            config.cell,
+            config.embedding_size or config.vocab_size,
+            config.vocab_size,
+            config.hidden_size,
+            config.num_layers,
+            config.dropout,
+            config.bidirectional,
+            config.recurrent_dropout,
+            engine,
         )
         self.config = config
-        if embedding_size:
-            self.embedding = nn.Embedding(vocab_size, embedding_size)
-        else:
-            self.register_buffer("one_hot", torch.eye(vocab_size), persistent=False)  # (V, V)
+        if config.embedding_size:
+            self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
 
-    def forward(
-        self, X: Tensor, state: PublicState, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, PublicState]:
+    def forward(self, x: Tensor, state: PublicState, masks: DropoutMasks | None = None) -> tuple[Tensor, PublicState]:
         """Predict each next character.
 
         Args:
-            X: ids, (B, T).
+            x: ids, (B, T).
             state: as `begin_state` makes it.
-            generator: decides which units dropout silences while the model is in training mode.
+            masks: draw the dropout while the model is in training mode; None draws at random.
 
         Returns:
             The logits, (B, T, V), and the state after the last step, both float32.
         """
-        return super().forward(self._input(X), state, generator)
+        return super().forward(self.embedding(x) if self.config.embedding_size else x, state, masks)
 
-    def to_checkpoint(self, vocabulary: Vocabulary, training: dict | None = None) -> Checkpoint:
+    def to_checkpoint(self, vocabulary: Vocabulary, provenance: Provenance | None = None) -> Checkpoint:
         """Return the model as a `Checkpoint`, its weights copied.
 
         Args:
             vocabulary: the characters that the ids stand for.
-            training: what is to be remembered of its origin, as plain JSON values.
+            provenance: where the model came from.
         """
         weights = {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
-        return Checkpoint(self.config, vocabulary, weights, training or {})
+        return Checkpoint(self.config, vocabulary, weights, provenance or Provenance())
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> "CharModel":
         """Return the model that a checkpoint holds."""
-        model = cls(**vars(checkpoint.config))
+        model = cls(checkpoint.config)
         model.load_state_dict({name: torch.tensor(array) for name, array in checkpoint.weights.items()})
         return model
 
@@ -113,7 +103,7 @@ class CharModel(Recurrent):
         axis_of_characters = {"output.weight": 0, "output.bias": 0, "embedding.weight": 0}
         if not checkpoint.config.embedding_size:
             axis_of_characters |= {"layers.0.weight_ih_l0": 1, "layers.0.weight_ih_l0_reverse": 1}
-        model = cls(**{**vars(checkpoint.config), "vocab_size": len(vocabulary), **dropout})
+        model = cls(replace(checkpoint.config, vocab_size=len(vocabulary), **dropout))
         for name, tensor in model.state_dict().items():
             trained = torch.tensor(checkpoint.weights[name]).float()
             axis = axis_of_characters.get(name)
@@ -122,23 +112,3 @@ class CharModel(Recurrent):
             else:
                 tensor.index_copy_(axis, here, trained.index_select(axis, there))
         return model
-
-    def _input(self, X: Tensor) -> Tensor:
-        """Return what the first layer reads, (B, T, V or embedding_size)."""
-        return self.embedding(X) if self.config.embedding_size else F.embedding(X, self.one_hot)
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """Return the device of that name; "auto" prefers CUDA, then Apple's MPS, then the CPU.
-
-    Raises:
-        InputError: this machine, or this build of PyTorch, has no such device.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, usable in available.items() if usable)
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError):  # how PyTorch refuses a name, and a device that it was not built for
-        usable = ", ".join(device for device, usable in available.items() if usable)
-        raise InputError(f"device {name!r} is not available to this PyTorch; usable here: auto, {usable}") from None

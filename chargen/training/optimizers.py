@@ -1,4 +1,4 @@
-"""How the weights are moved: AdamW or plain SGD, over the gradients that lie at the parameters.
+"""AdamW and plain SGD, on the gradients that lie at the parameters.
 
 AdamW is called in its functional form: the classes of `torch.optim` load PyTorch's compiler, a second at every start.
 """
@@ -17,7 +17,7 @@ class SGD:
 
     @torch.no_grad()
     def step(self, step: int, learning_rate: float) -> None:
-        """Move the weights; see `AdamW.step`."""
+        """Update the weights; see `AdamW.step`."""
         for parameter in self.model.parameters():
             if parameter.ndim > 1 and self.weight_decay:
                 parameter.grad.add_(parameter, alpha=self.weight_decay)
@@ -42,10 +42,10 @@ class AdamW:
         biases = [(name, parameter) for name, parameter in named if parameter.ndim == 1]
         self._groups = ((matrices, weight_decay), (biases, 0.0))
         self._steps = {name: torch.zeros((), device=parameter.device) for name, parameter in named}
-        self._next = 0  # what they hold; they stay on the device, where to send a number for each would be a wait
+        self._next = 0  # the steps they count; they stay on the device, because sending a number to it waits
 
     def step(self, step: int, learning_rate: float) -> None:
-        """Move the weights.
+        """Update the weights.
 
         Args:
             step: steps done before this one, which the correction of the moments depends on.
@@ -63,7 +63,7 @@ class AdamW:
                     [self.moments[f"mean.{name}"] for name in names],
                     [self.moments[f"square.{name}"] for name in names],
                     [],
-                    [self._steps[name] for name in names],  # counted up there
+                    [self._steps[name] for name in names],  # adamw counts them up
                     foreach=False,
                     fused=True,
                     amsgrad=False,
@@ -76,4 +76,6 @@ class AdamW:
                 )
 
 
-OPTIMIZERS = {"adamw": AdamW, "sgd": SGD}
+def make_optimizer(name: str, model: nn.Module, weight_decay: float) -> AdamW | SGD:
+    """Return the optimizer of that name, one of `chargen.training.settings.OPTIMIZERS`."""
+    return AdamW(model, weight_decay) if name == "adamw" else SGD(model, weight_decay)

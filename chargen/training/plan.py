@@ -1,4 +1,4 @@
-"""From a corpus and what a person has settled to a model and its settings; the rest is chosen here, and said why."""
+"""From a corpus and what the user fixed to a model and its settings."""
 
 import time
 from dataclasses import asdict, dataclass, fields, replace
@@ -9,19 +9,50 @@ import torch
 from chargen.errors import InputError
 from chargen.network.cells import CELLS
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig, embedding_size_for
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
+from chargen.training.hardware import pick_precision
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character
+from chargen.training.records import EpochRecord
+from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
-from chargen.training.trainer import PRECISIONS, VALID_CHARS, TrainingSettings, pick_precision
 
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains
-FINISHING_SECONDS = 1.0  # kept from a time budget for the picture and the last words
-EVALUATION_SHARE = 0.1  # of a time budget, at most, that reading the held-out text once may take
-FEWEST_VALID_CHARS = 100_000  # of it that are read, if there are so many, however slow the machine
+FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
+EVALUATION_SHARE = 0.1  # of a time budget that one evaluation may take
+FEWEST_VALID_CHARS = 100_000  # evaluated on if there are as many, however slow the machine
 FINE_TUNING_RATE = 0.3  # of the usual learning rate
+
+
+@dataclass(frozen=True)
+class FixedSettings:
+    """What the user fixed, by the names of `ModelConfig`, `Batching` and `TrainingSettings`; None leaves it open."""
+
+    cell: str | None = None
+    hidden_size: int | None = None
+    num_layers: int | None = None
+    dropout: float | None = None
+    recurrent_dropout: float | None = None
+    batch_size: int | None = None
+    num_steps: int | None = None
+    partition: str | None = None
+    epochs: int | None = None
+    patience: int | None = None
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    warmup_steps: int | None = None
+    final_learning_rate: float | None = None
+    weight_decay: float | None = None
+    clip: float | None = None
+    valid_chars: int | None = None
+    precision: str | None = None
+
+    def given(self) -> dict:
+        """Return the values that are fixed, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -36,99 +67,131 @@ class Plan:
 def make_plan(
     corpus: Corpus,
     device: torch.device,
+    fixed: FixedSettings = FixedSettings(),
+    *,
     seed: int = 0,
     seconds: float | None = None,
     base: Checkpoint | None = None,
     processes: Processes = ALONE,
-    **settled,
 ) -> Plan:
     """Return a plan for learning `corpus`, the same one in all processes.
 
     Args:
-        seconds: the time that there is from now on; None takes the usual time.
-        base: a model to begin with, whose network is kept.
-        settled: values of `ModelConfig`, `Batching` and `TrainingSettings` that are not to be chosen.
+        fixed: settings that are not to be chosen.
+        seconds: a time budget, from now on; None takes the usual time.
+        base: a model to begin with; its network is kept.
 
     Raises:
-        InputError: a value is out of its range, or it contradicts `base`.
+        InputError: a value is out of its range or contradicts `base`, or the budget is over already.
     """
-    began = time.perf_counter()
+    ends = None if seconds is None else time.perf_counter() + seconds - FINISHING_SECONDS
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
-        settled = _with_network_of(base, settled)
-    V, cell = len(corpus.vocabulary), settled.setdefault("cell", "lstm")
-    if "precision" not in settled:
-        settled["precision"] = PRECISIONS[int(processes.agree(PRECISIONS.index(pick_precision(device))))]
-    operations = None
-    if seconds is not None:
-        speed = operations_per_second(corpus, cell, device, settled["precision"], processes)
-        seconds = processes.agree(seconds - (time.perf_counter() - began) - FINISHING_SECONDS)
-        if seconds <= 0:
-            raise InputError("the budget is over before training could begin; give more, or read less with --max-chars")
-        operations = speed * seconds
-    recipe = choose(len(corpus.train_ids), V, cell, operations, _networks(settled), settled.get("epochs"))
-    if "batch_size" not in settled:  # its rows are dealt to the processes
-        recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
-    values = asdict(recipe) | _optimizer_defaults(settled.get("optimizer", "adamw"), cell, base is not None) | settled
-    torch.manual_seed(seed)
-    if base is not None:
-        model = CharModel.fine_tuning(base, corpus.vocabulary, **_take(values, "dropout", "recurrent_dropout"))
-    else:
-        model = CharModel(V, **_take(values, "cell", "hidden_size", "num_layers", "dropout", "recurrent_dropout"))
-    if seconds is not None:  # more than enough would only teach the text by heart
-        enough = MOST_EPOCHS * len(corpus.train_ids) * operations_per_character(model.config) / speed
-        seconds = min(seconds, enough)
-        reading = EVALUATION_SHARE * seconds * 3 * speed / operations_per_character(model.config)  # thrice as fast
-        values.setdefault("valid_chars", round(min(max(reading, FEWEST_VALID_CHARS), VALID_CHARS)))
-    settings = TrainingSettings(
-        batching=Batching(seed=seed, **_take(values, "batch_size", "num_steps", "partition")),
-        seconds=seconds,
-        **_take(
-            values, *(field.name for field in fields(TrainingSettings) if field.name not in ("batching", "seconds"))
-        ),
+        fixed = _with_network_of(base, fixed)
+    cell, speed = fixed.cell or "lstm", None
+    if ends is not None:
+        speed = operations_per_second(corpus, cell, device, fixed.precision, processes)
+    recipe = choose(
+        len(corpus.train_ids),
+        len(corpus.vocabulary),
+        cell,
+        speed and speed * _time_left(ends, processes),
+        _networks(fixed),
+        fixed.epochs,
     )
-    return Plan(model.to(device), settings, _why(corpus, model, settings, device))
+    if fixed.batch_size is None:  # the rows of a batch are shared among the processes
+        recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
+    values = asdict(recipe) | fixed.given()
+    model = _make_model(corpus, cell, values, base, seed).to(device)
+    values |= _optimizer_defaults(fixed, cell, fine_tuning=base is not None)
+    values["precision"] = fixed.precision or _agreed_precision(device, model.config, processes)
+    if ends is not None:
+        values |= _within_budget(corpus, model.config, speed, _time_left(ends, processes)) | fixed.given()
+    batching = Batching(seed=seed, **_take(values, Batching))
+    settings = TrainingSettings(batching=batching, **_take(values, TrainingSettings))
+    return Plan(model, settings, _why(corpus, model, settings, device))
 
 
 def operations_per_second(
-    corpus: Corpus, cell: str, device: torch.device, precision: str, processes: Processes = ALONE
+    corpus: Corpus, cell: str, device: torch.device, precision: str | None = None, processes: Processes = ALONE
 ) -> float:
-    """Return how many multiplications, as `operations_per_character` counts them, are trained in a second here.
+    """Return how many multiplications, as `operations_per_character` counts them, training does in a second here.
 
     Here is this machine or, where several processes train together, all of theirs.
     """
     model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
     batch_size = -(-16 // processes.size) * processes.size
+    precision = precision or _agreed_precision(device, model.config, processes)
     settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
     ids = corpus.train_ids[np.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
     *_, last = text_trainer(model, ids, ids[:0], settings, processes).records()
+    assert isinstance(last, EpochRecord)
     return last.characters_per_second * operations_per_character(model.config)
 
 
-def _networks(settled: dict) -> list[tuple[int, int]]:
-    """Return the networks that may be chosen, layers and units, by increasing cost."""
-    if "hidden_size" in settled:
-        return [(settled.get("num_layers", 1), settled["hidden_size"])]
-    choice = {(settled.get("num_layers", layers), units) for layers, units in NETWORKS}
+def _agreed_precision(device: torch.device, config: ModelConfig, processes: Processes) -> str:
+    return PRECISIONS[int(processes.agree(PRECISIONS.index(pick_precision(device, config))))]
+
+
+def _time_left(ends: float, processes: Processes) -> float:
+    seconds = processes.agree(ends - time.perf_counter())
+    if seconds <= 0:
+        raise InputError("the time budget is over before training could begin", "give more, or lower {max_chars}")
+    return seconds
+
+
+def _networks(fixed: FixedSettings) -> list[tuple[int, int]]:
+    """Return the networks to choose from, layers and units, by increasing cost."""
+    if fixed.hidden_size:
+        return [(fixed.num_layers or 1, fixed.hidden_size)]
+    choice = {(fixed.num_layers or layers, units) for layers, units in NETWORKS}
     return sorted(choice, key=lambda network: network[0] * network[1] ** 2)
 
 
-def _with_network_of(base: Checkpoint, settled: dict) -> dict:
-    for name in ("cell", "hidden_size", "num_layers"):
-        there = getattr(base.config, name)
-        if settled.get(name, there) != there:
-            raise InputError(f"{name} {settled[name]}: the model to begin with has {there}; leave the option out")
-    return settled | {name: getattr(base.config, name) for name in ("cell", "hidden_size", "num_layers")}
+def _with_network_of(base: Checkpoint, fixed: FixedSettings) -> FixedSettings:
+    network = {name: getattr(base.config, name) for name in ("cell", "hidden_size", "num_layers")}
+    for name, there in network.items():
+        if getattr(fixed, name) not in (None, there):
+            raise InputError(
+                f"{getattr(fixed, name)}: the model to begin with has {there}", f"leave out {{{name}}}", setting=name
+            )
+    return replace(fixed, **network)
 
 
-def _optimizer_defaults(optimizer: str, cell: str, fine_tuning: bool) -> dict:
-    if optimizer == "sgd":
-        return {"learning_rate": 1.0, "weight_decay": 0.0}
-    return {"learning_rate": CELLS[cell].learning_rate * (FINE_TUNING_RATE if fine_tuning else 1)}
+def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None, seed: int) -> CharModel:
+    torch.manual_seed(seed)
+    if base is not None:
+        dropout = {name: values[name] for name in ("dropout", "recurrent_dropout")}
+        return CharModel.fine_tuning(base, corpus.vocabulary, **dropout)
+    V = len(corpus.vocabulary)
+    return CharModel(
+        ModelConfig(V, embedding_size=embedding_size_for(V), **_take(values | {"cell": cell}, ModelConfig))
+    )
 
 
-def _take(values: dict, *names: str) -> dict:
-    return {name: values[name] for name in names if name in values}
+def _optimizer_defaults(fixed: FixedSettings, cell: str, fine_tuning: bool) -> dict:
+    if fixed.optimizer == "sgd":
+        return {"learning_rate": 1.0, "weight_decay": 0.0} | fixed.given()
+    return {"learning_rate": CELLS[cell].learning_rate * (FINE_TUNING_RATE if fine_tuning else 1)} | fixed.given()
+
+
+def _within_budget(corpus: Corpus, config: ModelConfig, speed: float, seconds: float) -> dict:
+    """Return the settings that follow from a time budget.
+
+    Args:
+        speed: multiplications a second.
+        seconds: that are left.
+    """
+    per_character = operations_per_character(config)
+    enough = MOST_EPOCHS * len(corpus.train_ids) * per_character / speed  # more would only overfit
+    seconds = min(seconds, enough)
+    readable = EVALUATION_SHARE * seconds * 3 * speed / per_character  # reading is three times as fast as training
+    return {"seconds": seconds, "valid_chars": round(min(max(readable, FEWEST_VALID_CHARS), VALID_CHARS))}
+
+
+def _take(values: dict, settings: type) -> dict:
+    """Return those of the values that are attributes of a dataclass."""
+    return {field.name: values[field.name] for field in fields(settings) if field.name in values}
 
 
 def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, device: torch.device) -> str:
@@ -140,7 +203,7 @@ def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, device: t
             f"{len(corpus.train_ids):,} characters to learn, {len(corpus.valid_ids):,} held out,"
             f" {config.vocab_size} different",
             f"{config.cell} {config.num_layers} x {config.hidden_size} ({parameters:,} weights), {length},"
-            f" dropout {config.dropout:g}, of recurrent weights {config.recurrent_dropout:g}",
+            f" dropout {config.dropout:g}, recurrent dropout {config.recurrent_dropout:g}",
             f"{settings.optimizer} at {settings.learning_rate:g}, {batching.batch_size} x {batching.num_steps}"
             f" characters a step, {settings.precision} on {device}",
         ]

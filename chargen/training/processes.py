@@ -1,7 +1,7 @@
-"""What this process is among those that train one model together, and what they tell each other.
+"""Training in several processes: which of them this one is, and what they exchange.
 
-PyTorch's distributed engine does the work: `torchrun` starts the processes and gives each its place, gloo carries what
-lies in main memory and NCCL what lies on GPUs, and `DistributedDataParallel` averages the gradients.
+PyTorch's distributed engine does the work: `torchrun` starts the processes and ranks them, gloo carries data in main
+memory and NCCL data on GPUs, and `DistributedDataParallel` averages the gradients.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from chargen.errors import InputError, TrainingError
-from chargen.training.model import pick_device
+from chargen.training.hardware import pick_device
 
-PATIENCE = timedelta(minutes=10)  # with a process that is silent; one that has died is noticed at once
+PATIENCE = timedelta(minutes=10)  # with a silent process; a dead one is noticed at once
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among the `size` that train together; alone, whatever it is to agree on is as it says.
+    """This process among the `size` processes that train together; a single process is a case of it.
 
-    What tells something to the others or hears from them must be called by all, in the same order.
+    All processes must call the methods that communicate, in the same order.
 
     Attributes:
-        rank: which of them this is, from 0; the first one alone prints and writes.
-        size: how many there are, on all machines together.
+        rank: of this process, from 0; only the first prints and writes.
+        size: the number of processes on all machines together.
 
     >>> Processes().agree(0.5), Processes().sum(1, 2), Processes(rank=1, size=4).rows(16)
     (0.5, [1, 2], slice(4, 8, None))
@@ -42,30 +42,31 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that prints and writes."""
+        """Whether this process prints and writes."""
         return self.rank == 0
 
     def rows(self, batch_size: int) -> slice:
-        """Return which rows of a batch are this process's.
+        """Return the rows of a batch that are this process's.
 
         Raises:
-            InputError: the rows cannot be dealt evenly.
+            InputError: the rows cannot be shared evenly.
         """
         if batch_size % self.size:
             fitting = -(-batch_size // self.size) * self.size
             raise InputError(
-                f"batch size {batch_size}: its rows cannot be dealt evenly to {self.size} processes; start a number"
-                f" that divides it, or begin a run with --batch-size {fitting}"
+                f"{batch_size}: {self.size} processes cannot share its rows evenly",
+                f"start a number that divides it, or begin a run with {{batch_size}} {fitting}",
+                setting="batch_size",
             )
         own = batch_size // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
     def parallel(self, model: nn.Module) -> nn.Module:
-        """Return what is to be called in a step of training, so that gradients are the mean over the processes."""
+        """Return what a training step calls, so that the gradients are the mean over the processes."""
         if self.size == 1:
             return model
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # newer versions of PyTorch call the first option otherwise
+            warnings.simplefilter("ignore", FutureWarning)  # newer versions of PyTorch rename the first option
             return nn.parallel.DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
 
     def agree(self, value: float) -> float:
@@ -94,7 +95,7 @@ class Processes:
         return torch.cat(parts, dim) if self.first else part
 
     def share(self, data: bytes) -> bytes:
-        """Return the first process's bytes; elsewhere `data` does not count."""
+        """Return the first process's bytes; the `data` of the others is ignored."""
         if self.size == 1:
             return data
         shared = torch.empty(int(self.agree(len(data))), dtype=torch.uint8)
@@ -104,23 +105,23 @@ class Processes:
         return shared.numpy().tobytes()
 
     def require_same(self, what: str) -> None:
-        """Make sure that all processes have called this with the same words.
+        """Make sure that all processes have called this with the same text.
 
         Raises:
-            InputError: they have not; in all of them, so that none waits for another.
+            InputError: they have not. All of them raise it, so that none waits for another.
         """
         own = what.encode()
         if self.largest(self.share(own) != own):
             raise InputError(
-                "the processes have not read the same text in the same way; give every machine the same files and"
-                " options"
+                "the processes have not read the same text in the same way",
+                "give every machine the same files and options",
             )
 
     @contextlib.contextmanager
     def one_before_the_others(self) -> Iterator[None]:
-        """Let one process of each machine go through the context first, as for a file that it leaves in a cache.
+        """Let one process of each machine go through the context first, for example to fill a cache.
 
-        The others wait until that has happened on all machines, for as long as it takes.
+        The others wait until that is done on all machines, for as long as it takes.
         """
         leads = int(os.environ.get("LOCAL_RANK", 0)) == 0
         if leads:
@@ -142,12 +143,12 @@ ALONE = Processes()
 
 
 def started_together() -> bool:
-    """Return whether torchrun, or what sets the same variables, has started several processes for one training."""
+    """Return whether torchrun, or another launcher that sets its variables, has started several processes."""
     return int(os.environ.get("WORLD_SIZE", 1)) > 1 and {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ)
 
 
 def own_device(name: str = "auto") -> torch.device:
-    """Return this process's device of that name (see `pick_device`): of several processes, each has its own GPU.
+    """Return this process's device of that name, see `pick_device`; each of several processes gets its own GPU.
 
     Raises:
         InputError: this machine has no such device, or fewer GPUs than processes.
@@ -155,15 +156,13 @@ def own_device(name: str = "auto") -> torch.device:
     device = pick_device(name)
     if not started_together() or device.type == "cpu":
         return device
-    if device.type == "mps" and name == "auto":
-        return torch.device("cpu")
     if device.type != "cuda":
-        raise InputError(f"device {name!r}: several processes can train on cpu and cuda alone")
+        raise InputError(f"{name!r}: several processes can train only on cpu and cuda", setting="device")
     place, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
     if place >= count:
         raise InputError(
-            f"{count} GPUs are too few for process {place + 1} of this machine; start one for each GPU, or give"
-            " --device cpu"
+            f"this machine has {count} GPUs for its {place + 1} or more processes",
+            "start one process for each GPU, or set {device} to cpu",
         )
     torch.cuda.set_device(place)
     return torch.device("cuda", place)
@@ -171,10 +170,10 @@ def own_device(name: str = "auto") -> torch.device:
 
 @contextlib.contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that torchrun has started together, if it has; leave them at the end, all at once.
+    """Join the processes that torchrun has started, if it has; at the end all of them leave at once.
 
-    All but the first are silent meanwhile. What ends one of them ends all, and on each machine the first to fail says
-    why: in the others, the error becomes a SystemExit.
+    Only the first prints meanwhile. An error in one ends all, and on each machine the first to fail reports it: in the
+    others the error becomes a SystemExit.
 
     Raises:
         TrainingError: another process is gone.
@@ -182,31 +181,31 @@ def joined(device: torch.device) -> Iterator[Processes]:
     if not started_together():
         yield ALONE
         return
-    import torch.distributed.nn  # noqa: F401 - its functions keep the group that there is when they are first loaded
+    import torch.distributed.nn  # noqa: F401 - its functions keep the process group that exists when it is first loaded
 
     store, rank, size = next(dist.rendezvous("env://"))
-    store = dist.PrefixStore(str(store.add(f"joined by {rank}", 1)), store)  # they may part, and join again
+    store = dist.PrefixStore(str(store.add(f"joined by {rank}", 1)), store)  # they may leave, and join again
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     processes = Processes(rank, size)
     try:
         with contextlib.nullcontext() if processes.first else _silence():
             yield processes
-            processes.agree(0)  # torchrun stops the others when one ends, so none may while another still writes
+            processes.agree(0)  # torchrun stops the others when one ends, so none may end while another still writes
         _part()
     except (Exception, KeyboardInterrupt) as error:
         spoken, gone = _spoken_before(store), _tells_of_another(error)
-        if not gone:  # or else to part might be a wait for that process
+        if not gone:  # leaving would wait for the process that is gone
             _part()
         if spoken:
             sys.exit(getattr(error, "exit_code", 130 if isinstance(error, KeyboardInterrupt) else 1))
         if gone:
-            raise TrainingError(_gone(processes)) from None
+            raise _gone(processes) from None
         raise
 
 
 def _part() -> None:
-    gc.collect()  # a group that something holds keeps its threads, which may abort when Python ends before them
+    gc.collect()  # a process group that is still referenced keeps its threads, which may abort at Python's end
     dist.destroy_process_group()
 
 
@@ -217,7 +216,7 @@ def _silence() -> Iterator[None]:
 
 
 def _spoken_before(store) -> bool:
-    """Return whether another process of this machine has said already what ended all of them."""
+    """Return whether another process of this machine has already reported what ended all of them."""
     try:
         return store.add(f"machine {os.environ.get('GROUP_RANK', 0)} has said why", 1) > 1
     except RuntimeError:  # the store went with its process
@@ -225,14 +224,14 @@ def _spoken_before(store) -> bool:
 
 
 def _tells_of_another(error: Exception) -> bool:
-    """Return whether this is what PyTorch raises where another process does not answer any more."""
+    """Return whether PyTorch raised this because another process no longer answers."""
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error).lower())
 
 
-def _gone(processes: Processes) -> str:
+def _gone(processes: Processes) -> TrainingError:
     which = f"rank {1 - processes.rank}" if processes.size == 2 else "one"
-    return (
+    return TrainingError(
         f"{which} of the {processes.size} processes is gone, or silent for {PATIENCE.seconds // 60} minutes; the last"
-        " save is as it was; to go on: the same command with --resume, in any number of processes that divides the"
-        " batch"
+        " save is unchanged",
+        "go on by the same command with {resume}, in any number of processes that divides the batch",
     )

@@ -1,4 +1,4 @@
-"""The settings of a run: chosen by the size of the text and the time there is, or as a textbook has them."""
+"""The recipe: settings chosen by the size of the text and the time budget, and the presets of textbooks."""
 
 import math
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ D2L = {
 PRESETS = {"d2l": D2L}
 
 NETWORKS = ((1, 128), (1, 256), (1, 512), (1, 768), (1, 1024), (2, 1024))  # layers and units, by cost
-USUAL_OPERATIONS = 4.4e12  # multiplications of a run that is given no time: two minutes on a laptop of today
-CHARACTERS_PER_WEIGHT = 2  # that there must be time to read for each recurrent weight, or a smaller network does better
-WEIGHTS_PER_CHARACTER = 15  # the most recurrent weights that a character of the text supports
-MOST_EPOCHS = 16  # after which a text is known by heart, whatever the dropout
-MANY_EPOCHS = 8  # from which on recurrent dropout gains more than it costs
+USUAL_OPERATIONS = 4.4e12  # multiplications of a run without a time budget: two minutes on a laptop of today
+CHARACTERS_PER_WEIGHT = 2  # a network needs time to read this many for each recurrent weight; else a smaller one wins
+WEIGHTS_PER_CHARACTER = 15  # more recurrent weights than this for each character of the text overfit
+MOST_EPOCHS = 16  # more of them overfit, whatever the dropout
+MANY_EPOCHS = 8  # from here on recurrent dropout gains more than it costs
 
 
 @dataclass(frozen=True)
@@ -59,20 +59,20 @@ def choose(
 ) -> Recipe:
     """Return good settings for a text, found by the search that `benchmarks/README.md` records.
 
-    The largest network is taken that the text supports and that there is time to train on enough characters.
-    The more often the text is read, the more dropout keeps it from being learned by heart.
+    The choice is the largest network that the text supports and that can be trained on enough characters in the time.
+    The more epochs, the more dropout.
 
     Args:
         train_characters: the length of the training text.
         vocab_size: V.
-        operations: multiplications that there is time for, see `operations_per_character`; the usual ones by default.
-        networks: the choice of (layers, units), by increasing cost.
-        epochs: passes over the text, where they are settled.
+        operations: multiplications that the time allows, see `operations_per_character`; None for the usual time.
+        networks: (layers, units) to choose from, by increasing cost.
+        epochs: passes over the text, if they are fixed.
 
     >>> choose(1_000_000, 65).hidden_size, choose(18_000, 65).hidden_size
     (512, 256)
     """
-    train_characters = max(train_characters, 1)  # none at all is refused when it comes to batches
+    train_characters = max(train_characters, 1)  # an empty text is refused later, with the batches
     embedding_size = embedding_size_for(vocab_size)
     for num_layers, hidden_size in reversed(networks):
         config = ModelConfig(vocab_size, cell, hidden_size, num_layers, embedding_size=embedding_size)
@@ -85,14 +85,14 @@ def choose(
     dropout = round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2)
     recurrent_dropout = 0.15 if epochs >= MANY_EPOCHS else 0.0
     num_steps = max(min(64, train_characters // 4), 1)
-    batch_size = max(min(16, train_characters // (64 * num_steps)), 1)  # at least 64 steps an epoch, if it can be
+    batch_size = max(min(16, train_characters // (64 * num_steps)), 1)  # at least 64 steps an epoch, if possible
     return Recipe(num_layers, hidden_size, dropout, recurrent_dropout, epochs, patience, batch_size, num_steps)
 
 
 def operations_per_character(config: ModelConfig) -> int:
-    """Return the number of multiplications that predicting a character takes: one for each weight of a matrix.
+    """Return the multiplications that predicting a character takes: one for each weight of a matrix.
 
-    Characters are looked up, not multiplied, so the weights that only they meet cost nothing.
+    The first matrix costs nothing: a one-hot vector times a matrix is a row of it.
     """
     looked_up = "embedding.weight" if config.embedding_size else "layers.0.weight_ih_l0"
     shapes = config.weight_shapes().items()
@@ -100,6 +100,6 @@ def operations_per_character(config: ModelConfig) -> int:
 
 
 def recurrent_weights(config: ModelConfig) -> int:
-    """Return the number of weights that a character's state passes through, from step to step and layer to layer."""
+    """Return the number of weights between states: from step to step, and from layer to layer."""
     per_layer = CELLS[config.cell].gates * config.hidden_size**2
     return per_layer * (2 * config.num_layers - 1)

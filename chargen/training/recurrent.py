@@ -1,30 +1,19 @@
-"""`Recurrent`: dense vectors in, recurrent layers, a linear layer out; what text and time series have in common."""
-
-import math
+"""`Recurrent`: recurrent layers and a linear output layer, which text and time series have in common."""
 
 import torch
 from torch import Tensor, nn
 
-from chargen.network.cells import CELLS, State
+from chargen.network.cells import CELLS, LayerWeights
+from chargen.training.dropout import DropoutMasks
+from chargen.training.engines import ENGINES
 
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-FUNCTIONS = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}  # what LAYERS call with their weights
-
-PublicState = Tensor | tuple[Tensor, Tensor]  # as `torch.nn` has it: h, or for the LSTM (h, c); each (L*D, B, H)
-
-
-class MaskGenerator(torch.Generator):
-    """Decides which units dropout silences where the rows at hand are some of a batch: it draws for all rows.
-
-    Attributes:
-        part, parts: the rows at hand are part number `part`, counted from 0, of `parts` equal ones.
-    """
-
-    part, parts = 0, 1
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # what PyTorch calls the fields of LayerWeights
+PublicState = Tensor | tuple[Tensor, ...]  # a tensor for RNN and GRU, a pair for the LSTM, each (L*D, B, H)
 
 
 class Recurrent(nn.Module):
-    """Recurrent layers, each of which reads the one below, and a linear layer that reads them all side by side.
+    """Recurrent layers, each of which reads the one below, and a linear layer that reads all of them side by side.
 
     >>> model = Recurrent("gru", input_size=1, output_size=2, hidden_size=8)
     >>> outputs, state = model(torch.zeros(4, 5, 1), model.begin_state(4))
@@ -42,99 +31,84 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         recurrent_dropout: float = 0.0,
+        engine: str = "torch",
     ):
-        """Make a network with random weights, as `torch.manual_seed` decides; see `ModelConfig`."""
+        """Make a network with random weights, which `torch.manual_seed` decides.
+
+        Args:
+            engine: what runs the layers, a name of `chargen.training.engines.ENGINES`. The others: see `ModelConfig`.
+        """
         super().__init__()
-        self.cell, self.hidden_size, self.num_layers = cell, hidden_size, num_layers
+        self.cell, self.hidden_size, self.num_layers, self.engine = cell, hidden_size, num_layers, engine
         self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
         self.num_directions = D = 2 if bidirectional else 1
-        # One library layer each, so that dropout stays outside and is ours to seed.
+        # PyTorch's layers hold and initialise the weights, one layer each; the engine runs them.
         self.layers = nn.ModuleList(
-            LAYERS[cell](
-                D * hidden_size if layer else input_size, hidden_size, batch_first=True, bidirectional=bidirectional
-            )
+            LAYERS[cell](D * hidden_size if layer else input_size, hidden_size, bidirectional=bidirectional)
             for layer in range(num_layers)
         )
         self.output = nn.Linear(num_layers * D * hidden_size, output_size)  # reads all layers, see ModelConfig
 
     def begin_state(self, batch_size: int) -> PublicState:
         """Return the zero state: a tensor (L*D, B, H), or for the LSTM a pair of them."""
-        shape = (self.num_layers * self.num_directions, batch_size, self.hidden_size)
-        return to_public(tuple(self.output.weight.new_zeros(shape) for _ in range(CELLS[self.cell].states)))
+        states = self.begin_states(batch_size)
+        return states[0] if len(states) == 1 else states
 
-    def forward(
-        self, x: Tensor, state: PublicState, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, PublicState]:
+    def begin_states(self, batch_size: int) -> tuple[Tensor, ...]:
+        """Return the zero state as a tuple for every cell: one or two tensors (L*D, B, H)."""
+        shape = (self.num_layers * self.num_directions, batch_size, self.hidden_size)
+        return tuple(self.output.weight.new_zeros(shape) for _ in range(CELLS[self.cell].states))
+
+    def forward(self, x: Tensor, state: PublicState, masks: DropoutMasks | None = None) -> tuple[Tensor, PublicState]:
         """Read a window.
 
         Args:
-            x: dense input, (B, T, input size).
-            state: as `begin_state` makes it.
-            generator: decides which units dropout silences while the model is in training mode; a `MaskGenerator`
-                where these rows are some of a batch.
+            x: dense input, (B, T, input size), or ids, (B, T), which stand for one-hot vectors.
+            state: as `begin_state` or `begin_states` makes it.
+            masks: draw the dropout while the model is in training mode; None draws at random.
 
         Returns:
-            The outputs, (B, T, output size), and the state after the last step, both float32.
+            The outputs, (B, T, output size), and the state after the last step in the form that came in, both float32.
         """
-        D = self.num_directions
+        single = isinstance(state, Tensor)
+        parts = (state,) if single else state
+        if self.training and (self.dropout or self.recurrent_dropout):
+            masks = masks or _random_masks(self.output.weight.device)
+        else:
+            masks = None
         outputs, states = [], []
-        for index, layer in enumerate(self.layers):
-            own = tuple(part[index * D : (index + 1) * D] for part in from_public(state))  # (D, B, H) each
-            x, layer_state = self._run_layer(layer, x, own, generator)  # (B, T, D*H), (D, B, H) each
-            x = self._dropout(x, generator)
+        for number, layer in enumerate(self.layers):
+            x, after = self._run_layer(layer, x, [part[number * self.num_directions :] for part in parts], masks)
+            if masks and self.dropout:
+                x = masks.units(x, self.dropout)  # (B, T, D*H)
             outputs.append(x)
-            states.append(layer_state)
-        state = tuple(torch.cat(parts).float() for parts in zip(*states, strict=True))  # (L*D, B, H) each
-        return self.output(torch.cat(outputs, -1)).float(), to_public(state)
+            states += after
+        parts = tuple(torch.stack(part).float() for part in zip(*states, strict=True))  # (L*D, B, H) each
+        x = torch.cat(outputs, -1) if len(outputs) > 1 else x  # (B, T, L*D*H)
+        return self.output(x).float(), parts[0] if single else parts
 
-    def _run_layer(
-        self, layer: nn.RNNBase, x: Tensor, state: State, generator: torch.Generator | None
-    ) -> tuple[Tensor, State]:
-        """Run a layer; in training, with a share of its recurrent weights silenced for the whole window.
+    def _run_layer(self, layer: nn.Module, x: Tensor, parts: list[Tensor], masks: DropoutMasks | None):
+        """Run a layer in each of its directions; return outputs (B, T, D*H) and a state for each direction.
 
-        That is the DropConnect of Merity et al. (2017), "Regularizing and Optimizing LSTM Language Models".
+        Args:
+            parts: the layer's state, tensors whose first rows are its directions, (>= D, B, H) each.
+            masks: drop recurrent weights, the same ones for the whole window.
         """
-        if not (self.training and self.recurrent_dropout):
-            x, state = layer(x, to_public(state))
-            return x, from_public(state)
-        weights = [
-            weight * keep_mask(weight, weight.shape, self.recurrent_dropout, generator)
-            if name.startswith("weight_hh")
-            else weight
-            for name, weight in layer.named_parameters()
-        ]
-        x, *parts = FUNCTIONS[self.cell](
-            x, to_public(state), weights, True, 1, 0.0, True, self.num_directions == 2, True
-        )  # biases, one layer, no dropout of its own, training, directions, batch first
-        return x, tuple(parts)
-
-    def _dropout(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Silence units of x, (B, T, D*H), the same ones at every step of a row, as Gal and Ghahramani (2016) do."""
-        if not (self.training and self.dropout):
-            return x
-        B, _, width = x.shape
-        part, parts = (generator.part, generator.parts) if isinstance(generator, MaskGenerator) else (0, 1)
-        mask = keep_mask(x, (parts * B, 1, width), self.dropout, generator)  # (parts * B, 1, D*H)
-        return x * mask[part * B : (part + 1) * B]
+        run_layer = ENGINES[self.engine]
+        outputs, states = [], []
+        for direction, suffix in enumerate(("", "_reverse")[: self.num_directions]):
+            weights = LayerWeights(*(getattr(layer, f"{name}_l0{suffix}") for name in WEIGHTS))
+            if masks and self.recurrent_dropout:
+                weights = weights._replace(W_hh=masks.weights(weights.W_hh, self.recurrent_dropout))
+            own = x.flip(1) if direction else x  # the second direction reads from right to left
+            output, state = run_layer(self.cell, own, tuple(part[direction] for part in parts), weights)
+            outputs.append(output.flip(1) if direction else output)  # (B, T, H)
+            states.append(state)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), states
 
 
-def keep_mask(like: Tensor, shape: tuple[int, ...], dropout: float, generator: torch.Generator | None) -> Tensor:
-    """Return a tensor of 0, for the share `dropout`, and 1 / (1 - dropout), of the type and on the device of `like`.
-
-    The share is rounded to 1/256, so that one 64-bit draw serves eight elements: recurrent weights have a million.
-    """
-    count = math.prod(shape)
-    draws = torch.empty(-(-count // 8), dtype=torch.int64, device=like.device)
-    draws.random_(-(2**63), None, generator=generator)
-    dropped = min(round(256 * dropout), 255)
-    return (draws.view(torch.uint8)[:count].view(shape) >= dropped).to(like.dtype).mul_(256 / (256 - dropped))
-
-
-def from_public(state: PublicState) -> State:
-    """Return the tuple of arrays that a public state holds."""
-    return state if isinstance(state, tuple) else (state,)
-
-
-def to_public(state: State) -> PublicState:
-    """Return a tuple of one or two arrays as `torch.nn` has it."""
-    return state[0] if len(state) == 1 else (state[0], state[1])
+def _random_masks(device: torch.device) -> DropoutMasks:
+    """Return masks that PyTorch's global generator seeds."""
+    masks = DropoutMasks(device)
+    masks.seed(int(torch.randint(2**62, ())))
+    return masks

@@ -1,4 +1,4 @@
-"""Text as something to learn: each next character from those before; `fit` and `evaluate`."""
+"""Text as a task: predict each next character; `fit` and `evaluate`."""
 
 import math
 from collections.abc import Iterator
@@ -11,15 +11,17 @@ from torch.nn import functional as F
 from chargen.errors import InputError
 from chargen.text.batches import Batching, WindowStarts
 from chargen.text.ids_cache import release
+from chargen.training.hardware import autocast
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
-from chargen.training.recurrent import from_public, to_public
-from chargen.training.trainer import EpochRecord, Progress, Trainer, TrainingSettings, autocast
+from chargen.training.records import EpochRecord, Progress
+from chargen.training.settings import TrainingSettings
+from chargen.training.trainer import Trainer
 
-EVALUATION_ROWS = 64  # rows of validation text read side by side
+EVALUATION_ROWS = 64  # rows of held-out text that are read side by side
 EVALUATION_WARMUP = 256  # characters that a row reads before its own
-EVALUATION_CHUNK = 256  # characters of each row read in one go, or fewer:
-EVALUATION_LOGITS = 2**23  # numbers that are computed in one go, at most, which bounds the memory
+EVALUATION_CHUNK = 256  # characters of each row that are read at once, or fewer:
+EVALUATION_LOGITS = 2**23  # logits that are computed at once, at most; this bounds the memory
 RELEASE = 1024  # rows read from a file after which its pages are released; one may take 64 kB
 
 
@@ -32,8 +34,8 @@ def fit(
 ) -> Iterator[Progress | EpochRecord]:
     """Train `model` in place, on the device it lies on, and yield records as it learns.
 
-    The result depends on the model's weights, the ids and the settings alone (and on the clock, if `settings.seconds`
-    is given); no global generator is used.
+    The result is a function of the model's weights, the ids and the settings (and of the clock, if `settings.seconds`
+    is given); it uses no global random generator.
 
     Args:
         train_ids: integer array (training characters,); an `np.memmap` is read in place.
@@ -42,8 +44,8 @@ def fit(
         processes: those that train the model together, see `chargen.training.processes.joined`.
 
     Raises:
-        InputError: the model reads in both directions, the training text does not fill one batch, or a batch cannot
-            be dealt to the processes.
+        InputError: the model is bidirectional, the training text does not fill one batch, or a batch cannot be shared
+            evenly among the processes.
         TrainingError: the loss is no longer a number.
     """
     return text_trainer(model, train_ids, valid_ids, settings, processes).records()
@@ -59,8 +61,9 @@ def text_trainer(
     """Return the `Trainer` that `fit` runs."""
     if model.config.bidirectional:
         raise InputError(
-            "a bidirectional network cannot be trained to predict the next character: its right-to-left half has"
-            " already read it; train without bidirectional"
+            "a bidirectional network cannot learn to predict the next character, which its right-to-left half has"
+            " already read",
+            "make it without {bidirectional}",
         )
     device = model.output.weight.device
     task = TextTask(train_ids, valid_ids, settings.batching, device, settings.valid_chars, processes)
@@ -79,7 +82,7 @@ class TextTask:
         valid_chars: int | None = None,
         processes: Processes = ALONE,
     ):
-        """Prepare to cut a text into batches, and to evaluate on the first `valid_chars` of another; see `fit`."""
+        """Prepare batches of one text, and evaluation on the first `valid_chars` characters of another; see `fit`."""
         self.batching, self.processes = batching, processes
         self.batches_per_epoch = batching.batches_per_epoch(len(train_ids))
         self.train_ids, self.valid_ids = Ids(train_ids, device), Ids(valid_ids[:valid_chars], device)
@@ -97,7 +100,7 @@ class TextTask:
         return windows[:, :-1], windows[:, 1:]
 
     def continues(self, epoch: int, number: int) -> bool:
-        """Return whether the state is carried to this batch: within an epoch that is read in sequence."""
+        """Return whether the state is carried to this batch: within an epoch of the sequential partition."""
         return self.batching.partition == "sequential" and number > 0
 
     def loss(self, logits: Tensor, Y: Tensor) -> Tensor:
@@ -105,17 +108,15 @@ class TextTask:
         return F.cross_entropy(logits.flatten(0, 1), Y.flatten())
 
     def evaluation(self, model: CharModel, precision: str) -> Iterator[float]:
-        """Read the held-out text; yield the mean loss so far, chunk by chunk."""
+        """Read the held-out text chunk by chunk; yield the mean loss so far."""
         return evaluation(model, self.valid_ids, precision, self.processes)
 
 
 class Ids:
-    """The ids of a text, to be gathered a batch at a time.
-
-    They lie on the model's device, or else, if they are an `np.memmap`, where they are: on the disk.
+    """The ids of a text, gathered a batch at a time: from the model's device, or from the disk if they are a memmap.
 
     Attributes:
-        device: where the places to gather are to lie.
+        device: where the places to gather must lie.
     """
 
     def __init__(self, ids: np.ndarray | Tensor, device: torch.device):
@@ -125,7 +126,7 @@ class Ids:
             self._ids, self.device = ids, torch.device("cpu")
         else:
             if isinstance(ids, np.ndarray) and (ids.dtype in (np.uint16, np.uint32) or not ids.flags.writeable):
-                ids = ids.astype(np.int64)  # these types PyTorch hardly knows, and it warns of what is read-only
+                ids = ids.astype(np.int64)  # PyTorch hardly supports these types, and warns about read-only arrays
             self._ids, self.device = torch.as_tensor(ids, device=device), device
 
     def __len__(self) -> int:
@@ -143,7 +144,7 @@ class Ids:
         return torch.as_tensor(gathered).to(self._target, non_blocking=True)
 
     def places(self, starts: WindowStarts) -> Tensor | WindowStarts:
-        """Return where windows begin such that a batch's are at hand: on the device; for a large text, as they are."""
+        """Return where windows begin: on the device, or unchanged for a text on the disk."""
         return torch.as_tensor(np.asarray(starts), device=self.device) if isinstance(self._ids, Tensor) else starts
 
 
@@ -153,7 +154,7 @@ def evaluate(
     """Return the mean loss of predicting `ids`, (characters,), in nats per character, read in sequence.
 
     Args:
-        processes: those that share the work; all of them get the result.
+        processes: those that share the work; all of them return the result.
 
     Raises:
         InputError: there are fewer than 2 characters.
@@ -166,17 +167,17 @@ def evaluate(
 def evaluation(
     model: CharModel, ids: np.ndarray | Tensor | Ids, precision: str, processes: Processes = ALONE
 ) -> Iterator[float]:
-    """Do what `evaluate` does, and yield the mean loss of what has been read, chunk by chunk.
+    """Do what `evaluate` does; yield the mean loss so far after each chunk.
 
-    The text is cut into rows that are read side by side. To start from the state that reading in sequence would have
-    brought, every row but the first begins by reading the characters before it, which do not count. Processes share
-    the rows; where those cannot be dealt evenly, the last ones lie behind the end of the text and do not count.
+    The text is cut into rows that are read side by side. Each row but the first begins with a warm-up: it reads the
+    characters before its own, which do not count, to come near the state of reading in sequence. Processes share the
+    rows; where they cannot be shared evenly, the last ones lie beyond the end of the text and do not count.
     """
     model.eval()
     ids = ids if isinstance(ids, Ids) else Ids(ids, next(model.parameters()).device)
     targets = len(ids) - 1
     if targets < 1:
-        raise InputError(f"{len(ids)} characters: it takes two to predict one from the other")
+        raise InputError(f"the text has {len(ids)} characters, and evaluation needs at least 2", "give a longer text")
     rows = min(max(targets // EVALUATION_WARMUP, 1), EVALUATION_ROWS)
     length = math.ceil(targets / rows)
     chunk = max(min(EVALUATION_CHUNK, EVALUATION_LOGITS // (rows * model.config.vocab_size)), 1)
@@ -185,10 +186,10 @@ def evaluation(
     warmup = starts + torch.arange(-EVALUATION_WARMUP, 0, device=ids.device)  # (rows, warm-up)
     device = next(model.parameters()).device
     with autocast(device, precision):
-        _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_state(rows))
+        _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_states(rows))
     follows = (starts > 0).to(device)  # (rows, 1)
-    state = to_public(tuple(part * follows for part in from_public(state)))  # nothing lies before the first row
-    total, read = 0.0, 0
+    state = tuple(part * follows for part in state)  # nothing lies before the first row
+    total, read = 0.0, 0.0
     for places in (starts + torch.arange(length, device=ids.device)).split(chunk, dim=1):  # (rows, T)
         X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
         with autocast(device, precision):

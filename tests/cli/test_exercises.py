@@ -71,10 +71,10 @@ def test_every_exercise_takes_every_cell(task, cell, run):
 
 
 def test_from_scratch_takes_the_equations_of_cells_and_gives_the_same(run, monkeypatch):
-    from chargen.series.exercises import networks
+    from chargen.training.engines import ENGINES
 
-    steps, run_layer = [], networks.run_layer
-    monkeypatch.setattr(networks, "run_layer", lambda *arguments: steps.append(1) or run_layer(*arguments))
+    steps, run_layer = [], ENGINES["equations"]
+    monkeypatch.setitem(ENGINES, "equations", lambda *arguments: steps.append(1) or run_layer(*arguments))
     library, scratch = (figures_of(run, "noisy-sine", "--epochs", "1", *option) for option in ([], ["--from-scratch"]))
     assert steps
     assert scratch["test_mse"] == pytest.approx(library["test_mse"], rel=1e-3)

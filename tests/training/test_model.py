@@ -2,13 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from chargen.errors import InputError
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import EMBEDDING_SIZE, ONE_HOT_LIMIT
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
-from chargen.training.model import CharModel, pick_device
-from chargen.training.recurrent import keep_mask
+from chargen.training.dropout import DropoutMasks
+from chargen.training.model import CharModel
 
 V, H = 11, 8
 LETTERS = Vocabulary("abcdefghijk")
@@ -117,45 +116,28 @@ def test_the_input_is_one_hot_until_the_vocabulary_is_large():
 def test_an_embedding_is_a_projection_of_the_one_hot_vector():
     model, X = make("gru", embedding_size=6), random_ids(2, 5)
     projected = torch.nn.functional.one_hot(X, V).float() @ model.embedding.weight
-    torch.testing.assert_close(model._input(X), projected)
+    expected, _ = super(CharModel, model).forward(projected, model.begin_state(2))
+    torch.testing.assert_close(model(X, model.begin_state(2))[0], expected)
 
 
-def test_dropout_silences_the_given_share_and_depends_on_the_generator_alone():
-    model = CharModel(V, hidden_size=500, dropout=0.3).train()
-    ones = torch.ones(100, 4, 500)
-
-    def dropped(seed):
-        return model._dropout(ones, torch.Generator().manual_seed(seed))
-
-    out = dropped(5)
-    torch.testing.assert_close(out.unique(), torch.tensor([0.0, 256 / (256 - 77)]))  # 77/256 is nearest to 0.3
-    assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
-    assert torch.equal(out, out[:, :1].expand_as(out)), "the same units at every step"
-    torch.testing.assert_close(out, dropped(5))
-    assert not torch.equal(out, dropped(6))
-    assert model.eval()._dropout(ones, None) is ones
+def seeded(seed):
+    masks = DropoutMasks()
+    masks.seed(seed)
+    return masks
 
 
 @cells
 def test_recurrent_dropout_silences_recurrent_weights_for_a_whole_window(cell):
     model, plain, X = make(cell, recurrent_dropout=0.4).train(), make(cell), random_ids(2, 9)
-    logits, state = model(X, model.begin_state(2), torch.Generator().manual_seed(3))
+    logits, state = model(X, model.begin_state(2), seeded(3))
     with torch.no_grad():
         weight = plain.layers[0].weight_hh_l0
-        weight *= keep_mask(weight, weight.shape, 0.4, torch.Generator().manual_seed(3))
+        weight.copy_(seeded(3).weights(weight, 0.4))
     assert (weight == 0).float().mean().item() == pytest.approx(0.4, abs=0.12)
     torch.testing.assert_close(logits, plain(X, plain.begin_state(2))[0])
     torch.testing.assert_close(state, plain(X, plain.begin_state(2))[1])
     model.eval()
     torch.testing.assert_close(model(X, model.begin_state(2))[0], make(cell)(X, model.begin_state(2))[0])
-
-
-def test_masks_keep_the_expectation_and_every_position_alike():
-    mask = keep_mask(torch.ones(1), (1000, 803), 0.25, torch.Generator().manual_seed(0))
-    assert mask.unique().tolist() == pytest.approx([0, 4 / 3])
-    assert mask.mean().item() == pytest.approx(1, abs=0.005)
-    by_byte = torch.stack([mask.flatten()[offset::8][:100_000].mean() for offset in range(8)])
-    assert by_byte.tolist() == pytest.approx([1] * 8, abs=0.01)
 
 
 @cells
@@ -165,13 +147,6 @@ def test_weights_survive_the_checkpoint_file(cell, tmp_path):
     loaded = CharModel.from_checkpoint(Checkpoint.load(tmp_path / "model.safetensors"))
     assert loaded.config == model.config
     torch.testing.assert_close(loaded(X, loaded.begin_state(2)), model(X, model.begin_state(2)), rtol=0, atol=0)
-
-
-def test_devices():
-    assert pick_device("cpu") == torch.device("cpu")
-    assert pick_device("auto").type in {"cpu", "cuda", "mps"}
-    with pytest.raises(InputError, match="'abacus' is not available"):
-        pick_device("abacus")
 
 
 @cells

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from chargen.training.optimizers import OPTIMIZERS
+from chargen.training.optimizers import make_optimizer
 
 
 def trained(make, steps=5):
@@ -46,18 +46,18 @@ def library(kind, **options):
     ],
 )
 def test_the_weights_are_those_of_the_library(name, reference):
-    ours = trained(lambda model: OPTIMIZERS[name](model, weight_decay=0.3).step)
+    ours = trained(lambda model: make_optimizer(name, model, weight_decay=0.3).step)
     torch.testing.assert_close(ours, trained(reference), rtol=1e-6, atol=1e-7)
 
 
 def test_the_moments_are_all_there_is_to_go_on_from():
     def interrupted(model):
-        optimizer = OPTIMIZERS["adamw"](model, weight_decay=0.3)
+        optimizer = make_optimizer("adamw", model, weight_decay=0.3)
 
         def step(number, learning_rate):
             nonlocal optimizer
             if number == 3:
-                fresh = OPTIMIZERS["adamw"](model, weight_decay=0.3)
+                fresh = make_optimizer("adamw", model, weight_decay=0.3)
                 for name, moment in optimizer.moments.items():
                     fresh.moments[name].copy_(moment)
                 optimizer = fresh
@@ -65,7 +65,7 @@ def test_the_moments_are_all_there_is_to_go_on_from():
 
         return step
 
-    whole = trained(lambda model: OPTIMIZERS["adamw"](model, weight_decay=0.3).step)
+    whole = trained(lambda model: make_optimizer("adamw", model, weight_decay=0.3).step)
     assert torch.equal(trained(interrupted), whole)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from chargen.text.corpus import Corpus
 from chargen.text.vocabulary import Vocabulary
 from chargen.training import plan as planning
 from chargen.training.model import CharModel
-from chargen.training.plan import FINE_TUNING_RATE, make_plan, operations_per_second
+from chargen.training.plan import FINE_TUNING_RATE, FixedSettings, make_plan, operations_per_second
 from chargen.training.recipe import choose
 
 CPU = torch.device("cpu")
@@ -30,14 +32,14 @@ def test_what_is_not_settled_is_chosen_by_the_recipe():
 def test_what_is_settled_is_kept():
     settled = {"cell": "gru", "hidden_size": 20, "num_layers": 2, "dropout": 0.2, "epochs": 3, "batch_size": 5}
     settled |= {"num_steps": 9, "partition": "random", "learning_rate": 0.1, "clip": 3.0, "precision": "float32"}
-    plan = make_plan(CORPUS, CPU, seed=4, **settled)
+    plan = make_plan(CORPUS, CPU, FixedSettings(**settled), seed=4)
     values = vars(plan.model.config) | vars(plan.settings) | vars(plan.settings.batching)
     assert {name: values[name] for name in settled} == settled
     assert plan.settings.batching.seed == 4
 
 
 def test_sgd_has_defaults_of_its_own():
-    settings = make_plan(CORPUS, CPU, optimizer="sgd").settings
+    settings = make_plan(CORPUS, CPU, FixedSettings(optimizer="sgd")).settings
     assert (settings.learning_rate, settings.weight_decay) == (1.0, 0.0)
 
 
@@ -50,17 +52,17 @@ def test_the_seed_decides_the_weights():
 
 
 def test_a_time_is_kept_less_what_planning_took():
-    plan = make_plan(CORPUS, CPU, seconds=10, hidden_size=1024)
+    plan = make_plan(CORPUS, CPU, FixedSettings(hidden_size=1024), seconds=10)
     assert 4 < plan.settings.seconds < 8.5
     assert f"for {plan.settings.seconds:.0f} s" in plan.why
 
 
 def test_more_time_than_a_short_text_is_worth_is_not_taken():
-    assert make_plan(CORPUS, CPU, seconds=3600, hidden_size=32).settings.seconds < 60
+    assert make_plan(CORPUS, CPU, FixedSettings(hidden_size=32), seconds=3600).settings.seconds < 60
 
 
 def test_a_time_that_is_over_before_training_is_refused_with_advice():
-    with pytest.raises(InputError, match="--max-chars"):
+    with pytest.raises(InputError, match="max_chars"):
         make_plan(CORPUS, CPU, seconds=1)
 
 
@@ -80,7 +82,7 @@ def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
 def test_a_network_that_contradicts_the_one_to_begin_with_is_refused():
     base = CharModel(8, "gru", hidden_size=24).to_checkpoint(LETTERS)
     with pytest.raises(InputError, match="hidden_size 32: the model to begin with has 24"):
-        make_plan(CORPUS, CPU, base=base, hidden_size=32)
+        make_plan(CORPUS, CPU, FixedSettings(hidden_size=32), base=base)
 
 
 @pytest.mark.parametrize(("speed", "chars"), [(1e9, 100_000), (3e10, 430_000), (1e12, 1_000_000)])
@@ -88,9 +90,6 @@ def test_a_budget_is_not_spent_on_the_held_out_text(monkeypatch, speed, chars):
     monkeypatch.setattr(planning, "operations_per_second", lambda *_: speed)
     monkeypatch.setattr(planning, "operations_per_character", lambda _: 400_000)
     monkeypatch.setattr(planning, "MOST_EPOCHS", 10**6)
-    settings = make_plan(CORPUS, CPU, seconds=20.0, precision="float32", hidden_size=8).settings
-    assert settings.valid_chars == pytest.approx(chars, rel=0.02)
-    assert (
-        make_plan(CORPUS, CPU, seconds=20.0, precision="float32", hidden_size=8, valid_chars=7).settings.valid_chars
-        == 7
-    )
+    fixed = FixedSettings(precision="float32", hidden_size=8)
+    assert make_plan(CORPUS, CPU, fixed, seconds=20.0).settings.valid_chars == pytest.approx(chars, rel=0.02)
+    assert make_plan(CORPUS, CPU, replace(fixed, valid_chars=7), seconds=20.0).settings.valid_chars == 7

@@ -24,9 +24,10 @@ from chargen.training import plan as planning
 from chargen.training import trainer as training
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes, joined, own_device
+from chargen.training.records import EpochRecord
 from chargen.training.run import Run
+from chargen.training.settings import TrainingSettings
 from chargen.training.text_task import evaluate, fit
-from chargen.training.trainer import EpochRecord, TrainingSettings
 
 TORCHRUN = [str(Path(sys.executable).with_name("torchrun")), "--nproc-per-node", "2"]
 TEXT = "tyger tyger burning bright\nin the forests of the night\n" * 100
@@ -59,7 +60,8 @@ def trained(cell, partition, processes):
 def planned(processes):
     """Return what a plan by the clock has settled, and where a training by the clock has ended."""
     corpus = Corpus("poem", VOCABULARY, IDS, IDS[:0], "")
-    plan = planning.make_plan(corpus, torch.device("cpu"), 0, 5.0, None, processes, batch_size=4, hidden_size=16)
+    fixed = planning.FixedSettings(batch_size=4, hidden_size=16)
+    plan = planning.make_plan(corpus, torch.device("cpu"), fixed, seconds=5.0, processes=processes)
     settings = TrainingSettings(seconds=0.5, batching=Batching(4, 16))
     *_, last = fit(plan.model, IDS, HELD_OUT, settings, processes)
     return [plan.settings.seconds, plan.settings.precision, last.step, last.seconds, last.learning_rate]
@@ -143,7 +145,7 @@ def test_processes_share_an_evaluation(size, monkeypatch):
 
 def test_rows_that_cannot_be_dealt_evenly_are_refused():
     assert [Processes(rank, 4).rows(16) for rank in (0, 3)] == [slice(0, 4), slice(12, 16)]
-    with pytest.raises(InputError, match=r"batch size 16: .* 3 processes; .* --batch-size 18"):
+    with pytest.raises(InputError, match=r"batch_size 16: 3 processes cannot .* batch_size 18"):
         fit(CharModel(5), IDS, IDS[:0], TrainingSettings(), Processes(1, 3))
 
 
@@ -182,11 +184,11 @@ def test_a_killed_process_ends_all_with_one_line(together):
     assert code == 1
     assert "Warning" not in said
     lines = [line for line in said.splitlines() if line.startswith("chargen: ")]
-    assert len(lines) == 3
-    assert "batch size 5: its rows cannot be dealt evenly to 2 processes" in lines[0]
-    assert "standard input and pipes can be read by one process alone; give several a file" in lines[1]
+    assert len(lines) == 3, said
+    assert "--batch-size 5: 2 processes cannot share its rows evenly" in lines[0]
+    assert "only one process can read standard input or a pipe" in lines[1]
     assert "rank 1 of the 2 processes is gone" in lines[2]
-    assert "the last save is as it was; to go on: the same command with --resume" in lines[2]
+    assert "the last save is unchanged; go on by the same command with --resume" in lines[2]
     assert said.count("characters to learn") == 1, "the others are silent"
     announced = [int(line.split()[2]) for line in said.splitlines() if "saved after" in line]
     assert step_of(folder) >= announced[-1] > 0
@@ -204,7 +206,7 @@ def test_stopped_and_resumed_in_another_number_it_ends_as_if_alone(together, mon
     process = start("-m", "chargen", *COMMAND, "--resume", "--save-every", 0, cwd=folder)
     said, seconds = signalled(process, 1, signal.SIGTERM, "saved")
     assert seconds < 30
-    assert "processes 1 is now 2" in said
+    assert "processes was 1, is 2" in said
     words = f"stopped and saved after {step_of(folder):,} steps; to go on: torchrun ... -m chargen train --resume run"
     assert said.count(words) == 1
     corpus = load_corpus(folder / "poem.txt")
@@ -212,7 +214,7 @@ def test_stopped_and_resumed_in_another_number_it_ends_as_if_alone(together, mon
 
     resumed = alone(folder, None)
     torch.manual_seed(0)
-    model = CharModel(**vars(resumed.model.config))
+    model = CharModel(resumed.model.config)
     records = fit(model, corpus.train_ids, corpus.valid_ids, resumed._trainer.settings)
     whole = [record for record in records if isinstance(record, EpochRecord)]
     for name in ("step", "train_loss", "valid_loss"):
@@ -223,14 +225,14 @@ def test_stopped_and_resumed_in_another_number_it_ends_as_if_alone(together, mon
 def alone(folder, records):
     """Go on in this process for so many records."""
     run = Run.resume(folder / "checkpoints" / "run")
-    assert "not bit for bit as without a stop: " in run.notes[0]
-    assert "processes 2 is now 1" in run.notes[0]
+    assert "the result may differ in its last bits: " in run.notes[0]
+    assert "processes was 2, is 1" in run.notes[0]
     list(itertools.islice(run.records(), records))
     return run
 
 
 def step_of(folder):
-    return Checkpoint.load(folder / "checkpoints/run/last.safetensors").training["resume"]["position"]["step"]
+    return Checkpoint.load(folder / "checkpoints/run/last.safetensors").provenance.resume["position"]["step"]
 
 
 if __name__ == "__main__":

@@ -10,17 +10,19 @@ import pytest
 import torch
 
 from chargen.errors import CheckpointError, InputError, SaveError, TrainingError
-from chargen.files.atomic import append_durably
+from chargen.files import atomic
 from chargen.network.checkpoint import Checkpoint
 from chargen.report import plots
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, Origin, load_corpus
 from chargen.text.vocabulary import Vocabulary
-from chargen.training import trainer as training
+from chargen.training import trainer
 from chargen.training.model import CharModel
-from chargen.training.run import Run, Saved, changed_options, last_save, newest_run
+from chargen.training.records import EpochRecord, Progress
+from chargen.training.run import Run, Saved
+from chargen.training.saved_run import SavedRun, newest_run
+from chargen.training.settings import TrainingSettings
 from chargen.training.text_task import evaluate
-from chargen.training.trainer import EpochRecord, Progress, TrainingSettings
 
 TEXT = "abcde" * 200
 VOCABULARY = Vocabulary.from_text(TEXT)
@@ -44,11 +46,17 @@ def run(folder, *arguments, **options):
     return [record for record in records if isinstance(record, EpochRecord)]
 
 
+def last_save(folder):
+    saved = SavedRun.open(folder)
+    saved.lock.close()
+    return saved
+
+
 def tensors(path):
     """Return all that a checkpoint file holds but times: what must be equal bit by bit."""
     loaded = Checkpoint.load(path)
     arrays = {name: array.tobytes() for name, array in (loaded.weights | loaded.resume).items()}
-    position = loaded.training.get("resume", {}).get("position", {})
+    position = (loaded.provenance.resume or {}).get("position", {})
     numbers = {name: value for name, value in position.items() if not name.endswith("seconds") and name != "elapsed"}
     return arrays, numbers
 
@@ -70,7 +78,7 @@ def test_best_is_the_epoch_with_the_lowest_validation_loss(tmp_path):
     best = Checkpoint.load(tmp_path / "run" / "best.safetensors")
     lowest = min(records, key=lambda record: record.valid_loss)
     assert lowest is not records[-1], "the test needs a run whose last epoch is not its best"
-    assert best.training["reached"]["epoch"] == lowest.epoch
+    assert best.provenance.reached["epoch"] == lowest.epoch
     model = CharModel.from_checkpoint(best)
     assert evaluate(model, torch.as_tensor(CORPUS.valid_ids)) == pytest.approx(lowest.valid_loss, rel=1e-6)
 
@@ -79,23 +87,23 @@ def test_without_validation_best_is_the_lowest_training_loss(tmp_path):
     corpus = Corpus("letters", VOCABULARY, IDS, IDS[:0], "0" * 64)
     records = run(tmp_path / "run", corpus)
     lowest = min(records, key=lambda record: record.train_loss)
-    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").training["reached"]["epoch"] == lowest.epoch
+    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance.reached["epoch"] == lowest.epoch
     assert json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[0])["valid_loss"] is None
 
 
 def test_the_checkpoint_knows_where_it_came_from(tmp_path):
     run(tmp_path / "run")
-    training = Checkpoint.load(tmp_path / "run" / "best.safetensors").training
-    assert training["corpus"] == "letters"
-    assert training["corpus_sha256"] == "0" * 64
-    assert (training["train_characters"], training["valid_characters"]) == (900, 100)
-    assert training["settings"]["batching"]["num_steps"] == 10
+    provenance = Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance
+    assert provenance.corpus == "letters"
+    assert provenance.corpus_sha256 == "0" * 64
+    assert (provenance.train_characters, provenance.valid_characters) == (900, 100)
+    assert provenance.settings["batching"]["num_steps"] == 10
 
 
 def test_a_run_is_not_overwritten_unless_asked(tmp_path):
     run(tmp_path / "run")
     before = (tmp_path / "run" / "best.safetensors").read_bytes()
-    with pytest.raises(InputError, match="--overwrite"):
+    with pytest.raises(InputError, match="replace it with overwrite"):
         run(tmp_path / "run")
     assert (tmp_path / "run" / "best.safetensors").read_bytes() == before
     run(tmp_path / "run", overwrite=True, epochs=1, model=make(seed=1))
@@ -118,9 +126,9 @@ def test_a_loop_that_is_left_loses_nothing(tmp_path):
             records.close()
             break
     assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 2
-    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").training["reached"]["epoch"] <= 2
+    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance.reached["epoch"] <= 2
     assert (tmp_path / "run" / "loss.png").exists()
-    assert last_save(tmp_path / "run")[0].training["resume"]["position"]["epoch"] == 3
+    assert last_save(tmp_path / "run").position.epoch == 3
 
 
 CASES = [
@@ -132,9 +140,12 @@ CASES = [
 
 
 @pytest.mark.parametrize(("cell", "partition", "precision"), CASES)
-def test_resumed_at_any_step_a_run_ends_with_the_same_bits(tmp_path, monkeypatch, cell, partition, precision):
+def test_resumed_at_any_step_a_run_ends_with_the_same_bits(
+    tmp_path, monkeypatch, require_precision, cell, partition, precision
+):
     """Stop at every record, those of the evaluation included, and go on."""
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0)  # a record a step
+    require_precision(cell, precision)
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0)  # a record a step
     monkeypatch.setattr(plots, "save_losses", lambda *_: None)  # takes longer than all the rest
     corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin=Origin())
     options = {"batching": Batching(4, 10, partition, seed=3), "precision": precision, "epochs": 2}
@@ -178,13 +189,13 @@ def test_a_run_finds_its_text_again(tmp_path):
     np.testing.assert_array_equal(resumed.corpus.valid_ids, corpus.valid_ids)
     (tmp_path / "text.txt").write_text(TEXT + "!")
     del resumed
-    with pytest.raises(InputError, match=r"not the text that the run learns .*--init-from"):
+    with pytest.raises(InputError, match=r"not the text that the run learns .*init_from"):
         Run.resume(tmp_path / "run")
 
 
 def test_a_text_from_standard_input_must_be_given_again(tmp_path):
     list(itertools.islice(begin(tmp_path / "run", replace(CORPUS, origin=Origin())).records(), 2))
-    with pytest.raises(InputError, match="standard input; give it again"):
+    with pytest.raises(InputError, match="standard input; give the text again with resume"):
         Run.resume(tmp_path / "run")
 
 
@@ -212,24 +223,27 @@ def test_a_run_out_of_patience_is_over_unless_it_gets_more_epochs(tmp_path):
 def test_time_can_be_extended(tmp_path):
     run(tmp_path / "run", seconds=0.5)
     list(Run.resume(tmp_path / "run", CORPUS, more_seconds=1.0).records())
-    position = last_save(tmp_path / "run")[0].training["resume"]["position"]
-    assert position["elapsed"] == pytest.approx(1.5, rel=0.2)
+    assert last_save(tmp_path / "run").position.elapsed == pytest.approx(1.5, rel=0.2)
 
 
-def test_another_environment_goes_on_but_says_so(tmp_path):
+def test_another_environment_goes_on_but_says_so(tmp_path, monkeypatch):
     list(itertools.islice(begin(tmp_path / "run").records(), 2))
-    threads = torch.get_num_threads()
+    threads, version = torch.get_num_threads(), torch.__version__
     torch.set_num_threads(threads + 1)
     try:
-        resumed = Run.resume(tmp_path / "run", CORPUS)
+        assert Run.resume(tmp_path / "run", CORPUS).notes == [], "a small network takes one thread anyway"
+        monkeypatch.setattr("chargen.training.threads.SMALL", 0)
+        (note,) = Run.resume(tmp_path / "run", CORPUS).notes
+        assert note == f"the result may differ in its last bits: threads was 1, is {threads + 1}"
+        monkeypatch.setattr(torch, "__version__", "99")
+        (note,) = Run.resume(tmp_path / "run", CORPUS).notes
+        assert f"torch was {version}, is 99" in note
     finally:
         torch.set_num_threads(threads)
-    (note,) = resumed.notes
-    assert f"not bit for bit as without a stop: threads {threads} is now {threads + 1}" in note
 
 
 def test_a_save_every_so_often_and_after_epochs(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 0)
     constantly = [r for r in begin(tmp_path / "all", save_every=0.0, epochs=1).records() if isinstance(r, Saved)]
     steps = Batching(4, 10).batches_per_epoch(900)
     assert [record.step for record in constantly][:steps] == list(range(1, steps + 1))
@@ -260,11 +274,11 @@ def test_a_damaged_save_falls_back_to_the_one_before(tmp_path):
     resumed = Run.resume(tmp_path / "run", CORPUS)
     (note,) = resumed.notes
     assert "last.safetensors is damaged" in note
-    assert "going on from the save before it, after" in note
+    assert "resuming from the save before it, after" in note
     assert resumed.step < 3 * Batching(4, 10).batches_per_epoch(900)
     list(itertools.islice(resumed.records(), 1))  # leaves at once, and saves
     assert (tmp_path / "run" / "damaged.safetensors").exists()
-    assert last_save(tmp_path / "run")[1] == []
+    assert last_save(tmp_path / "run").notes == ()
     Checkpoint.load(tmp_path / "run" / "previous.safetensors")  # the good one, not the damaged one
     list(Run.resume(tmp_path / "run", CORPUS).records())
     assert tensors(last) == tensors(tmp_path / "whole" / "last.safetensors")
@@ -291,20 +305,19 @@ def test_what_a_save_lacks_is_damage(tmp_path):
     run(tmp_path / "run")
     path = tmp_path / "run" / "last.safetensors"
     saved = Checkpoint.load(path)
+    resume = saved.provenance.resume
     (tmp_path / "run" / "previous.safetensors").unlink()
     for wrong in (
-        {"resume": {**saved.training["resume"], "position": {"step": 3, "speed": 4}}},
-        {"resume": {**saved.training["resume"], "position": {"step": "3"}}},
-        {"resume": {**saved.training["resume"], "position": {"epoch": -1}}},
-        {"resume": {**saved.training["resume"], "position": {"batch": 2.5}}},
-        {"resume": {**saved.training["resume"], "position": {"epoch_loss": math.inf}}},
-        {"resume": {**saved.training["resume"], "environment": None}},
+        {"resume": {**resume, "position": {"step": 3, "speed": 4}}},
+        {"resume": {**resume, "position": {"step": "3"}}},
+        {"resume": {**resume, "position": {"epoch": -1}}},
+        {"resume": {**resume, "position": {"batch": 2.5}}},
+        {"resume": {**resume, "position": {"epoch_loss": math.inf}}},
+        {"resume": {**resume, "environment": None}},
         {"settings": {"learning_rate": "high"}},
         {"settings": {"learning_rate": -1.0, "batching": {}}},
-        {"about": None},
-        {"origin": 5},
     ):
-        replace(saved, training=saved.training | wrong).save(path)
+        replace(saved, provenance=replace(saved.provenance, **wrong)).save(path)
         with pytest.raises(CheckpointError, match="is damaged"):
             Run.resume(tmp_path / "run", CORPUS)
     replace(saved, resume={"state.0": np.zeros((1, 1, 1), np.float32)}).save(path)
@@ -336,23 +349,23 @@ def test_the_same_text_read_otherwise_is_refused(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     list(itertools.islice(begin(tmp_path / "run", load_corpus(tmp_path / "text.txt", max_chars=900)).records(), 2))
     for other in ({}, {"max_chars": 900, "valid_fraction": 0}):
-        with pytest.raises(InputError, match="but read otherwise"):
+        with pytest.raises(InputError, match="but read differently"):
             Run.resume(tmp_path / "run", load_corpus(tmp_path / "text.txt", **other))
 
 
 def test_an_old_run_is_there_until_the_new_one_is_known_to_be_writable(tmp_path, monkeypatch):
     run(tmp_path / "run")
-    before = Checkpoint.load(tmp_path / "run" / "best.safetensors").training
-    monkeypatch.setattr(Run, "save", lambda self: append_durably(tmp_path / "none" / "x", ""))
+    before = Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance
+    monkeypatch.setattr(Run, "save", lambda self: atomic.append_durably(tmp_path / "none" / "x", ""))
     with pytest.raises(SaveError):
         begin(tmp_path / "run", overwrite=True)
-    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").training == before
+    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance == before
 
 
 def test_a_newer_save_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
     run(tmp_path / "run")
     last = tmp_path / "run" / "last.safetensors"
-    monkeypatch.setattr("chargen.files.container.FORMAT_VERSION", 3)
+    monkeypatch.setattr("chargen.files.container.FORMAT_VERSION", 4)
     Checkpoint.load(last).save(last)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match="upgrade chargen"):
@@ -385,7 +398,7 @@ def test_weights_that_are_no_numbers_are_never_saved(tmp_path):
     options = {"epochs": 1, "learning_rate": 1e38, "clip": 1e38, "warmup_steps": 0, "batching": Batching(4, 200)}
     with pytest.raises(TrainingError, match="no longer a number"):
         run(tmp_path / "run", optimizer="sgd", weight_decay=0.0, **options)
-    assert last_save(tmp_path / "run")[0].training["resume"]["position"]["step"] == 0
+    assert last_save(tmp_path / "run").position.step == 0
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path):
@@ -419,9 +432,8 @@ def test_a_disk_without_room_is_refused_before_training(tmp_path, monkeypatch):
 
 def test_changed_options_are_found(tmp_path):
     run(tmp_path / "run")
-    saved, _ = last_save(tmp_path / "run")
     options = {"hidden_size": 9, "cell": "gru", "batch_size": 5, "clip": 2.0, "name": "other"}
-    assert changed_options(saved, options) == {"hidden_size": 8, "batch_size": 4, "clip": 1.0}
+    assert last_save(tmp_path / "run").changed(options) == {"hidden_size": 8, "batch_size": 4, "clip": 1.0}
 
 
 def test_the_newest_run_is_the_one_saved_last(tmp_path):
@@ -439,13 +451,15 @@ def test_a_folder_without_a_save_is_named_and_not_made(tmp_path):
     run(tmp_path / "run")
     for name in ("last.safetensors", "previous.safetensors"):
         (tmp_path / "run" / name).unlink()
-    with pytest.raises(CheckpointError, match="--init-from"):
+    with pytest.raises(CheckpointError, match="init_from"):
         Run.resume(tmp_path / "run", CORPUS)
 
 
-def test_saves_of_every_format_can_be_resumed_for_ever(tmp_path):
+@pytest.mark.parametrize("version", [2, 3])
+def test_saves_of_every_format_can_be_resumed_for_ever(tmp_path, version):
     """Written by the version of chargen that introduced the format; never to be written again."""
-    shutil.copy(Path(__file__).parents[1] / "golden" / "format-2-run.safetensors", tmp_path / "last.safetensors")
+    golden = Path(__file__).parents[1] / "golden" / f"format-{version}-run.safetensors"
+    shutil.copy(golden, tmp_path / "last.safetensors")
     resumed = Run.resume(tmp_path, CORPUS)
     assert resumed.step == 28
     *_, last = resumed.records()

@@ -9,7 +9,9 @@ from torch import nn
 from chargen.series.exercises.networks import Network
 from chargen.series.windows import as_tensor
 from chargen.text.batches import Batching
-from chargen.training.trainer import EpochRecord, Task, Trainer, TrainingSettings
+from chargen.training.records import EpochRecord
+from chargen.training.settings import TrainingSettings
+from chargen.training.trainer import Task, Trainer
 
 
 def learn(
@@ -48,7 +50,7 @@ def learn(
 def predict(network: Network, X: np.ndarray) -> np.ndarray:
     """Return the outputs for windows X, (N, T, inputs), each from the zero state: (N, T, 1), or (N, 1, 1)."""
     network.eval()
-    outputs, _ = network(as_tensor(X), network.begin_state(len(X)))
+    outputs, _ = network(as_tensor(X), network.begin_states(len(X)))
     return outputs.numpy()
 
 
@@ -56,7 +58,7 @@ def predict(network: Network, X: np.ndarray) -> np.ndarray:
 def predict_carried(network: Network, X: np.ndarray) -> np.ndarray:
     """Return the outputs for consecutive windows X, (N, T, inputs), with the state carried on: (N, T, 1)."""
     network.eval()
-    outputs, state = [], network.begin_state(1)
+    outputs, state = [], network.begin_states(1)
     for window in as_tensor(X):
         output, state = network(window[None], state)  # (1, T, 1)
         outputs.append(output)

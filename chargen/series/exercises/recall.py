@@ -66,6 +66,6 @@ def accuracy_by_length(network: Network, seed: int) -> list[float]:
     accuracies = []
     for length in range(1, LONGEST + 1):
         X, Y = sequences(np.random.default_rng([seed, 0, length]), TEST_SEQUENCES, length, GAP)  # no epoch is 0
-        outputs, _ = network(X, network.begin_state(TEST_SEQUENCES))
+        outputs, _ = network(X, network.begin_states(TEST_SEQUENCES))
         accuracies.append(((outputs[:, -length:] > 0) == (Y > 0.5)).float().mean().item())
     return accuracies

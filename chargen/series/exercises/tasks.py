@@ -10,7 +10,7 @@ from chargen.series.exercises.learning import mean_square, predict, predict_carr
 from chargen.series.exercises.recall import GAP, LONGEST, RecallTask, accuracy_by_length
 from chargen.series.exercises.waves import bundled_wave, noisy_sine
 from chargen.series.windows import WindowTask, sliding
-from chargen.training.trainer import EpochRecord
+from chargen.training.records import EpochRecord
 
 NOISE_FLOOR = 0.04  # variance of the noise of the noisy sine
 AHEAD = (1, 4, 16, 64)  # steps

@@ -1,8 +1,7 @@
 """The training of a forecaster's network: early stopping, the backtest, and the final network."""
 
-import contextlib
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +17,10 @@ from chargen.series.forecast.network import new_network, roll_out
 from chargen.series.forecast.settings import ForecastSettings
 from chargen.series.windows import WindowTask
 from chargen.text.batches import Batching
+from chargen.training.records import EpochRecord, Progress
 from chargen.training.recurrent import Recurrent
-from chargen.training.trainer import EpochRecord, Progress, Trainer, TrainingSettings
+from chargen.training.settings import TrainingSettings
+from chargen.training.trainer import Trainer
 
 MOST_WINDOWS = 2048  # in an epoch; where there are more, every n-th is taken
 LEARNING_RATE, PATIENCE = 0.003, 8
@@ -105,28 +106,16 @@ def train_network(
         final_learning_rate=1.0 if held_out else 0.02,
     )
     try:
-        with _one_thread():
-            for record in Trainer(network, task, training).records():
-                yield Step(stage, record)
-                if isinstance(record, EpochRecord) and record.valid_loss is not None and record.valid_loss < best:
-                    best, best_epoch = record.valid_loss, record.epoch
+        for record in Trainer(network, task, training).records():
+            yield Step(stage, record)
+            if isinstance(record, EpochRecord) and record.valid_loss is not None and record.valid_loss < best:
+                best, best_epoch = record.valid_loss, record.epoch
     except TrainingError:
         raise TrainingError(
             "the loss is no longer a finite number: the values differ too much in size",
             "correct outliers, or fit with {log}",
         ) from None
     return network.eval(), best_epoch
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute in one thread: two are no faster for a network this small, and far slower on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _make_task(scaled: list[np.ndarray], framing: Framing, held_out: int, seed: int) -> WindowTask:

@@ -34,7 +34,7 @@ def roll_out(network: Recurrent, histories: np.ndarray, framing: Framing, leads:
         for first in range(0, len(windows), EVALUATION_ROWS):
             rows = slice(first, first + EVALUATION_ROWS)
             X = torch.from_numpy(windows[rows].astype(np.float32))  # (B, window, FEATURES)
-            outputs, _ = network(X, network.begin_state(len(X)))
+            outputs, _ = network(X, network.begin_states(len(X)))
             block[rows] += outputs[:, -1].numpy()
         blocks.append(block)
         histories = np.concatenate([histories, block], axis=1)[:, -framing.lookback :]

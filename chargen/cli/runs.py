@@ -1,0 +1,227 @@
+"""Begin, resume and show a run: what `chargen train` does once its options are read."""
+
+import contextlib
+import itertools
+import os
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+RUNS = "checkpoints"  # the folder of the runs
+
+
+def begin(
+    context, processes, corpus, device, sample_prefix, began, *, name, overwrite, init_from, save_every, **options
+):
+    """Return a new run for a corpus, and say on stderr what was chosen.
+
+    Args:
+        began: when the command started, by `time.monotonic`; a time budget counts from there.
+        options: the other options of `chargen train`.
+    """
+    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.text.baselines import measure
+    from chargen.training.plan import FixedSettings, make_plan
+    from chargen.training.run import Run
+    from chargen.training.run_folder import refuse_existing
+
+    budget = options["budget"]
+    if budget and context.get_parameter_source("epochs") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
+    base = Checkpoint.load(find(init_from)) if init_from else None
+    text = _read(processes, corpus, base, options)
+    for note in text.notes:
+        click.echo(note, err=True)
+    folder = _folder(name, text.name, options["cell"], base)
+    if processes.first:
+        refuse_existing(folder, overwrite)
+    _require_known(sample_prefix, text.vocabulary)
+    fixed = {field.name: options[field.name] for field in fields(FixedSettings)}
+    fixed["precision"] = None if fixed["precision"] == "auto" else fixed["precision"]
+    metadata = {"budget": budget, "init_from": init_from, "baselines": measure(text) if processes.first else {}}
+    seconds = budget and budget - (time.monotonic() - began)
+    kept = {"seconds": seconds, "base": base, "processes": processes}
+    plan = make_plan(text, device, FixedSettings(**fixed), seed=options["seed"], **kept)
+    kept = {"overwrite": overwrite, "save_every": save_every, "metadata": metadata, "processes": processes}
+    run = Run.begin(folder, plan.model, text, plan.settings, **kept)
+    if base:
+        click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
+    click.echo(plan.why, err=True)
+    return run
+
+
+def _read(processes, corpus, base, options):
+    from chargen.text.corpus import read_corpus
+    from chargen.text.reading_options import ReadingOptions
+
+    reading = {field.name: options[field.name] for field in fields(ReadingOptions)}
+    reading["normalization"] = reading["normalization"] or (base.vocabulary.normalization if base else "none")
+    with processes.one_before_the_others():
+        return read_corpus(corpus, ReadingOptions(**reading), options["in_memory"])
+
+
+def resume(context, processes, corpus, device, sample_prefix, resume_name, *, name, overwrite, save_every, **options):
+    """Return the run that is to go on, and say on stderr where it stands."""
+    from chargen.text.corpus import read_corpus
+    from chargen.training.run import Run
+    from chargen.training.saved_run import SavedRun
+
+    if overwrite:
+        raise click.UsageError("--overwrite begins a run anew and --resume goes on with it; give one of them")
+    folder = _folder_to_resume(processes, corpus, resume_name, name, options)
+    saved = SavedRun.open(folder, processes)
+    try:
+        _require_known(sample_prefix, saved.checkpoint.vocabulary)
+        epochs, budget = _more(context, saved, options)
+        had = saved.provenance.metadata.get("budget")
+        text = None
+        if corpus:
+            with processes.one_before_the_others():
+                text = read_corpus(corpus, saved.origin, options["in_memory"])
+        run = Run.resume(
+            saved,
+            text,
+            epochs=epochs,
+            more_seconds=budget - had if budget else 0.0,
+            device=device,
+            save_every=save_every,
+            metadata={"budget": budget or had},
+            in_memory=options["in_memory"],
+            processes=processes,
+        )
+    except BaseException:
+        saved.lock.close()
+        raise
+    for note in run.notes:
+        click.echo(note, err=True)
+    over = "; it is finished: give more --epochs or a longer --budget to train further" if run.finished else ""
+    click.echo(f"resuming {folder} after {run.step:,} steps, {len(run.history)} epochs{over}", err=True)
+    return run
+
+
+def _folder_to_resume(processes, corpus, resume, name, options) -> str | Path:
+    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.text.sources import documents, folder_name
+    from chargen.training.saved_run import newest_run
+
+    if resume and name:
+        raise click.UsageError(f"--resume {resume} and --name {name} both name a run; give one of them")
+    if resume or name:
+        folder = os.path.join(RUNS, folder_name(resume or name))
+        return resume if os.path.isdir(resume) and not os.path.isdir(folder) else folder
+    if corpus:
+        base = Checkpoint.load(find(options["init_from"])) if options["init_from"] else None
+        return _folder(None, documents(corpus)[0], options["cell"], base)
+    return newest_run(RUNS) if processes.first else RUNS
+
+
+def _more(context, saved, options) -> tuple[int | None, float | None]:
+    """Return the epochs and the budget that were typed; refuse other options that differ from the run's."""
+    typed = {key: options[key] for key in _typed(context) if key in options and options[key] != "auto"}
+    epochs, budget = typed.pop("epochs", None), typed.pop("budget", None)
+    had = saved.provenance.metadata.get("budget")
+    for key, value in saved.changed(typed).items():
+        option = next(parameter.opts[-1] for parameter in context.command.params if parameter.name == key)
+        raise click.UsageError(
+            f"{option} {typed[key]}: the run has {_shown(value)}, and resuming can change only --epochs and --budget;"
+            " leave the option out, or begin a new run with --init-from"
+        )
+    if (epochs and had) or (budget and not had):
+        kind = f"a budget of {had:g}s" if had else f"{saved.settings.epochs} epochs"
+        raise click.UsageError(f"the run was begun with {kind}; only more of that can be given")
+    if budget and budget < had:
+        raise click.UsageError(f"--budget {budget:g}s: the run has {had:g}s; give at least that much")
+    return epochs, budget
+
+
+def train(run, processes, sample_every: int, sample_prefix: str) -> int:
+    """Train, show how it goes, and return the exit code."""
+    from chargen.cli.progress import show_summary, show_training
+    from chargen.cli.stop_signals import StopRequest
+    from chargen.network.checkpoint import BEST
+
+    _warn_of_held_out(run)
+    preview = _preview(run, processes, sample_every, sample_prefix)
+    with StopRequest() as request:
+        failure = None
+        try:
+            with contextlib.closing(run.records()) as records:
+                show_training(run, itertools.takewhile(lambda _: request.exit_code is None, records), preview)
+        except OSError as error:  # the terminal may be gone with its signal
+            failure = error
+        exit_code = int(processes.largest(request.exit_code or 0))
+        if failure and not exit_code:
+            raise failure
+        if exit_code and not run.finished:
+            name = run.folder.name if run.folder.parent == Path(RUNS) else run.folder
+            command = "chargen" if processes.size == 1 else "torchrun ... -m chargen"
+            with contextlib.suppress(OSError):
+                click.echo(
+                    f"stopped and saved after {run.step:,} steps; to go on: {command} train --resume {name}", err=True
+                )
+            return exit_code
+    if processes.first:
+        show_summary(run, os.path.join(run.folder, BEST))
+    return 0
+
+
+def _warn_of_held_out(run) -> None:
+    from chargen.analysis.text_check import TRUSTED_VALIDATION
+
+    held_out, read = len(run.corpus.valid_ids), run.settings.valid_chars
+    if held_out > read:
+        message = f"the first {read:,} held-out characters are read after each epoch; --valid-chars reads more"
+        click.echo(message, err=True)
+    if 0 < held_out < TRUSTED_VALIDATION:
+        click.echo(f"only {held_out:,} characters are held out: the validation loss is only a hint", err=True)
+
+
+def _preview(run, processes, sample_every: int, sample_prefix: str):
+    """Return a function that writes a sample after an epoch, or None where none is due."""
+    from chargen.sampling.filters import SamplingSettings
+    from chargen.sampling.sampler import Sampler
+
+    def preview(epoch: int) -> str | None:
+        if not sample_every or epoch % sample_every or not processes.first:
+            return None
+        sampler = Sampler(run.model.to_checkpoint(run.corpus.vocabulary))
+        settings = SamplingSettings(temperature=0.8)
+        return sample_prefix + sampler.sample(sample_prefix, 200, settings=settings, seed=epoch)
+
+    return preview
+
+
+def _require_known(sample_prefix: str, vocabulary) -> None:
+    from chargen.text.normalization import normalize
+
+    if unknown := set(normalize(sample_prefix, vocabulary.normalization)) - set(vocabulary.characters):
+        raise click.UsageError(f"--sample-prefix has characters that the text lacks: {' '.join(sorted(unknown))}")
+
+
+def _shown(value) -> str:
+    """Return an option's value as it is typed: a newline as an escape, but no quotation marks around words."""
+    return repr(value)[1:-1] if isinstance(value, str) else str(value)
+
+
+def _typed(context: click.Context) -> list[str]:
+    """Return the names of the parameters that the user, or a preset, has given."""
+    given = (ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP)
+    return [name for name in context.params if context.get_parameter_source(name) in given]
+
+
+def _folder(name: str | None, corpus_name: str, cell: str | None, base) -> str:
+    from chargen.text.sources import folder_name
+
+    cell = cell or (base.config.cell if base else "lstm")
+    return os.path.join(RUNS, folder_name(name or f"{corpus_name}-{cell}"))
+
+
+def _what_fits(before: str, now: str) -> str:
+    new, dropped = "".join(sorted(set(now) - set(before))), "".join(sorted(set(before) - set(now)))
+    return (
+        f"{len(now) - len(new)} characters keep their weights; new to the model: {new!r};"
+        f" known to the model but not in this text, dropped: {dropped!r}"
+    )

@@ -1,0 +1,70 @@
+"""Where a model came from: the text, the settings and the losses that a checkpoint records."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from chargen.text.corpus import Origin
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model came from, as plain JSON values.
+
+    Attributes:
+        corpus: the name of the text, "" of a model that was not trained by a run.
+        corpus_sha256: see `Corpus.sha256`.
+        origin: where the text was and how it was read; None in files that do not say.
+        train_characters, valid_characters: lengths of the two parts of the text.
+        settings: the `TrainingSettings`.
+        metadata: what the run keeps besides: `budget` (seconds), `init_from`, `baselines` (bits per character by name).
+        reached: the `EpochRecord` of the epoch; None before the first.
+        chargen, torch: their versions.
+        saved: when, in ISO form.
+        resume: in the save of a run, its `position` and `environment`; None in a finished model.
+    """
+
+    corpus: str = ""
+    corpus_sha256: str = ""
+    origin: Origin | None = None
+    train_characters: int = 0
+    valid_characters: int = 0
+    settings: dict = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
+    reached: dict | None = None
+    chargen: str = ""
+    torch: str = ""
+    saved: str = ""
+    resume: dict | None = None
+
+    def to_json(self) -> dict:
+        """Return the fields that are set, for a checkpoint's description."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", None, {})}
+
+    @classmethod
+    def from_json(cls, values: dict, version: int) -> "Provenance":
+        """Return the provenance that a checkpoint of a format version describes.
+
+        Raises:
+            KeyError, TypeError, ValueError, InputError: the values make no sense.
+        """
+        for before in range(version, max(UPGRADES) + 1):
+            values = UPGRADES[before](dict(values))
+        if values.get("origin") is not None:
+            values["origin"] = Origin(**values["origin"])
+        for name in ("settings", "metadata"):
+            values[name] = dict(values.get(name) or {})
+        return cls(**values)
+
+
+def _with_metadata(values: dict) -> dict:
+    """Formats 1 and 2 called the metadata "about"."""
+    return {("metadata" if name == "about" else name): value for name, value in values.items()}
+
+
+def _unchanged(values: dict) -> dict:
+    """Format 1 differs from 2 in its digest alone."""
+    return values
+
+
+# By the version of the file: what makes its provenance one of the next version.
+UPGRADES: dict[int, Callable[[dict], dict]] = {1: _unchanged, 2: _with_metadata}

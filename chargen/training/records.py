@@ -1,0 +1,89 @@
+"""What training reports, and where it stands."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands; repeated unchanged while the held-out text is read.
+
+    Attributes:
+        epoch: counted from 1.
+        step: steps done.
+        progress: how much of the training is done, from 0 to 1.
+        loss: mean over the steps since the last record, in nats per character.
+        busy: whether one thread computes because other programs keep the processor busy.
+    """
+
+    epoch: int
+    step: int
+    progress: float
+    loss: float
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One finished epoch, the line that goes to history.jsonl.
+
+    Attributes:
+        epoch: counted from 1.
+        step: steps done since the beginning.
+        seconds: spent in training steps since the beginning, without evaluation.
+        train_loss: mean over the epoch, in nats per character, measured while the weights changed, with dropout.
+        valid_loss: on the held-out text after the epoch, in nats per character; None if nothing is held out.
+        learning_rate: of the epoch's last step.
+        characters_per_second: training speed in this epoch.
+    """
+
+    epoch: int
+    step: int
+    seconds: float
+    train_loss: float
+    valid_loss: float | None
+    learning_rate: float
+    characters_per_second: float
+
+    @property
+    def score(self) -> float:
+        """The loss that decides which epoch is best: validation, or training where nothing is held out."""
+        return self.train_loss if self.valid_loss is None else self.valid_loss
+
+
+@dataclass
+class Position:
+    """Where training stands, as the plain numbers that a save holds.
+
+    Attributes:
+        epoch: the current one, counted from 1.
+        batch: steps done in it.
+        step: steps done since the beginning.
+        epoch_loss: sum of the losses of the epoch's steps.
+        seconds, epoch_seconds: spent in steps since the beginning, and in this epoch.
+        evaluation_seconds: duration of the last evaluation.
+        elapsed: seconds since the beginning, everything included.
+        learning_rate: of the last step.
+        best: the lowest score of an epoch, None before the first.
+        epochs_since_best: epochs in a row without a better validation loss.
+    """
+
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    epoch_loss: float = 0.0
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    elapsed: float = 0.0
+    learning_rate: float = 0.0
+    best: float | None = None
+    epochs_since_best: int = 0
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if name == "best" and value is None:
+                continue
+            whole = name in ("epoch", "batch", "step", "epochs_since_best")
+            if type(value) not in ((int,) if whole else (int, float)) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} {value!r} is not a position in a training")
