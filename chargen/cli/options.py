@@ -1,4 +1,4 @@
-"""The commands: each reads its options, calls one function, and shows the result. Heavy imports wait for the call."""
+"""Options and checks that several commands share."""
 
 import os
 import re
@@ -21,7 +21,7 @@ unknown_option = click.option(
     "--unknown",
     type=click.Choice(["error", "skip", "replace"]),
     default="error",
-    help="What to do with characters that a model has never seen.",
+    help="What to do with characters that the model does not know.",
 )
 
 
@@ -34,7 +34,7 @@ separator_option = click.option(
     metavar="TEXT",
     default="\\n",
     callback=_unescaped,
-    help="What stands between two texts; \\n is a line end, \\t a tab, \\\\ a backslash.",
+    help="Put this between two texts; \\n is a line break, \\t a tab, \\\\ a backslash.",
 )
 
 
@@ -46,25 +46,26 @@ def corpus_options(command):
             "--valid-fraction",
             type=fraction,
             default=0.1,
-            help="Share of the text, at its end, held out for validation.",
+            help="Fraction of the text, at its end, that is held out for validation.",
         ),
         click.option(
             "--normalize",
             "normalization",
             type=click.Choice(["none", "lower", "letters"]),
-            help="Prepare the text: lower case, or only letters and single spaces.  [default: none]",
+            help="Convert the text to lower case, or to lower-case letters and single spaces.  [default: none]",
         ),
-        click.option("--encoding", default="utf-8", help="How the text's bytes are to be read."),
+        click.option("--encoding", default="utf-8", help="Encoding of the text."),
     ):
         command = option(command)
     return command
 
 
 def refuse_with(context: click.Context, option: str, *others: str) -> None:
-    """Raise UsageError if one of the other parameters was typed, which `option` leaves without effect."""
+    """Raise UsageError if one of the other parameters was given, which have no effect together with `option`."""
     for other in context.command.params:
         if other.name in others and context.get_parameter_source(other.name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option} has no use for {other.opts[0]}; leave one of them out")
+            name = other.opts[0] if isinstance(other, click.Option) else other.human_readable_name
+            raise click.UsageError(f"{option} cannot be combined with {name}; leave one of them out")
 
 
 def require_folder(path: str | os.PathLike | None) -> None:
@@ -77,6 +78,6 @@ def require_folder(path: str | os.PathLike | None) -> None:
 
 
 def refuse_same_file(text: str, page: str | os.PathLike | None) -> None:
-    """Raise InputError if a page is to be written over the file that it shows."""
+    """Raise InputError if a page would replace the file that it shows."""
     if page is not None and os.path.exists(text) and os.path.exists(page) and os.path.samefile(text, page):
-        raise InputError(f"{page} is what is to be read; write to another file")
+        raise InputError(f"{page} is the file to read", "write to another file")

@@ -3,13 +3,20 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from chargen.cli.options import checkpoint_option, not_negative, positive, refuse_with, unknown_option
 from chargen.errors import InputError
+
+if TYPE_CHECKING:
+    from chargen.analysis.copies import Copied, CopyScan
+    from chargen.network.checkpoint import Checkpoint
+    from chargen.sampling.filters import SamplingSettings
+    from chargen.sampling.sampler import Sampler
 
 share = click.FloatRange(0, 1, min_open=True)
 PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
@@ -17,107 +24,138 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 
 @click.command()
 @click.argument("prefix", default="")
-@click.option("--prefix-file", type=click.Path(), help="Take the prefix from this file; - as PREFIX reads stdin.")
-@click.option("--encoding", help="How the bytes of a prefix file, or of the CORPUS to audit, are to be read.")
+@click.option("--prefix-file", type=click.Path(), help="Read the prefix from this file; - (or PREFIX -) reads stdin.")
+@click.option("--encoding", help="Encoding of the prefix file, or of the CORPUS to audit.")
 @checkpoint_option
-@click.option("--length", type=not_negative, default=500, help="Characters to write.")
+@click.option("--length", type=not_negative, default=500, help="Number of characters to write.")
 @click.option(
     "--temperature",
     type=click.FloatRange(0),
     default=0.8,
-    help="Below 1 safer, above 1 wilder, 0 always the likeliest character.",
+    help="Below 1 is safer, above 1 wilder; 0 always takes the most likely character.",
 )
-@click.option("--top-k", type=positive, help="Choose among the k likeliest characters only.")
-@click.option("--top-p", type=share, help="Choose among the fewest characters that have this probability together.")
-@click.option("--min-p", type=share, help="Choose among characters that have this share of the likeliest one's chance.")
-@click.option("--greedy", is_flag=True, help="Always take the likeliest character; the same as --temperature 0.")
-@click.option("--beam", type=positive, help="Write the likeliest text that a search so many beginnings wide finds.")
+@click.option("--top-k", type=positive, help="Sample from the k most likely characters.")
+@click.option("--top-p", type=share, help="Sample from the smallest set of characters whose probabilities sum to p.")
+@click.option("--min-p", type=share, help="Sample from the characters at least p times as likely as the likeliest.")
+@click.option("--greedy", is_flag=True, help="Always take the most likely character; the same as --temperature 0.")
+@click.option("--beam", type=positive, help="Find the most likely text by beam search of this width; draw nothing.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     help="The same seed writes the same text.  [default: a new one each time]",
     show_default=False,
 )
-@click.option("--num-samples", type=positive, default=1, help="How many texts to write.")
+@click.option("--num-samples", type=positive, default=1, help="Number of texts to write.")
 @click.option("--stop", multiple=True, help="End a text before this would appear in it; may be given several times.")
-@click.option("--lines", type=positive, help="End a text after so many lines.")
+@click.option("--lines", type=positive, help="End a text after this number of lines.")
 @unknown_option
 @click.option(
     "--audit",
     metavar="[CORPUS]",
     is_flag=False,
     flag_value="",
-    help="Say what was copied from the text that the model learned, or from CORPUS; a terminal shows it in reverse.",
+    help="Report what is copied from the model's training text, or from CORPUS; a terminal highlights it.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a text.")
-@click.option("--interactive", is_flag=True, help="Write in turns: you a piece, the model a piece.")
+@click.option("--json", "as_json", is_flag=True, help="Print each text as a JSON object on a line of its own.")
+@click.option("--interactive", is_flag=True, help="Take turns: you write a piece, the model continues it.")
 @click.pass_context
-def sample(
-    context, prefix, prefix_file, checkpoint, seed, num_samples, greedy, beam, audit, as_json, interactive, **options
-):
-    """Write on from PREFIX.
+def sample(context, prefix, prefix_file, encoding, checkpoint, unknown, seed, audit, as_json, interactive, **options):
+    """Continue PREFIX.
 
-    Without PREFIX, write on from a random character.
+    Without PREFIX, start with a random character.
     """
-    import secrets
-
-    from chargen.network.checkpoint import Checkpoint, find
     from chargen.sampling.filters import SamplingSettings
     from chargen.sampling.sampler import Sampler
 
-    filters = ("top_k", "top_p", "min_p")
+    filters = {name: options.pop(name) for name in vars(SamplingSettings())}
+    _refuse_combinations(context, *filters)
+    model = _load(checkpoint)
+    sampler = Sampler(model)
+    settings = SamplingSettings(temperature=0) if options.pop("greedy") else SamplingSettings(**filters)
+    if not options["beam"]:
+        seed = _chosen_seed(seed)
     if interactive:
-        others = ("prefix", "prefix_file", "encoding", "beam", "num_samples", "audit", "as_json", "lines")
-        refuse_with(context, "--interactive", *others)
-    if beam:
-        refuse_with(context, "--beam", "seed", "num_samples", "temperature", "greedy", *filters)
-    if greedy:
-        refuse_with(context, "--greedy", "temperature", *filters)
-    path = find(checkpoint)
-    if checkpoint is None:
-        click.echo(f"sampling from {path}", err=True)
-    loaded = Checkpoint.load(path)
-    sampler = Sampler(loaded)
-    length, stop, unknown = options["length"], options["stop"], options["unknown"]
-    settings = SamplingSettings(0 if greedy else options["temperature"], **{name: options[name] for name in filters})
-    if seed is None and not beam:
-        seed = secrets.randbits(32)
-        click.echo(f"drawn with --seed {seed}", err=True)
-    if interactive:
-        from chargen.sampling.prompt_loop import Interaction, converse
+        from chargen.sampling.prompt_loop import PromptLoop, run
 
-        converse(Interaction(sampler, settings, length, seed, stop, unknown))
+        run(PromptLoop(sampler, settings, options["length"], seed, options["stop"], unknown))
         return
-    index = _index(loaded, audit, options["encoding"], prefix) if audit is not None else None
-    prefix = _prefix(prefix, prefix_file, options["encoding"] or "utf-8")
+    scan = None if audit is None else _copy_scan(model, audit, encoding, prefix)
+    prefix = _read_prefix(prefix, prefix_file, encoding or "utf-8")
     prefix = sampler.vocabulary.decode(sampler.vocabulary.encode(prefix, unknown))
-    ending = {"stop": stop, "lines": options["lines"]}
-    if beam:
-        texts = [[sampler.likeliest(prefix, length, beam, **ending)]]
-    elif num_samples == 1:
-        texts = [sampler.stream(prefix, length, settings, (seed, 0), **ending)]
-    else:
-        texts = ([text] for text in sampler.samples(num_samples, prefix, length, settings, seed, **ending))
-    for number, (pieces, copied) in enumerate(_audited(texts, index)):
+    texts = _write(sampler, prefix, settings, seed, **options)
+    for number, (pieces, copied) in enumerate(_audited(texts, scan)):
         if as_json:
+            drawn = {} if options["beam"] else {"seed": seed, "number": number}
             audited = {"copied": asdict(copied)} if copied else {}
-            drawn = {} if beam else {"seed": seed, "number": number}
             click.echo(json.dumps({"prefix": prefix, "text": "".join(pieces)} | drawn | audited))
         else:
             _show("---\n" * (number > 0), prefix, pieces, copied)
 
 
-def _audited(texts: Iterable[Iterable[str]], index):
-    """Return pairs of a text's pieces and what is copied in them, None without an audit."""
-    if index is None:
-        return ((pieces, None) for pieces in texts)
+def _refuse_combinations(context: click.Context, *filters: str) -> None:
+    """Raise UsageError if an option was given that has no effect beside another one."""
+    useless = {
+        "interactive": ("prefix", "prefix_file", "encoding", "beam", "num_samples", "audit", "as_json", "lines"),
+        "beam": ("seed", "num_samples", "greedy", *filters),
+        "greedy": filters,
+    }
+    for option, others in useless.items():
+        if context.params[option]:
+            refuse_with(context, f"--{option}", *others)
+
+
+def _load(name: str | None) -> "Checkpoint":
+    """Return the checkpoint of this name; say which one is taken where none is named."""
+    from chargen.network.checkpoint import Checkpoint, find
+
+    path = find(name)
+    if name is None:
+        click.echo(f"sampling from {path}", err=True)
+    return Checkpoint.load(path)
+
+
+def _chosen_seed(seed: int | None) -> int:
+    """Return the seed, or where there is none a new one, and say which."""
+    import secrets
+
+    if seed is None:
+        seed = secrets.randbits(32)
+        click.echo(f"to write the same again: --seed {seed}", err=True)
+    return seed
+
+
+def _write(
+    sampler: "Sampler",
+    prefix: str,
+    settings: "SamplingSettings",
+    seed: int,
+    beam: int | None,
+    num_samples: int,
+    **limits,
+) -> Iterator[Iterable[str]]:
+    """Yield each text in pieces; `limits` are the length, the stop texts and the number of lines."""
+    if beam:
+        yield [sampler.beam_search(prefix, width=beam, **limits)]
+    elif num_samples == 1:
+        yield sampler.stream(prefix, settings=settings, seed=(seed, 0), **limits)
+    else:
+        yield from ([text] for text in sampler.samples(num_samples, prefix, settings=settings, seed=seed, **limits))
+
+
+def _audited(
+    texts: Iterable[Iterable[str]], scan: "CopyScan | None"
+) -> Iterator[tuple[Iterable[str], "Copied | None"]]:
+    """Yield each text's pieces and what is copied in them, None without an audit."""
+    if scan is None:
+        yield from ((pieces, None) for pieces in texts)
+        return
     whole = ["".join(pieces) for pieces in texts]
-    return zip(([text] for text in whole), index.audit_all(whole), strict=True)
+    yield from zip(([text] for text in whole), scan.audit_all(whole), strict=True)
 
 
-def _show(separator: str, prefix: str, pieces: Iterable[str], copied) -> None:
-    """Write a text to standard output as it comes to be or, where it is to be audited, when it is done."""
-    from chargen.report.terminal import printable
+def _show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | None") -> None:
+    """Write a text to standard output, piece by piece; an audited one with its copies highlighted."""
+    from chargen.report.terminal import colours, mark, printable
 
     sys.stdout.write(separator + printable(prefix, sys.stdout))
     if copied is None:
@@ -127,51 +165,49 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], copied) -> None:
         sys.stdout.write("\n")
         return
     from chargen.analysis.copies import SPAN
-    from chargen.report.terminal import colours, mark
 
-    text = "".join(pieces)
     marked = copied.spans if colours(sys.stdout) else ()
-    sys.stdout.write(mark(text, marked, lambda piece: printable(piece, sys.stdout)) + "\n")
+    sys.stdout.write(mark("".join(pieces), marked, lambda piece: printable(piece, sys.stdout)) + "\n")
     sys.stdout.flush()
     click.echo(
-        f"{copied.share:.1%} of it stands in the training text, in spans of {SPAN} characters or more;"
-        f" the longest span there: {copied.longest!r}",
+        f"{copied.share:.1%} of it is copied from the training text, in spans of {SPAN} characters or more;"
+        f" the longest copied span: {copied.longest!r}",
         err=True,
     )
 
 
-def _index(loaded, audit: str, encoding: str | None, prefix: str):
+def _copy_scan(model: "Checkpoint", corpus: str, encoding: str | None, prefix: str) -> "CopyScan":
+    """Return what finds copies from a corpus, or if it is "" from the model's training text."""
     from chargen.analysis.copies import CopyScan
     from chargen.analysis.training_text import training_corpus
     from chargen.text.registry import registry
 
-    if audit and not prefix and not os.path.exists(audit) and audit not in registry():
-        raise click.UsageError(f"--audit {audit!r} is no CORPUS; if it is the prefix, put --audit after it")
+    if corpus and not prefix and not os.path.exists(corpus) and corpus not in registry():
+        raise click.UsageError(f"--audit {corpus!r}: no such corpus; if it is the prefix, put --audit after it")
+    if base := model.provenance.metadata.get("init_from"):
+        click.echo(f"the model was fine-tuned from {base}; copies from the text of that one are not found", err=True)
+    return CopyScan(training_corpus(model.provenance, model.vocabulary.normalization, corpus or None, encoding))
 
-    if base := loaded.provenance.metadata.get("init_from"):
-        click.echo(f"the model began as {base}, whose text it may also copy from; that is not looked up", err=True)
-    return CopyScan(training_corpus(loaded.provenance, loaded.vocabulary.normalization, audit or None, encoding))
 
-
-def _prefix(prefix: str, file: str | None, encoding: str) -> str:
+def _read_prefix(prefix: str, file: str | None, encoding: str) -> str:
     """Return the prefix itself, or what standard input or a file holds."""
-    from chargen.sampling.sampler import CONTEXT
+    from chargen.sampling.decoder import CONTEXT
     from chargen.text.decoding import decode
 
     if file is not None and prefix:
-        raise click.UsageError("PREFIX and --prefix-file both say what to go on from; give one of them")
+        raise click.UsageError("PREFIX and --prefix-file cannot be combined; leave one of them out")
     if file is None and prefix != "-":
         return prefix
-    from_stdin = file in (None, "-")
-    name = "standard input" if from_stdin else file
+    path = None if file in (None, "-") else file
+    name = "standard input" if path is None else path or "''"
     try:
-        with sys.stdin.buffer if from_stdin else open(file, "rb") as source:
+        with sys.stdin.buffer if path is None else open(path, "rb") as source:
             data = source.read(PREFIX_LIMIT + 1)
     except OSError as error:
-        raise InputError(f"cannot read {name or repr(name)}: {error.strerror}") from None
+        raise InputError(f"cannot read {name}: {error.strerror}") from None
     if len(data) > PREFIX_LIMIT:
         raise InputError(
-            f"{name}: a prefix may have {PREFIX_LIMIT // 10**6} MB, and the model reads the last {CONTEXT:,} characters"
-            " of it; give the end alone"
+            f"{name}: longer than {PREFIX_LIMIT // 10**6} MB",
+            f"give only its end, because the model reads the last {CONTEXT:,} characters of a prefix",
         )
     return decode(data, name, encoding)[0] if data else ""

@@ -1,4 +1,4 @@
-"""From the model's logits to the next character: temperature, filters, and the draw."""
+"""From logits to the next character: temperature, filters, and the draw."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,18 @@ from chargen.errors import InputError
 
 @dataclass(frozen=True)
 class SamplingSettings:
-    """How the next character is drawn. The filters apply one after the other, in this order.
+    """How the next character is drawn: the temperature, then the filters in this order.
 
     Attributes:
-        temperature: divides the logits; below 1 is safer, above 1 wilder, 0 always takes the likeliest character.
-        top_k: draw among the k likeliest characters only; None for all.
-        top_p: draw among the fewest characters whose probabilities reach p together (Holtzman et al. 2020); None for
-            all.
-        min_p: draw among the characters that have at least this share of the likeliest one's probability (Nguyen et
-            al. 2024); None for all.
+        temperature: divides the logits; below 1 is safer, above 1 wilder, 0 always takes the most probable character.
+        top_k: keep the k most probable characters; None for all.
+        top_p: nucleus sampling, keep the smallest set whose probabilities sum to p (Holtzman et al. 2020, "The Curious
+            Case of Neural Text Degeneration"); None for all.
+        min_p: keep the characters at least this fraction as probable as the most probable one (Nguyen et al. 2024,
+            "Turning Up the Heat"); None for all.
+
+    Raises:
+        InputError: a value is out of its range.
     """
 
     temperature: float = 1.0
@@ -28,13 +31,13 @@ class SamplingSettings:
     def __post_init__(self):
         if not 0 <= self.temperature < float("inf"):
             raise InputError(
-                f"temperature {self.temperature}: must be 0 (always the likeliest character) or a positive number"
+                f"{self.temperature}: must be 0 (always the most probable character) or positive", setting="temperature"
             )
         if self.top_k is not None and self.top_k < 1:
-            raise InputError(f"top-k {self.top_k}: must be at least 1")
-        for name, value in (("top-p", self.top_p), ("min-p", self.min_p)):
+            raise InputError(f"{self.top_k}: must be at least 1", setting="top_k")
+        for name, value in (("top_p", self.top_p), ("min_p", self.min_p)):
             if value is not None and not 0 < value <= 1:
-                raise InputError(f"{name} {value}: must be above 0 and at most 1")
+                raise InputError(f"{value}: must be above 0 and at most 1", setting=name)
 
 
 def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
@@ -42,38 +45,53 @@ def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
 
     Args:
         logits: float array of shape (..., V).
+        settings: the temperature and the filters.
 
     >>> probabilities(np.log([0.5, 0.3, 0.2]), SamplingSettings(top_k=2)).round(3).tolist()
     [0.625, 0.375, 0.0]
     """
-    logits = logits.astype(np.float64)
+    logits = logits.astype(np.float64)  # (..., V)
     if settings.temperature == 0:
-        return (np.arange(logits.shape[-1]) == logits.argmax(-1, keepdims=True)).astype(np.float64)
-    logits -= np.maximum.reduce(logits, -1, keepdims=True)  # called so, both reductions take half the time
-    with np.errstate(over="ignore"):  # a temperature of next to nothing leaves the likeliest alone, as it should
+        return (np.arange(logits.shape[-1]) == logits.argmax(-1, keepdims=True)).astype(np.float64)  # (..., V)
+    logits -= np.maximum.reduce(logits, -1, keepdims=True)  # twice as fast as logits.max, like np.add.reduce below
+    with np.errstate(over="ignore"):  # a tiny temperature leaves the most probable character alone, as it should
         logits /= settings.temperature
-    p = np.exp(logits, out=logits)
+    p = np.exp(logits, out=logits)  # (..., V)
     p /= np.add.reduce(p, -1, keepdims=True)
-    if settings.top_k is None and settings.top_p is None and settings.min_p is None:
+    chosen = [(keep, getattr(settings, name)) for name, keep in FILTERS.items() if getattr(settings, name) is not None]
+    if not chosen:
         return p
-    order = np.argsort(-p, axis=-1, kind="stable")
-    falling = np.take_along_axis(p, order, -1)
-    if settings.top_k is not None:
-        falling[..., settings.top_k :] = 0
-        falling /= falling.sum(-1, keepdims=True)
-    if settings.top_p is not None:
-        before = np.cumsum(falling, -1) - falling
-        falling[before >= settings.top_p * (1 - 1e-12)] = 0  # tolerates the rounding of the sum
-    if settings.min_p is not None:
-        falling[falling < settings.min_p * falling[..., :1]] = 0
+    order = np.argsort(-p, axis=-1, kind="stable")  # (..., V)
+    falling = np.take_along_axis(p, order, -1)  # (..., V)
+    for keep, value in chosen:
+        keep(falling, value)
     falling /= falling.sum(-1, keepdims=True)
     np.put_along_axis(p, order, falling, -1)
     return p
 
 
+def _top_k(falling: np.ndarray, k: int) -> None:
+    falling[..., k:] = 0
+    falling /= falling.sum(-1, keepdims=True)  # top-p, if it follows, is a share of what is left
+
+
+def _top_p(falling: np.ndarray, p: float) -> None:
+    before = np.cumsum(falling, -1) - falling  # (..., V)
+    falling[before >= p * (1 - 1e-12)] = 0  # tolerates the rounding of the sum
+
+
+def _min_p(falling: np.ndarray, p: float) -> None:
+    falling[falling < p * falling[..., :1]] = 0
+
+
+# The filters by setting, in the order in which they apply. Each gets the probabilities in falling order, (..., V), and
+# sets those of the characters that it does not keep to 0.
+FILTERS = {"top_k": _top_k, "top_p": _top_p, "min_p": _min_p}
+
+
 def draw(p: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """Return indices drawn with probabilities `p`, (B, V), from numbers between 0 and 1, (B,): int64 of shape (B,)."""
+    """Return ids drawn with probabilities `p`, (B, V), by numbers between 0 and 1, (B,): int64 of shape (B,)."""
     cumulative = np.add.accumulate(p, -1)  # (B, V)
     if len(p) == 1:  # a search takes half the time of a comparison
-        return cumulative[0].searchsorted(uniform * cumulative[0, -1], side="right")
+        return cumulative[0].searchsorted(uniform * cumulative[0, -1], side="right")  # (B,)
     return (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(-1)  # (B,)

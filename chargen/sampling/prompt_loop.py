@@ -1,34 +1,42 @@
-"""A prompt loop: you write a piece, the model goes on, and neither forgets what was written before."""
+"""The prompt loop: the user writes a piece, the model continues it, and the text so far is remembered."""
 
+import contextlib
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TextIO
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
 from chargen.errors import InputError
 from chargen.report.terminal import printable
+from chargen.sampling.decoder import DecoderState
 from chargen.sampling.filters import SamplingSettings
-from chargen.sampling.sampler import Sampler, Writing, make_ending, until
+from chargen.sampling.sampler import Sampler
+from chargen.sampling.stop_condition import StopCondition
 
 HELP = """\
-Write something, and the model goes on; an empty line lets it write more. It remembers all of it. Ctrl-C interrupts.
-  /temperature 0.7   /top-k 5   /top-p 0.9   /min-p 0.1   (as at first: without a number)
-  /length 300        characters to write      /stop TEXT    end before TEXT (off: without one)
-  /seed 1            draw as from the start   /reset        forget what was written
-  /settings          show them                /help         this text
-  /quit              end (also Ctrl-D)"""
+Write something, and the model continues it; an empty line lets it write more. It remembers the whole text.
+  /temperature 0.7   /top-k 5   /top-p 0.9   /min-p 0.1   (without a number: the value at the start)
+  /length 300        characters to write      /stop TEXT    end before TEXT (without TEXT: never)
+  /seed 1            restart the random draws /reset        forget the text so far
+  /settings          show the settings        /help         show this help
+  /quit              end (also Ctrl-D)        Ctrl-C        interrupt the model"""
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass
-class Interaction:
-    """What the loop keeps: the text that model and person write, and how the model is to write.
+class PromptLoop:
+    """The text that the user and the model write in turns, and how the model writes.
 
     Attributes:
-        length: characters to write at a time.
-        stop: end before any of these texts.
+        sampler: the model.
+        settings: how each character is drawn.
+        length: characters that the model writes at a time.
+        seed: of the random draws.
+        stop: texts before which the model ends.
         unknown: what to do with characters that the model does not know, see `Vocabulary.encode`.
     """
 
@@ -40,100 +48,112 @@ class Interaction:
     unknown: str
 
     def __post_init__(self):
-        self._text = Writing(self.sampler)
+        self._text = DecoderState(self.sampler)
         self._rng = np.random.default_rng(self.seed)
-        self._begun_with = self.settings
+        self._settings_at_start = self.settings
 
     def answer(self, line: str) -> Iterator[str]:
-        """Read a line, and yield what the model goes on with. What was not yielded, it has not written.
+        """Read a line, and yield what the model writes. Of an answer that is cut short, only what was yielded counts.
 
         Raises:
             InputError: the line has unknown characters.
         """
         self._text.read(self.sampler.vocabulary.encode(line, self.unknown))
-        ending = make_ending(self.length, self.stop, None)
+        condition = StopCondition(self.length, self.stop)
         marks = deque([(0, self._text.mark())], maxlen=max(map(len, self.stop), default=0) + 2)
         shown = 0
         try:
-            for piece in until(ending, self._noting(marks)):
+            for piece in condition.cut(self._write(marks)):
                 shown += len(piece)
                 yield piece
-        finally:  # a stop text, or what might have become one, was read by the model and is not shown
+        finally:  # the model has also read a stop text, or the beginning of one, that is not shown
             self._text.rewind(next(mark for written, mark in marks if written == shown))
 
-    def _noting(self, marks: deque) -> Iterator[str]:
-        """Write, and note how to come back to where the text is after each character."""
-        for written, character in enumerate(self._text.write(self.length, self.settings, self._rng), 1):
+    def _write(self, marks: deque[tuple[int, tuple]]) -> Iterator[str]:
+        """Write, and mark the place after each character."""
+        for written, character in enumerate(self._text.write(self.settings, self._rng), 1):
             marks.append((written, self._text.mark()))
             yield character
 
-    def obey(self, line: str) -> str:
-        """Carry out a command, such as "/temperature 0.5"; return what it has to say.
+    def run_command(self, line: str) -> str:
+        """Run a command such as "/temperature 0.5"; return its answer.
 
         Raises:
             InputError: the command is unknown, or its value is wrong.
         """
         command, _, value = line[1:].partition(" ")
-        if command in ("temperature", "top-k", "top-p", "min-p"):
-            name, kind = command.replace("-", "_"), int if command == "top-k" else float
-            number = _number(kind, value, command) if value else getattr(self._begun_with, name)
+        name = command.replace("-", "_")
+        if name in vars(self.settings):
+            kind = int if name == "top_k" else float
+            number: Any = _number(kind, value, name) if value else getattr(self._settings_at_start, name)
             self.settings = replace(self.settings, **{name: number})
-        elif command == "length":
-            self.length = _number(int, value, command)
-        elif command == "seed":
-            self.seed = _number(int, value, command)
+        elif name == "length":
+            self.length = _not_negative(value, name)
+        elif name == "seed":
+            self.seed = _not_negative(value, name)
             self._rng = np.random.default_rng(self.seed)
-        elif command == "stop":
+        elif name == "stop":
             self.stop = (value,) if value else ()
-        elif command == "reset":
-            self._text.forget()
-        elif command == "help":
+        elif name == "reset":
+            self._text.reset()
+        elif name == "help":
             return HELP
-        elif command != "settings":
-            raise InputError(f"unknown command /{command}; /help lists what there is")
-        drawing = {name.replace("_", "-"): value for name, value in vars(self.settings).items()}
-        drawing |= {"length": self.length, "seed": self.seed, "stop": " ".join(map(repr, self.stop)) or None}
-        return ", ".join(f"{name} {'off' if value is None else value}" for name, value in drawing.items())
+        elif name != "settings":
+            raise InputError(f"unknown command /{command}", "type /help for the list")
+        return self._describe_settings()
+
+    def _describe_settings(self) -> str:
+        values = {_command(name)[1:]: value for name, value in vars(self.settings).items()}
+        values |= {"length": self.length, "seed": self.seed, "stop": " ".join(map(repr, self.stop)) or None}
+        return ", ".join(f"{name} {'off' if value is None else value}" for name, value in values.items())
 
 
-def converse(interaction: Interaction, shown: TextIO = sys.stdout, told: TextIO = sys.stderr) -> None:
-    """Read lines from standard input until it ends or /quit comes; write to `shown`, and what goes wrong to `told`."""
+def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.stderr) -> None:
+    """Read lines from standard input until it ends or /quit comes; texts go to `output`, all else to `messages`."""
     terminal = sys.stdin.isatty()
     if terminal:
-        import contextlib
-
-        with contextlib.suppress(ImportError):  # Windows has none; where there is one, input() keeps a history by it
+        with contextlib.suppress(ImportError):  # gives input() a history of lines; Windows has none
             import readline  # noqa: F401
-        print(HELP, file=told)
+        print(HELP, file=messages)
     while True:
         try:
-            if terminal and not shown.isatty():  # where input() would write the prompt
-                print("> ", end="", file=told, flush=True)
-            line = input("> " if terminal and shown.isatty() else "")
+            if terminal and not output.isatty():  # where input() would write the prompt
+                print("> ", end="", file=messages, flush=True)
+            line = input("> " if terminal and output.isatty() else "")
             if line.strip() == "/quit":
                 return
             if line.startswith("/"):
-                print(interaction.obey(line), file=told)
+                print(loop.run_command(line), file=messages)
                 continue
-            for piece in interaction.answer(line):
-                shown.write(printable(piece, shown))
-                shown.flush()
-            print(file=shown)
+            for piece in loop.answer(line):
+                output.write(printable(piece, output))
+                output.flush()
+            print(file=output)
         except EOFError:
             return
         except KeyboardInterrupt:
             if not terminal:
                 raise
-            print(file=shown)
+            print(file=output)
         except InputError as error:
-            print(f"chargen: {error}", file=told)
+            print(f"chargen: {error.worded(_command)}", file=messages)
 
 
-def _number(kind: type, value: str, command: str):
+def _command(setting: str) -> str:
+    """Return the command that changes a setting, or the name of one that none changes."""
+    name = setting.replace("_", "-")
+    return f"/{name}" if f"/{name} " in HELP else name
+
+
+def _number(kind: Callable[[str], Number], value: str, setting: str) -> Number:
     try:
-        number = kind(value)
+        return kind(value)
     except ValueError:
-        raise InputError(f"/{command} {value!r}: give a number") from None
-    if command in ("length", "seed") and number < 0:
-        raise InputError(f"/{command} {value}: must not be negative")
+        raise InputError(f"{value!r}: must be a number", setting=setting) from None
+
+
+def _not_negative(value: str, setting: str) -> int:
+    number = _number(int, value, setting)
+    if number < 0:
+        raise InputError(f"{number}: must not be negative", setting=setting)
     return number

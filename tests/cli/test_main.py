@@ -171,7 +171,7 @@ def test_an_audit_finds_what_was_copied(trained):
     greedy = ["--greedy", "--length", "60", "--checkpoint", "poem-lstm"]
     (trained[0] / "copied.txt").write_text(chargen("sample", "tyger", *greedy, cwd=trained[0]).stdout)
     told = chargen("sample", "tyger", *greedy, "--audit", "copied.txt", cwd=trained[0])
-    assert "100.0% of it stands in the training text" in told.stderr
+    assert "100.0% of it is copied from the training text" in told.stderr
     assert told.stdout == (trained[0] / "copied.txt").read_text(), "a pipe gets no colours"
     remembered = chargen("sample", "tyger", "--seed", "1", "--json", *greedy[1:], "--audit", cwd=trained[0])
     copied = json.loads(remembered.stdout)["copied"]
@@ -364,14 +364,14 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["sample", "x", "--checkpoint", "poem.txt"], ["poem.txt is not a checkpoint"]),
         (["sample", "x", "--checkpoint", "nothing"], ["'nothing'"]),
         (["sample", "x", "--length", "-1"], ["--length", "-1"]),
-        (["sample", "x", "--stop", ""], ["stop at is empty"]),
+        (["sample", "x", "--stop", ""], ["--stop '': must have at least one"]),
         (["sample", "x", "--min-p", "2"], ["--min-p", "2"]),
         (["sample", "x", "--prefix-file", "poem.txt"], ["PREFIX", "--prefix-file"]),
         (["sample", "--prefix-file", "none.txt"], ["cannot read none.txt"]),
         (["sample", "--prefix-file", "latin.txt"], ["0xe9"]),
-        (["sample", "x", "--beam", "3", "--seed", "1"], ["--beam has no use for --seed"]),
+        (["sample", "x", "--beam", "3", "--seed", "1"], ["--beam cannot be combined with --seed"]),
         (["sample", "--beam", "3"], ["needs a prefix"]),
-        (["sample", "x", "--interactive"], ["--interactive has no use for prefix"]),
+        (["sample", "x", "--interactive"], ["--interactive cannot be combined with PREFIX"]),
         (["tran"], ["train"]),
     ],
     ids=lambda value: " ".join(value)[:40],

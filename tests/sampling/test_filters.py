@@ -92,9 +92,9 @@ def test_a_draw_is_where_the_probabilities_reach_the_number(p, uniform):
     [
         ({"temperature": -1}, "temperature -1"),
         ({"temperature": float("nan")}, "temperature nan"),
-        ({"top_k": 0}, "top-k 0"),
-        ({"top_p": 1.5}, "top-p 1.5"),
-        ({"min_p": 0}, "min-p 0"),
+        ({"top_k": 0}, "top_k 0"),
+        ({"top_p": 1.5}, "top_p 1.5"),
+        ({"min_p": 0}, "min_p 0"),
     ],
 )
 def test_bad_settings_are_named(wrong, word):

@@ -11,7 +11,7 @@ from chargen.errors import InputError
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
 from chargen.sampling.filters import SamplingSettings
-from chargen.sampling.prompt_loop import Interaction
+from chargen.sampling.prompt_loop import PromptLoop
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
 
@@ -24,112 +24,112 @@ def begin(**options):
     shapes = config.weight_shapes().items()
     weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes}
     defaults = {"settings": SamplingSettings(), "length": 20, "seed": 1, "stop": (), "unknown": "error"}
-    return Interaction(Sampler(Checkpoint(config, vocabulary, weights)), **defaults | options)
+    return PromptLoop(Sampler(Checkpoint(config, vocabulary, weights)), **defaults | options)
 
 
-def say(interaction, line):
-    return interaction.obey(line) if line.startswith("/") else "".join(interaction.answer(line))
+def say(loop, line):
+    return loop.run_command(line) if line.startswith("/") else "".join(loop.answer(line))
 
 
 def test_it_goes_on_with_all_that_was_written():
     """Two turns are one text: what the model wrote in the first is read before the second."""
-    interaction = begin(settings=SamplingSettings(temperature=0))
-    first, second = say(interaction, "ab"), say(interaction, "cd")
+    loop = begin(settings=SamplingSettings(temperature=0))
+    first, second = say(loop, "ab"), say(loop, "cd")
     assert first + second == begin(settings=SamplingSettings(temperature=0)).sampler.sample(
         "ab", 20, settings=SamplingSettings(temperature=0)
-    ) + interaction.sampler.sample("ab" + first + "cd", 20, settings=SamplingSettings(temperature=0))
-    assert say(interaction, "") == interaction.sampler.sample(
+    ) + loop.sampler.sample("ab" + first + "cd", 20, settings=SamplingSettings(temperature=0))
+    assert say(loop, "") == loop.sampler.sample(
         "ab" + first + "cd" + second, 20, settings=SamplingSettings(temperature=0)
     )
 
 
 def test_reset_forgets():
-    interaction = begin(settings=SamplingSettings(temperature=0))
-    first = say(interaction, "ab")
-    say(interaction, "/reset")
-    assert say(interaction, "ab") == first
+    loop = begin(settings=SamplingSettings(temperature=0))
+    first = say(loop, "ab")
+    say(loop, "/reset")
+    assert say(loop, "ab") == first
 
 
 def test_commands_change_what_follows():
-    interaction = begin()
-    say(interaction, "/temperature 0.5")
-    say(interaction, "/top-k 3")
-    say(interaction, "/top-p 0.9")
-    assert "temperature 0.5, top-k 3, top-p 0.9, min-p 0.1" in say(interaction, "/min-p 0.1")
-    assert interaction.settings == SamplingSettings(0.5, 3, 0.9, 0.1)
-    say(interaction, "/top-k")
-    assert interaction.settings.top_k is None
-    say(interaction, "/length 7")
-    assert len(say(interaction, "ab")) == 7
+    loop = begin()
+    say(loop, "/temperature 0.5")
+    say(loop, "/top-k 3")
+    say(loop, "/top-p 0.9")
+    assert "temperature 0.5, top-k 3, top-p 0.9, min-p 0.1" in say(loop, "/min-p 0.1")
+    assert loop.settings == SamplingSettings(0.5, 3, 0.9, 0.1)
+    say(loop, "/top-k")
+    assert loop.settings.top_k is None
+    say(loop, "/length 7")
+    assert len(say(loop, "ab")) == 7
 
 
 def test_what_was_interrupted_is_remembered_as_far_as_it_was_shown():
     greedy = SamplingSettings(temperature=0)
-    interaction = begin(settings=greedy, stop=("no such text",))
-    pieces = interaction.answer("ab")
+    loop = begin(settings=greedy, stop=("no such text",))
+    pieces = loop.answer("ab")
     shown = next(pieces) + next(pieces)
     pieces.close()
-    assert say(interaction, "") == interaction.sampler.sample("ab" + shown, 20, settings=greedy)
+    assert say(loop, "") == loop.sampler.sample("ab" + shown, 20, settings=greedy)
 
 
 def test_an_empty_stop_text_is_refused_and_options_reach_the_loop():
-    with pytest.raises(InputError, match="stop at is empty"):
+    with pytest.raises(InputError, match="stop '': must have"):
         say(begin(stop=("",)), "ab")
     assert say(begin(unknown="skip"), "xyzab") == say(begin(), "ab")
 
 
 def test_a_command_without_a_number_goes_back_to_what_was_typed_at_first():
-    interaction = begin(settings=SamplingSettings(temperature=0.8))
-    say(interaction, "/temperature 0.1")
-    say(interaction, "/temperature")
-    assert interaction.settings.temperature == 0.8
+    loop = begin(settings=SamplingSettings(temperature=0.8))
+    say(loop, "/temperature 0.1")
+    say(loop, "/temperature")
+    assert loop.settings.temperature == 0.8
 
 
 def test_seed_begins_the_draws_anew():
-    interaction = begin()
+    loop = begin()
     texts = []
     for _ in range(2):
         for line in ("/reset", "/seed 5"):
-            say(interaction, line)
-        texts.append(say(interaction, "ab"))
-    assert texts[0] == texts[1] == interaction.sampler.sample("ab", 20, seed=5)
+            say(loop, line)
+        texts.append(say(loop, "ab"))
+    assert texts[0] == texts[1] == loop.sampler.sample("ab", 20, seed=5)
 
 
 def test_stop_ends_an_answer():
-    interaction = begin(settings=SamplingSettings(temperature=0))
-    whole = say(interaction, "ab")
-    say(interaction, "/reset")
-    say(interaction, f"/stop {whole[4:7]}")
-    shown = say(interaction, "ab")
+    loop = begin(settings=SamplingSettings(temperature=0))
+    whole = say(loop, "ab")
+    say(loop, "/reset")
+    say(loop, f"/stop {whole[4:7]}")
+    shown = say(loop, "ab")
     assert shown == whole[: whole.index(whole[4:7])]
-    say(interaction, "/stop")
-    assert say(interaction, "") == begin(settings=SamplingSettings(temperature=0)).sampler.sample(
+    say(loop, "/stop")
+    assert say(loop, "") == begin(settings=SamplingSettings(temperature=0)).sampler.sample(
         "ab" + shown, 20, settings=SamplingSettings(temperature=0)
     ), "a stop text that is not shown is not remembered either"
-    say(interaction, f"/stop {whole[4:7]}")
-    assert "stop off" in say(interaction, "/stop")
+    say(loop, f"/stop {whole[4:7]}")
+    assert "stop off" in say(loop, "/stop")
 
 
 @pytest.mark.parametrize(
     ("line", "word"),
     [
         ("/dance", "unknown command /dance"),
-        ("/temperature hot", "'hot': give a number"),
+        ("/temperature hot", "temperature 'hot': must be a number"),
         ("/temperature -1", "temperature -1"),
-        ("/top-k 0", "top-k 0"),
-        ("/length -5", "/length -5"),
+        ("/top-k 0", "top_k 0"),
+        ("/length -5", "length -5"),
         ("xyz", "'x' 'y' 'z'"),
     ],
 )
 def test_what_cannot_be_done_is_named_and_changes_nothing(line, word):
-    interaction = begin()
+    loop = begin()
     with pytest.raises(InputError, match=word):
-        say(interaction, line)
-    assert say(interaction, "ab") == say(begin(), "ab")
+        say(loop, line)
+    assert say(loop, "ab") == say(begin(), "ab")
 
 
 def test_by_a_pipe_it_is_plain(tmp_path):
-    lines = "The Time\n/temperature 0\n Traveller \n/nonsense\n/quit\nnever read\n"
+    lines = "The Time\n/temperature 0\n Traveller \n/nonsense\n/top-k 0\n/quit\nnever read\n"
     command = [CHARGEN, "sample", "--interactive", "--checkpoint", "time-machine", "--length", "30", "--greedy"]
     result = subprocess.run(command, cwd=tmp_path, input=lines, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -138,6 +138,7 @@ def test_by_a_pipe_it_is_plain(tmp_path):
     second = sampler.sample(f"The Time{first} Traveller ", 30, settings=greedy)
     assert result.stdout == f"{first}\n{second}\n", "what commands answer does not belong to the text"
     assert "chargen: unknown command /nonsense" in result.stderr
+    assert "chargen: /top-k 0: must be at least 1" in result.stderr
     assert "temperature 0.0" in result.stderr
 
 

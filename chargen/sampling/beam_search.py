@@ -1,0 +1,50 @@
+"""Beam search for the text of the highest probability."""
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.sampling.decoder import Decoder, DecoderState
+from chargen.sampling.filters import SamplingSettings, probabilities
+from chargen.sampling.stop_condition import StopCondition
+
+AS_LEARNED = SamplingSettings()  # the probabilities as the model gives them
+
+
+def beam_search(decoder: Decoder, ids: np.ndarray, condition: StopCondition, width: int) -> str:
+    """Return the most probable continuation that a beam search finds.
+
+    After each character the `width` most probable beginnings are kept; one that ends is complete. Texts of different
+    lengths compare by their mean log-probability per character, because otherwise the shortest would always win.
+
+    Args:
+        decoder: the model.
+        ids: the prefix, (T,).
+        condition: where a text ends.
+        width: the number of beginnings kept.
+
+    Raises:
+        InputError: the prefix is empty, or the width is below 1.
+    """
+    if width < 1:
+        raise InputError(f"{width}: must be at least 1", setting="width")
+    state = DecoderState(decoder)
+    state.read(ids)
+    if state.logits is None:
+        raise InputError("beam search needs a prefix", "give a text of at least one character to continue")
+    texts, scores, complete = [""], np.zeros(1), []
+    for _ in range(condition.length):
+        total = scores[:, None] + np.log(probabilities(state.logits, AS_LEARNED) + 1e-300)  # (B, V)
+        best = np.argsort(-total, axis=None, kind="stable")[:width]  # (width,)
+        rows, new = np.divmod(best, decoder.config.vocab_size)  # (width,) each
+        scores = total.ravel()[best]  # (width,)
+        characters = decoder.vocabulary.decode(new)
+        texts = [texts[row] + character for row, character in zip(rows, characters, strict=True)]
+        for number, text in enumerate(texts):
+            if (end := condition.end(text)) is not None:
+                complete.append((scores[number] / len(text), text[:end]))
+                scores[number] = -np.inf
+        if len(complete) >= width or scores.max() == -np.inf:
+            break
+        state.select(rows)
+        state.feed(new)
+    return max([*complete, *zip(scores / max(len(texts[0]), 1), texts, strict=True)])[1]

@@ -1,0 +1,123 @@
+"""`Decoder`: a trained network on NumPy, one character at a time; `DecoderState`: the texts that it has read."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.network.cells import CELLS, State, layer_weights
+from chargen.network.checkpoint import Checkpoint
+from chargen.sampling.filters import SamplingSettings, draw, probabilities
+
+CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
+
+
+class Decoder:
+    """A trained network that reads one character at a time.
+
+    Attributes:
+        config: the shape of the network.
+        vocabulary: the characters that the ids stand for.
+    """
+
+    def __init__(self, checkpoint: Checkpoint):
+        """Prepare a checkpoint's weights.
+
+        Raises:
+            InputError: the network reads in both directions.
+        """
+        self.config, self.vocabulary = checkpoint.config, checkpoint.vocabulary
+        if self.config.bidirectional:
+            raise InputError(
+                "a bidirectional network cannot generate text, because it also reads backwards from the characters that"
+                " are yet to be written",
+                "train a model without {bidirectional}",
+            )
+        weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
+        self._cell = CELLS[self.config.cell].step
+        self._layers = [layer_weights(weights, layer) for layer in range(self.config.num_layers)]
+        self._one_hot = not self.config.embedding_size
+        # A character's row: what it contributes to the gates of the first layer, (V, G*H), or its embedding.
+        first = self._layers[0]
+        self._rows = first.W_ih.T + first.b_ih if self._one_hot else weights["embedding.weight"]
+        self._output_weight, self._output_bias = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
+
+    def begin_state(self, batch_size: int = 1) -> tuple[State, ...]:
+        """Return the zero state: for each layer (h,), or (h, c) of an LSTM, each (B, H)."""
+        zeros = np.zeros((batch_size, self.config.hidden_size), np.float32)  # (B, H)
+        return ((zeros,) * CELLS[self.config.cell].states,) * self.config.num_layers
+
+    def step(self, ids: np.ndarray, state: tuple[State, ...]) -> tuple[np.ndarray, tuple[State, ...]]:
+        """Read one character in each row.
+
+        Args:
+            ids: integer array of shape (B,).
+            state: as `begin_state` makes it; it is not changed.
+
+        Returns:
+            The logits of the next character, (B, V), and the next state.
+        """
+        x, next_state = self._rows.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
+        for layer, weights in enumerate(self._layers):
+            a = x if layer == 0 and self._one_hot else x @ weights.W_ih.T + weights.b_ih  # (B, G*H)
+            next_state.append(self._cell(a, state[layer], weights))  # (B, H) each
+            x = next_state[-1][0]  # (B, H)
+        outputs = x if len(next_state) == 1 else np.concatenate([h for h, *_ in next_state], axis=1)  # (B, L*H)
+        return outputs @ self._output_weight + self._output_bias, tuple(next_state)
+
+
+class DecoderState:
+    """Texts that a decoder reads and writes side by side: its state after them, and what it expects next.
+
+    Attributes:
+        logits: of each text's next character, (B, V); None before the first character.
+    """
+
+    def __init__(self, decoder: Decoder):
+        """Begin one empty text."""
+        self._decoder = decoder
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again with one empty text."""
+        self._state = self._decoder.begin_state()
+        self.logits: np.ndarray | None = None
+
+    def read(self, ids: np.ndarray) -> None:
+        """Read on in the one text, ids of shape (T,)."""
+        if len(ids) > CONTEXT:
+            self.reset()
+        for char_id in ids[-CONTEXT:]:
+            self.feed(char_id[None])
+
+    def feed(self, ids: np.ndarray) -> None:
+        """Read one more character of each text, (B,)."""
+        self.logits, self._state = self._decoder.step(ids, self._state)
+
+    def select(self, rows: np.ndarray) -> None:
+        """Go on with copies of the texts of these rows, (B,)."""
+        self._state = tuple(tuple(part[rows] for part in layer) for layer in self._state)  # (B, H) each
+        self.logits = None if self.logits is None else self.logits[rows]  # (B, V)
+
+    def mark(self) -> tuple:
+        """Return what `rewind` takes to return to here."""
+        return self._state, self.logits
+
+    def rewind(self, mark: tuple) -> None:
+        """Forget what was read since `mark` was made."""
+        self._state, self.logits = mark
+
+    def draw(self, settings: SamplingSettings, rngs: Sequence[np.random.Generator]) -> np.ndarray:
+        """Draw each text's next character, (B,), each with its own generator, and read it."""
+        if self.logits is None:
+            ids = np.array([rng.integers(self._decoder.config.vocab_size) for rng in rngs])  # (B,)
+        else:
+            ids = draw(probabilities(self.logits, settings), np.array([rng.random() for rng in rngs]))  # (B,)
+        self.feed(ids)
+        return ids
+
+    def write(self, settings: SamplingSettings, rng: np.random.Generator) -> Iterator[str]:
+        """Yield the next characters of the one text without end."""
+        characters, rngs = self._decoder.vocabulary.characters, [rng]
+        while True:
+            yield characters[self.draw(settings, rngs)[0]]
