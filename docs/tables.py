@@ -13,6 +13,8 @@ from chargen.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BUILT = {"__pycache__", ".so", ".pyd"}  # not written by people
+PARTS = {".css": "the style", ".html": "the markup", ".js": "the script"}
 MARKED = re.compile(r"<!-- (options: )?([a-z ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -46,20 +48,20 @@ def _row(option: click.Option, context: click.Context) -> tuple[str, ...]:
 
 def file_table() -> str:
     """Return a Markdown table of the package's files, each with the first sentence of its docstring or comment."""
-    files = [
-        file for file in sorted((ROOT / "chargen").rglob("*")) if file.is_file() and "__pycache__" not in file.parts
-    ]
+    files = sorted(
+        path for path in (ROOT / "chargen").rglob("*") if path.is_file() and not BUILT & {*path.parts, path.suffix}
+    )
     rows = ((f"`{file.relative_to(ROOT / 'chargen').as_posix()}`", _plain(_purpose(file))) for file in files)
     return _table(("file", "what it is for"), rows)
 
 
 def _purpose(file: Path) -> str:
+    """Return the first sentence of a file's docstring or comment; a part of a page is told by its name."""
+    if file.suffix in PARTS:
+        return f"{PARTS[file.suffix]} of {'every' if file.stem == 'page' else f'the {file.stem}'} page"
     text = file.read_text("utf-8")
-    if file.suffix == ".py":
-        text = ast.get_docstring(ast.parse(text)) or ""
-    else:
-        text = re.sub(r"\A\s*(?:/\*+|//)\s*|\s*\*/.*", "", text, flags=re.DOTALL)
-    sentence = re.match(r"(.*?)(\.?\s*\Z|\.\s|\n\n)", text, re.DOTALL)[1].replace("\n", " ")
+    text = ast.get_docstring(ast.parse(text)) or "" if file.suffix == ".py" else text.strip("/* \n")
+    sentence = re.match(r"(.*?)(\.?\s*\Z|\.\s|\n\n|\s*\*/)", text, re.DOTALL)[1].replace("\n", " ")
     return sentence or "tells type checkers that the package has types"
 
 
