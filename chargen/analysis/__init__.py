@@ -1,1 +1,1 @@
-"""What a model knows: scores, hidden units, copied passages; what a text holds."""
+"""What a model has learned (scores, hidden units, copied passages), and the check of a text."""

@@ -1,4 +1,4 @@
-"""What hidden units respond to: a text's activations, and the units that follow its quotations, lines and words.
+"""Which hidden units follow features of a text, such as quotations, lines and words.
 
 After Karpathy, Johnson and Li (2015), "Visualizing and Understanding Recurrent Networks".
 """
@@ -13,13 +13,13 @@ from chargen.errors import InputError
 from chargen.sampling.sampler import Sampler
 
 LONGEST = 10_000  # characters of the text that are read
-FEW = 5  # with fewer passages to choose by or to check on, a correlation says little
+FEW = 5  # with fewer passages in a half of the text, a correlation may be chance
 
 LETTER = r"[^\W_]"  # or a digit
 APOSTROPHE = "['\u2019]"  # and closing single quotation mark
 WORD = f"{LETTER}+(?:{APOSTROPHE}{LETTER}+)*"
 LINE_END = r"\n(?![ \t]*\n)"  # with no empty line after it
-MARKS = (('"', '"'), ("“", "”"), ("„", "“”"), ("«", "»"))  # what opens a quotation, and what may close it
+MARKS = (('"', '"'), ("“", "”"), ("„", "“”"), ("«", "»"))  # opening mark, possible closing marks
 DOUBLE_QUOTED = "|".join(rf"{opening}(?:[^{closing}\n]|{LINE_END})*+" for opening, closing in MARKS)
 DOUBLE_QUOTED = f'({DOUBLE_QUOTED})["”“»]?'
 SINGLE_QUOTED = (
@@ -35,8 +35,8 @@ class UnitScore:
 
     Attributes:
         layer, unit: counted from 0, as in the names of the weights.
-        first_half: the Pearson correlation in the half of the text by which the unit was chosen.
-        held_out: the Pearson correlation in the other half, which had no part in the choice.
+        first_half: the Pearson correlation in the first half of the text, by which the unit was chosen.
+        held_out: the Pearson correlation in the second half, which was not used to choose.
     """
 
     layer: int
@@ -51,9 +51,9 @@ class Finding:
 
     Attributes:
         feature: a key of `FEATURES`.
-        passages: how many stretches of the feature (quotations, lines, words) the first half has, and the second.
-        units: the best first, by the absolute correlation in the first half; empty if there is nothing to go by.
-        note: why there are no units, or why they should be taken with care, or "".
+        passages: the number of passages with the feature (quotations, lines, words) in the first and second half.
+        units: sorted by absolute correlation in the first half, best first; empty if it cannot be computed.
+        note: why there are no units, or why they are uncertain, or "".
     """
 
     feature: str
@@ -67,7 +67,7 @@ class Inspection:
     """A text as a model read it.
 
     Attributes:
-        text: the T characters read, normalised as the model wants them.
+        text: the T characters read, normalized like the model's training text.
         activations: float32 array (T, L*H), see `read_activations`.
         layers: L.
         findings: one for each feature.
@@ -83,7 +83,7 @@ def inspect_text(sampler: Sampler, text: str, top: int = 3, unknown: str = "erro
     """Read the first `LONGEST` characters of a text, and find the units that best follow each feature.
 
     Args:
-        top: how many units to name for a feature.
+        top: the number of units to return for each feature.
         unknown: what to do with characters that the model does not know, see `Vocabulary.encode`.
 
     Raises:
@@ -92,7 +92,7 @@ def inspect_text(sampler: Sampler, text: str, top: int = 3, unknown: str = "erro
     ids = sampler.vocabulary.encode(text[:LONGEST], unknown)  # (T,)
     if not len(ids):
         left = " once the unknown characters are left out" if text else ""
-        raise InputError(f"the text is empty{left}; give one with some characters to read")
+        raise InputError(f"the text is empty{left}", "give one that has characters to read")
     activations = read_activations(sampler, ids)  # (T, L*H)
     text = sampler.vocabulary.decode(ids)
     findings = tuple(find_units(activations, name, text, sampler.config.hidden_size, top) for name in FEATURES)
@@ -100,13 +100,13 @@ def inspect_text(sampler: Sampler, text: str, top: int = 3, unknown: str = "erro
 
 
 def read_activations(sampler: Sampler, ids: np.ndarray) -> np.ndarray:
-    """Return what every unit holds after each character: tanh(c) of an LSTM, h of an RNN or GRU; all in [-1, 1].
+    """Return the activation of every unit after each character: tanh(c) of an LSTM, h of an RNN or GRU.
 
     Args:
         ids: integer array of shape (T,).
 
     Returns:
-        A float32 array of shape (T, L*H), the units of the first layer first.
+        A float32 array of shape (T, L*H) with values in [-1, 1], the units of the first layer first.
     """
     is_lstm = sampler.config.cell == "lstm"
     units = sampler.config.num_layers * sampler.config.hidden_size
@@ -122,19 +122,19 @@ def read_activations(sampler: Sampler, ids: np.ndarray) -> np.ndarray:
 def find_units(activations: np.ndarray, feature: str, text: str, hidden_size: int, top: int) -> Finding:
     """Choose the units that best follow a feature in the first half of a text, and measure them in the second.
 
-    The best of hundreds of units looks good by chance alone; a half that had no part in the choice tells the truth.
+    The best of hundreds of units looks good by chance; only text that was not used to choose shows how good it is.
 
     Args:
         activations: float array of shape (T, L*H).
         feature: a key of `FEATURES`.
         text: T characters.
         hidden_size: H.
-        top: how many units to choose.
+        top: the number of units to choose.
     """
     values = FEATURES[feature](text)  # (T,)
     half = len(text) // 2
     passages = count_passages(values[:half]), count_passages(values[half:])
-    if note := _nothing_to_go_by(values[:half], values[half:]):
+    if note := _why_not_scored(values[:half], values[half:]):
         return Finding(feature, passages, (), note)
     chosen_by = correlations(activations[:half], values[:half])  # (L*H,)
     held_out = correlations(activations[half:], values[half:])  # (L*H,)
@@ -167,7 +167,7 @@ def correlations(activations: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def count_passages(values: np.ndarray) -> int:
-    """Return how many stretches of positive values there are in an array of shape (T,).
+    """Return the number of runs of positive values in an array of shape (T,).
 
     >>> count_passages(np.array([1, 2, 0, 0, 1, 0, 1]))
     3
@@ -178,9 +178,9 @@ def count_passages(values: np.ndarray) -> int:
 def inside_quotes(text: str) -> np.ndarray:
     """Return 1 from an opening quotation mark until before the closing one, elsewhere 0, (T,).
 
-    Double marks and guillemets count, or, if they are more, single marks, as British books use them. Single ones count
-    only where they enclose something: an apostrophe within a word, or one that nothing closes, is none. At an empty
-    line a quotation ends; a speech of many paragraphs opens each of them anew, and closes the last.
+    Double marks and guillemets count, or single marks where there are more of them, as in British books. A single mark
+    counts only if it has a partner; apostrophes within words do not. A quotation ends at an empty line: a speech of
+    several paragraphs opens each of them anew and closes only the last.
 
     >>> inside_quotes('a "b" c').astype(int).tolist()
     [0, 0, 1, 1, 0, 0, 0]
@@ -195,13 +195,13 @@ def inside_quotes(text: str) -> np.ndarray:
 def inside_brackets(text: str) -> np.ndarray:
     """Return 1 from an opening (, [ or { until before its closing one, elsewhere 0, (T,).
 
-    A bracket without a partner counts for nothing.
+    Brackets without a partner do not count.
 
     >>> inside_brackets("a (b) :-)").astype(int).tolist()
     [0, 0, 1, 1, 0, 0, 0, 0, 0]
     """
     inside = np.zeros(len(text))
-    places, opened = [], ""  # of brackets that wait for their partners
+    places, opened = [], ""  # of brackets that are not yet closed
     for t, character in enumerate(text):
         if character in BRACKETS.values():
             places.append(t)
@@ -213,7 +213,7 @@ def inside_brackets(text: str) -> np.ndarray:
 
 
 def position_in_line(text: str) -> np.ndarray:
-    """Return how many characters have come since the last line end, (T,).
+    """Return the number of characters since the last line end, (T,).
 
     >>> position_in_line("ab\\nc").astype(int).tolist()
     [1, 2, 0, 1]
@@ -224,7 +224,7 @@ def position_in_line(text: str) -> np.ndarray:
 
 
 def position_in_word(text: str) -> np.ndarray:
-    """Return how many characters of the current word have come, 0 between words, (T,); an apostrophe may be inside.
+    """Return the number of characters of the current word so far, 0 between words, (T,); apostrophes may be inside.
 
     >>> position_in_word("It's so").astype(int).tolist()
     [1, 2, 3, 4, 0, 1, 2]
@@ -252,7 +252,7 @@ def digit(text: str) -> np.ndarray:
     return np.array([character.isdigit() for character in text], dtype=np.float64)
 
 
-# What a unit may follow: from a text to what a unit that has just read each character would hold.
+# From a text to the value of the feature after each character, (T,).
 FEATURES: dict[str, Callable[[str], np.ndarray]] = {
     "inside quotation marks": inside_quotes,
     "inside brackets": inside_brackets,
@@ -264,8 +264,8 @@ FEATURES: dict[str, Callable[[str], np.ndarray]] = {
 }
 
 
-def _nothing_to_go_by(first: np.ndarray, second: np.ndarray) -> str:
-    """Return why a feature with these values in the two halves of the text cannot be looked for, or ""."""
+def _why_not_scored(first: np.ndarray, second: np.ndarray) -> str:
+    """Return why no correlation with these values in the two halves of the text can be computed, or ""."""
     if not (first.any() or second.any()):
         return "there is none in this text"
     for half, name, use in ((first, "first", "choose by"), (second, "second", "check on")):

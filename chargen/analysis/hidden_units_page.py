@@ -8,12 +8,12 @@ from chargen.analysis.hidden_units import Inspection, UnitScore
 from chargen.report.page import page
 
 LONGEST = 3_000  # characters shown
-MOST_VALUES = 2_100_000  # units times characters: with four thirds of a byte for each, a page stays below 3 MB
-STEPS = 127  # an activation in [-1, 1] is stored as a whole number of these steps
+MOST_VALUES = 2_100_000  # units times characters; at 4/3 bytes each, a page stays below 3 MB
+STEPS = 127  # an activation in [-1, 1] is stored as an integer multiple of 1/127
 
 
 def activation_page(inspection: Inspection, title: str) -> str:
-    """Return a self-contained HTML page of a text's beginning and all its activations.
+    """Return a self-contained HTML page with the beginning of a text and all activations.
 
     It shows the first 3,000 characters, or fewer for a network of more than 700 units, so that the page stays below
     3 MB. Activations are rounded to 1/127.
@@ -45,6 +45,6 @@ def activation_page(inspection: Inspection, title: str) -> str:
 
 
 def _button(score: UnitScore, layers: int, hidden_size: int) -> tuple[int, str]:
-    """Return a unit's number, counted through all layers, and what its button says."""
+    """Return a unit's number, counted through all layers, and the label of its button."""
     place = f"{score.layer}/{score.unit}" if layers > 1 else str(score.unit)
     return score.layer * hidden_size + score.unit, f"{place}: {score.held_out:+.2f}"

@@ -1,6 +1,6 @@
-"""How well models predict a given text: nats, bits and guesses for each of its characters, on NumPy alone.
+"""How well models predict a text: the loss and the likeliest characters at each place.
 
-Whatever the length of the text, no more than a block of it is held; where its pieces begin and end changes nothing.
+Memory does not grow with the text, and the results do not depend on how the text is split into pieces.
 """
 
 import math
@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.network.cells import State
 from chargen.sampling.sampler import Sampler
+from chargen.text.evaluation_rows import MOST_ROWS, WARMUP, EvaluationRows
 from chargen.text.normalization import NORMALIZATIONS, normalized
 from chargen.text.vocabulary import Vocabulary
 
-ROWS = 64  # rows of text read side by side, as in validation
-WARMUP = 256  # characters that a row reads before its own, as in validation
-BLOCK = ROWS * 4096  # characters scored in one go, which bounds the memory
+BLOCK = MOST_ROWS * 4096  # characters scored at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Score:
     """How well a model predicts a text.
 
     Attributes:
-        characters: how many were predicted: all but the first, which nothing comes before.
-        loss: the mean over them, in nats per character.
+        characters: the number of characters predicted: all but the first.
+        loss: their mean, in nats per character.
     """
 
     characters: int
@@ -39,16 +39,16 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """How many characters the model is, on average, torn between."""
+        """exp(loss): the number of equally likely characters that would be as hard to predict."""
         return math.exp(min(self.loss, 700.0))
 
 
 class Predictions(NamedTuple):
-    """What one model made of n characters; of a text's first character, which is not predicted, the loss is NaN.
+    """What one model predicted for n characters; the first character of a text is not predicted, its loss is NaN.
 
     Attributes:
         losses: in nats, (n,).
-        guesses: ids in the model's own vocabulary of the likeliest characters, best first, (n, top).
+        guesses: the likeliest characters as ids of the model's own vocabulary, best first, (n, top).
         probabilities: of the guesses, (n, top).
     """
 
@@ -58,22 +58,14 @@ class Predictions(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A stretch of the text as the models read it, and what each of them made of it."""
+    """A piece of the text as the models read it, and the predictions of each model."""
 
     text: str
     predictions: tuple[Predictions, ...]
 
 
-class Passage(NamedTuple):
-    """A short stretch of the text: the place of its first character, and the bits that one model saves on it."""
-
-    start: int
-    text: str
-    bits: float
-
-
 def score(sampler: Sampler, text: str, unknown: str = "error") -> Score:
-    """Return how well a model predicts `text`, which is normalised as the model's vocabulary says.
+    """Return how well a model predicts `text`, which is normalized like the model's training text.
 
     Args:
         unknown: what to do with characters that the model does not know, see `Vocabulary.encode`.
@@ -94,22 +86,22 @@ def score(sampler: Sampler, text: str, unknown: str = "error") -> Score:
 class Scoring:
     """Reads one text with one or more models.
 
-    All of them read the same characters: normalised as the strictest of them asks, and of these only what all of them
-    know. Each spreads its probability over its own vocabulary.
+    All models read the same characters: the text is normalized with the strictest of their normalizations, and only
+    characters that all models know count. Each model predicts over its own vocabulary.
     """
 
     def __init__(self, samplers: Sequence[Sampler], unknown: str = "error", top: int = 0):
         """Prepare to read.
 
         Args:
-            unknown: what to do with characters that one of the models does not know, see `Vocabulary.encode`.
-            top: how many guesses to note for each character.
+            unknown: what to do with characters that some model does not know, see `Vocabulary.encode`.
+            top: the number of likeliest characters to return at each place.
 
         Raises:
             InputError: the models have no character in common.
         """
         self.vocabulary = shared_vocabulary([sampler.vocabulary for sampler in samplers])
-        self.unknown_characters = 0  # met so far, and left out or replaced
+        self.unknown_characters = 0  # left out or replaced so far
         self._samplers, self._unknown, self._top = samplers, unknown, top
         self._predicted, self._losses = 0, np.zeros(len(samplers))
 
@@ -119,9 +111,9 @@ class Scoring:
         return [Score(self._predicted, float(loss) / max(self._predicted, 1)) for loss in self._losses]
 
     def read(self, text: Iterable[str]) -> Iterator[Piece]:
-        """Yield a text, given in pieces of any length, with the predictions of each of its characters.
+        """Yield a text, given in pieces of any length, with the predictions for each of its characters.
 
-        Unless the text ends there, a piece of the result has `BLOCK` characters, the first one more.
+        The pieces that come back have `BLOCK` characters, the first one more, the last one fewer.
 
         Raises:
             InputError: fewer than two characters are left, or some are unknown and the policy is "error".
@@ -147,7 +139,7 @@ class Scoring:
 
 
 def shared_vocabulary(vocabularies: Sequence[Vocabulary]) -> Vocabulary:
-    """Return the characters that all vocabularies have, with the strictest of their normalisations.
+    """Return the characters that all vocabularies have, with the strictest of their normalizations.
 
     Raises:
         InputError: there are none.
@@ -157,64 +149,16 @@ def shared_vocabulary(vocabularies: Sequence[Vocabulary]) -> Vocabulary:
     """
     characters = set.intersection(*(set(vocabulary.characters) for vocabulary in vocabularies))
     if not characters:
-        raise InputError("the models have no character in common; compare models of texts in the same script")
+        raise InputError("the models have no character in common", "compare models of texts in the same script")
     normalizations = [vocabulary.normalization for vocabulary in vocabularies]
     return Vocabulary("".join(sorted(characters)), max(normalizations, key=NORMALIZATIONS.index))
 
 
-class Comparison:
-    """Where, in a text that two models read, each of them does better than the other.
-
-    Attributes:
-        first: the passages on which the first model saves most, best first.
-        other: the same of the second model.
-    """
-
-    def __init__(self, count: int = 5):
-        """Prepare to keep `count` passages of each model."""
-        self.first: list[Passage] = []
-        self.other: list[Passage] = []
-        self._count, self._read = count, 0
-
-    def add(self, piece: Piece) -> None:
-        """Take the next piece of the text into account; a passage that would go on in the next one is not seen."""
-        first, other = (np.nan_to_num(prediction.losses) / math.log(2) for prediction in piece.predictions)
-        self.first = self._best(self.first, other - first, piece.text)
-        self.other = self._best(self.other, first - other, piece.text)
-        self._read += len(piece.text)
-
-    def _best(self, known: list[Passage], gains: np.ndarray, text: str) -> list[Passage]:
-        found = best_passages(gains, text, self._count)
-        moved = [passage._replace(start=passage.start + self._read) for passage in found]
-        return sorted(known + moved, key=lambda passage: -passage.bits)[: self._count]
-
-
-def best_passages(gains: np.ndarray, text: str, count: int, length: int = 40) -> list[Passage]:
-    """Return the passages with the largest gains, largest first; no two of them overlap.
-
-    Args:
-        gains: the bits that a model saves on each character of `text`, (characters,).
-
-    >>> best_passages(np.array([0, 3, 3, 0, 1, 0]), "abcdef", count=2, length=2)
-    [Passage(start=1, text='bc', bits=6.0), Passage(start=3, text='de', bits=1.0)]
-    """
-    length = min(length, len(text))
-    sums = np.convolve(gains.astype(np.float64), np.ones(length), "valid")  # (characters - length + 1,)
-    passages = []
-    for _ in range(count):
-        start = int(sums.argmax())
-        if sums[start] <= 0:
-            break
-        passages.append(Passage(start, text[start : start + length], float(sums[start])))
-        sums[max(start - length + 1, 0) : start + length] = -np.inf
-    return passages
-
-
 def _blocks(pieces: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
-    """Cut a stream of ids into blocks that overlap by what warms up the next one.
+    """Cut a stream of ids into blocks; each begins with the characters that warm up the state.
 
     Yields:
-        The block's ids, and the place of the first one that is read to predict the next: 0, or after the warm-up.
+        The ids of a block, and the place of the first one that predicts its successor: 0, or after the warm-up.
     """
     held, start = np.empty(0, np.int64), 0
     for piece in pieces:
@@ -226,34 +170,41 @@ def _blocks(pieces: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
         yield held, start
     elif start == 0:
         left = "is empty" if len(held) == 0 else "has only one character"
-        raise InputError(f"the text {left}; it takes two characters to predict one from the other")
+        raise InputError(f"the text {left}", "give at least two, to predict one from the other")
 
 
 def _predict(sampler: Sampler, ids: np.ndarray, start: int, top: int) -> Predictions:
-    """Read a block in rows side by side, each warmed up on what lies before it, in the rows of `language.evaluate`."""
+    """Return the predictions of a block, read in the rows of `EvaluationRows`."""
     targets = len(ids) - 1 - start
-    rows = min(max(targets // WARMUP, 1), ROWS)  # B
-    length = math.ceil(targets / rows)  # T
-    starts = start + np.arange(rows) * length  # (B,)
-    state = sampler.begin_state(rows)
-    for warm in range(-WARMUP, 0):
-        _, state = sampler.step(ids[np.clip(starts + warm, 0, len(ids) - 1)], state)
-    follows = (starts > 0)[:, None]  # (B, 1); nothing lies before the text
-    state = tuple(tuple(part * follows for part in layer) for layer in state)  # (B, H) each
+    rows = EvaluationRows(targets, start)
     top = min(top, len(sampler.vocabulary))
-    losses = np.empty((rows, length))  # (B, T)
-    guesses, probabilities = np.empty((rows, length, top), np.int32), np.empty((rows, length, top), np.float32)
-    for t in range(length):
+    losses = np.empty((rows.count, rows.length))  # (B, T)
+    guesses = np.empty((rows.count, rows.length, top), np.int32)  # (B, T, top)
+    probabilities = np.empty(guesses.shape, np.float32)  # (B, T, top)
+    starts = rows.starts()  # (B,)
+    state = _warmed_up(sampler, ids, rows)
+    for t in range(rows.length):
         places = np.minimum(starts + t, len(ids) - 2)  # (B,)
         logits, state = sampler.step(ids[places], state)  # (B, V)
         log_p = _log_softmax(logits)  # (B, V)
-        losses[:, t] = -log_p[np.arange(rows), ids[places + 1]]
+        losses[:, t] = -log_p[np.arange(rows.count), ids[places + 1]]
         if top:
             guesses[:, t] = _likeliest(log_p, top)
             probabilities[:, t] = np.exp(np.take_along_axis(log_p, guesses[:, t], axis=1))
-    in_order = (array.reshape(rows * length, *array.shape[2:])[:targets] for array in (losses, guesses, probabilities))
-    predictions = Predictions(*in_order)
+    arrays = (losses, guesses, probabilities)
+    flat = (array.reshape(rows.count * rows.length, *array.shape[2:])[:targets] for array in arrays)
+    predictions = Predictions(*flat)
     return predictions if start else _after_the_first(predictions)
+
+
+def _warmed_up(sampler: Sampler, ids: np.ndarray, rows: EvaluationRows) -> tuple[State, ...]:
+    """Return the state of each row after the characters before it."""
+    starts = rows.starts()  # (B,)
+    state = sampler.begin_state(rows.count)
+    for places in rows.warmup_places(starts).T:  # (B,) each
+        _, state = sampler.step(ids[places], state)
+    follows = (starts > 0)[:, None]  # (B, 1); nothing comes before the text
+    return tuple(tuple(part * follows for part in layer) for layer in state)  # (B, H) each
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -270,7 +221,7 @@ def _likeliest(log_p: np.ndarray, top: int) -> np.ndarray:
 
 
 def _after_the_first(predictions: Predictions) -> Predictions:
-    """Put before the predictions of a text those of its first character, which are none."""
+    """Return the predictions with an empty one in front, for the first character of the text."""
     losses, guesses, probabilities = predictions
     return Predictions(
         np.concatenate([[np.nan], losses]),

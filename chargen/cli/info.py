@@ -11,9 +11,9 @@ from chargen.cli.options import require_folder
 @click.command()
 @click.argument("checkpoint", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--plot", type=click.Path(dir_okay=False), help="Draw the run's losses as a PNG here instead.")
-def info(checkpoint, as_json, plot):
-    """Show what a model holds.
+@click.option("--plot", type=click.Path(dir_okay=False), help="Plot the losses of the run as a PNG here instead.")
+def info(checkpoint: str | None, as_json: bool, plot: str | None):
+    """Show the settings and results of a model.
 
     CHECKPOINT is a .safetensors file or the name of a run; without it, the newest run is shown.
     """
@@ -24,7 +24,7 @@ def info(checkpoint, as_json, plot):
     from chargen.report.terminal import printable
 
     if plot and as_json:
-        raise click.UsageError("--plot and --json both say what to show; give one of them")
+        raise click.UsageError("--plot and --json exclude each other; give one of them")
     require_folder(plot)
     path = find(checkpoint)
     loaded = Checkpoint.load(path)
@@ -32,7 +32,7 @@ def info(checkpoint, as_json, plot):
         baselines = loaded.provenance.metadata.get("baselines")
         save_losses(read_history(path.with_name("history.jsonl")), plot, baselines)
         return
-    about = {
+    facts = {
         "checkpoint": str(path),
         "parameters": sum(array.size for array in loaded.weights.values()),
         "input": f"embedding of {loaded.config.embedding_size}" if loaded.config.embedding_size else "one-hot",
@@ -41,9 +41,9 @@ def info(checkpoint, as_json, plot):
         **loaded.provenance.to_json(),
     }
     if as_json:
-        click.echo(json.dumps(about))
+        click.echo(json.dumps(facts))
         return
-    for key, value in about.items():
+    for key, value in facts.items():
         nested = value.items() if isinstance(value, dict) else ()
         shown = "" if nested else repr(value) if key == "characters" else value
         click.echo(printable(f"{key.replace('_', ' '):24} {shown}".rstrip(), sys.stdout))

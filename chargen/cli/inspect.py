@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -15,17 +16,17 @@ from chargen.cli.options import checkpoint_option, positive, refuse_same_file, r
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, resolve_path=True, path_type=Path),
-    help="Write a page that shows the first 3,000 characters in the colours of any unit.",
+    help="Write a page that colours the first 3,000 characters by the activation of any unit.",
 )
-@click.option("--top", type=positive, default=3, help="How many units to name for each feature.")
-@click.option("--encoding", default="utf-8", help="How the text's bytes are to be read.")
+@click.option("--top", type=positive, default=3, help="Number of units to show for each feature.")
+@click.option("--encoding", default="utf-8", help="Encoding of the text.")
 @unknown_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
+def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, encoding: str, unknown: str, as_json: bool):
     """Find the hidden units that follow quotations, lines, words.
 
-    FILE is any CORPUS of `chargen train`, or - for standard input; its first 10,000 characters are read. For each
-    feature, units are chosen by their correlation with it in the first half of those, and measured in the second.
+    FILE is any CORPUS of `chargen train`, or - for standard input; the first 10,000 characters are read. For each
+    feature, units are chosen by their correlation in the first half of these, and measured in the second half.
     Layers and units are counted from 0.
     """
     from chargen.analysis.hidden_units import LONGEST, inspect_text
@@ -45,11 +46,11 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
     name, texts = documents(file)
     stream = TextStream(texts, encoding)
     text = _beginning(stream, LONGEST)
-    notes = stream.notes
     inspection = inspect_text(sampler, text, top, unknown)
+    for note in stream.notes:
+        click.echo(note, err=True)
     if len(text) > LONGEST:
-        notes.append(f"{name}: reading the first {LONGEST:,} characters; there are more")
-    click.echo("".join(f"{note}\n" for note in notes), nl=False, err=True)
+        click.echo(f"{name}: reading the first {LONGEST:,} characters; there are more", err=True)
     if html:
         write_atomically(html, activation_page(inspection, f"{name}, read by {model_name(path)}").encode())
         click.echo(f"wrote {html}; open it in a browser", err=True)
@@ -59,8 +60,8 @@ def inspect(file, checkpoint, html, top, encoding, unknown, as_json):
         _show(inspection)
 
 
-def _beginning(pieces, length: int) -> str:
-    """Return at least `length` characters and one more, if there are so many."""
+def _beginning(pieces: Iterable[str], length: int) -> str:
+    """Return the beginning of a text, more than `length` characters if it has more."""
     text = ""
     for piece in pieces:
         text += piece
@@ -89,7 +90,7 @@ def _show(inspection) -> None:
     T, units = inspection.activations.shape
     lines = [
         f"{units:,} units, {T:,} characters; Pearson correlation in the second half of them"
-        " (and in the first half, by which the unit was chosen)"
+        " (in brackets: in the first half, by which the unit was chosen)"
     ]
     for finding in inspection.findings:
         first, second = finding.passages

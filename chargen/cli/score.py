@@ -1,38 +1,57 @@
 """`chargen score`."""
 
+from __future__ import annotations
+
 import json
 import math
 import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chargen.cli.options import checkpoint_option, positive, refuse_same_file, require_folder, unknown_option
 
+if TYPE_CHECKING:  # these take a while to load
+    from chargen.analysis.comparison import Comparison
+    from chargen.analysis.scoring import Piece, Predictions, Score, Scoring
+    from chargen.sampling.sampler import Sampler
+
 
 @click.command()
 @click.argument("file")
 @checkpoint_option
-@click.option("--compare", "other", metavar="CHECKPOINT", help="A second model, to see which predicts what better.")
-@click.option(
-    "--html", type=click.Path(dir_okay=False), help="Write a page that shades each character by its surprise."
-)
-@click.option("--per-char", is_flag=True, help="Print one JSON object a character.")
-@click.option("--top", type=positive, default=3, help="How many of the model's guesses a character is shown with.")
+@click.option("--compare", "other", metavar="CHECKPOINT", help="A second model, to see which one predicts what better.")
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a page that shades each character by its bits.")
+@click.option("--per-char", is_flag=True, help="Print one JSON object for each character.")
+@click.option("--top", type=positive, default=3, help="Number of likeliest characters to show at each place.")
 @unknown_option
-@click.option("--encoding", default="utf-8", help="How the text's bytes are to be read.")
+@click.option("--encoding", default="utf-8", help="Encoding of the text.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def score(file, checkpoint, other, html, per_char, top, unknown, encoding, as_json):
+def score(
+    file: str,
+    checkpoint: str | None,
+    other: str | None,
+    html: str | None,
+    per_char: bool,
+    top: int,
+    unknown: str,
+    encoding: str,
+    as_json: bool,
+):
     """Measure how well a model predicts the text in FILE.
 
-    FILE is a text file, - for standard input, or any other CORPUS of `chargen train`. It is normalised as the model
-    asks. A model's score is the mean over all characters but the first, which nothing comes before.
+    FILE is a text file, - for standard input, or any other CORPUS of `chargen train`. It is normalized like the model's
+    training text. The score is the mean over all characters but the first.
     """
-    from chargen.analysis.scoring import Comparison, Scoring
+    from chargen.analysis.comparison import Comparison
+    from chargen.analysis.scoring import Scoring
     from chargen.errors import InputError
     from chargen.text.streams import read_text
 
     if per_char and as_json:
-        raise InputError("--per-char and --json both print to stdout; choose one of them")
+        raise InputError("--per-char and --json both print to stdout", "choose one of them")
     refuse_same_file(file, html)
     require_folder(html)
     paths, samplers = _load([checkpoint] if other is None else [checkpoint, other])
@@ -44,8 +63,8 @@ def score(file, checkpoint, other, html, per_char, top, unknown, encoding, as_js
             comparison.add(piece)
         if per_char:
             _print_characters(piece, samplers)
-    _tell_what_was_read(scoring, samplers, unknown)
-    if html:
+    _report_what_was_read(scoring, samplers, unknown)
+    if html and beginning:
         _write_page(html, file, paths, scoring, samplers, beginning)
     if as_json:
         click.echo(json.dumps(_summary(paths, scoring, comparison)))
@@ -53,7 +72,7 @@ def score(file, checkpoint, other, html, per_char, top, unknown, encoding, as_js
         _show(paths, scoring.scores, comparison, to_stderr=per_char)
 
 
-def _load(names):
+def _load(names: Sequence[str | None]) -> tuple[list[Path], list[Sampler]]:
     from chargen.network.checkpoint import Checkpoint, find
     from chargen.sampling.sampler import Sampler
 
@@ -63,7 +82,7 @@ def _load(names):
     return paths, [Sampler(Checkpoint.load(path)) for path in paths]
 
 
-def _with_progress(pieces, show):
+def _with_progress(pieces: Iterable[Piece], show: bool) -> Iterator[Piece]:
     from tqdm import tqdm
 
     with tqdm(
@@ -74,25 +93,25 @@ def _with_progress(pieces, show):
             bar.update(len(piece.text))
 
 
-def _tell_what_was_read(scoring, samplers, unknown):
+def _report_what_was_read(scoring: Scoring, samplers: Sequence[Sampler], unknown: str) -> None:
     shared = scoring.vocabulary
     if any(sampler.vocabulary != shared for sampler in samplers):
         how = f" (--normalize {shared.normalization})" * (shared.normalization != "none")
-        click.echo(f"both read the {len(shared)} characters that both know{how}", err=True)
+        click.echo(f"both models read the {len(shared)} characters that both know{how}", err=True)
     if scoring.unknown_characters:
         done = "left out" if unknown == "skip" else "replaced"
         click.echo(f"{scoring.unknown_characters:,} unknown characters were {done}", err=True)
 
 
-def _print_characters(piece, samplers):
+def _print_characters(piece: Piece, samplers: Sequence[Sampler]) -> None:
     for place, character in enumerate(piece.text):
-        accounts = [_account(*model, place) for model in zip(samplers, piece.predictions, strict=True)]
-        line = {"character": character, **accounts[0]} | ({"other": accounts[1]} if len(accounts) > 1 else {})
+        first, *others = [_predicted(*model, place) for model in zip(samplers, piece.predictions, strict=True)]
+        line = {"character": character, **first} | ({"other": others[0]} if others else {})
         sys.stdout.write(json.dumps(line) + "\n")
 
 
-def _account(sampler, predictions, place):
-    """Return what a model made of one character; null for the first of a text, which it does not predict."""
+def _predicted(sampler: Sampler, predictions: Predictions, place: int) -> dict:
+    """Return what a model predicted at one place; null for the first character, which is not predicted."""
     loss = float(predictions.losses[place])
     if math.isnan(loss):
         return {"nats": None, "guesses": None}
@@ -101,9 +120,9 @@ def _account(sampler, predictions, place):
     return {"nats": round(loss, 6), "guesses": list(zip(characters, probabilities, strict=True))}
 
 
-def _write_page(html, file, paths, scoring, samplers, beginning):
-    from pathlib import Path
-
+def _write_page(
+    html: str, file: str, paths: Sequence[Path], scoring: Scoring, samplers: Sequence[Sampler], beginning: Piece
+) -> None:
     from chargen.analysis.score_page import LIMIT, score_page
     from chargen.files.atomic import write_atomically
     from chargen.network.checkpoint import model_name
@@ -116,8 +135,8 @@ def _write_page(html, file, paths, scoring, samplers, beginning):
     click.echo(f"wrote {html}{shown}", err=True)
 
 
-def _summary(paths, scoring, comparison):
-    models = [
+def _summary(paths: Sequence[Path], scoring: Scoring, comparison: Comparison) -> dict:
+    models: list[dict] = [
         {
             "checkpoint": str(path),
             "nats_per_character": score.loss,
@@ -133,7 +152,7 @@ def _summary(paths, scoring, comparison):
     return counts | models[0] | {"better": passages[0], "other": models[1] | {"better": passages[1]}}
 
 
-def _show(paths, scores, comparison, to_stderr):
+def _show(paths: Sequence[Path], scores: Sequence[Score], comparison: Comparison, to_stderr: bool) -> None:
     from chargen.cli.progress import perplexity, printable
     from chargen.network.checkpoint import model_name
 
@@ -147,7 +166,7 @@ def _show(paths, scores, comparison, to_stderr):
         click.echo(f"{name:{width}}  {figures}".lstrip(), err=to_stderr)
     for name, passages in zip(names, (comparison.first, comparison.other), strict=False):
         if passages:
-            click.echo(f"\n{name} is better, in bits and from which character on:", err=to_stderr)
+            click.echo(f"\n{name} is better here (bits, first character, text):", err=to_stderr)
         for passage in passages:
             shown = printable(repr(passage.text), sys.stderr if to_stderr else sys.stdout)
             click.echo(f"  {passage.bits:6.1f}  {passage.start:>11,}  {shown}", err=to_stderr)

@@ -1,4 +1,4 @@
-"""Pictures, from plain numbers."""
+"""PNG plots and animated GIFs from plain numbers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,11 @@ import numpy as np
 
 from chargen.errors import InputError, SaveError
 
+FRAMES_PER_SECOND = 8
+
 
 def read_history(path: str | Path) -> list[dict]:
-    """Return the epochs that a run's history file holds, as `save_losses` takes them.
+    """Return the epochs in a run's history file, in the form that `save_losses` takes.
 
     Raises:
         InputError: there is no such file, or it is not a history.
@@ -19,25 +21,25 @@ def read_history(path: str | Path) -> list[dict]:
     try:
         history = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; only a run's own folder has a history") from None
+        raise InputError(f"cannot read {path}: {error.strerror}", "name a run; only runs have a history") from None
     except ValueError:
-        raise InputError(f"{path} is not the history of a run") from None
+        raise InputError(f"{path} is not the history of a run", "name another run") from None
     if not all(isinstance(record, dict) and "train_loss" in record for record in history):
-        raise InputError(f"{path} is not the history of a run")
+        raise InputError(f"{path} is not the history of a run", "name another run")
     if not history:
-        raise InputError(f"{path}: no epoch is finished yet")
+        raise InputError(f"{path}: no epoch has finished yet", "wait for the first one, or train for longer")
     return history
 
 
 def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[str, float] | None = None) -> None:
-    """Draw training and validation perplexity against the epoch, and write a PNG of 1200 by 750 pixels.
+    """Plot training and validation perplexity by epoch, as a PNG of 1200 by 750 pixels.
 
     Args:
-        history: one dict an epoch with `epoch`, `train_loss` and `valid_loss` (nats per character, or None).
-        baselines: what simpler means reach on the held-out text, in bits per character, by their names.
+        history: a dict for each epoch with `epoch`, `train_loss` and `valid_loss` (nats per character, or None).
+        baselines: by name, what simpler models reach on the held-out text, in bits per character.
 
     Raises:
-        SaveError: the picture cannot be written.
+        SaveError: the file cannot be written.
     """
     epochs = [record["epoch"] for record in history]
     figure, (axes,) = new_figure(1)
@@ -64,7 +66,7 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
 
 
 class Line(NamedTuple):
-    """Points (x, y), joined or not as `style` says, in Matplotlib's letters."""
+    """Points (x, y) with a label; `style` is Matplotlib's, such as "-" or "o"."""
 
     x: np.ndarray
     y: np.ndarray
@@ -74,7 +76,7 @@ class Line(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One plot of a picture; `log`: the y axis is logarithmic."""
+    """One plot of a figure; `log`: the y axis is logarithmic."""
 
     title: str
     x_label: str
@@ -84,10 +86,10 @@ class Panel(NamedTuple):
 
 
 def save_panels(panels: Sequence[Panel], path: str | Path) -> None:
-    """Draw panels one below the other, and write a PNG of 1200 by 525 pixels for each.
+    """Plot panels one below the other, as a PNG with 1200 by 525 pixels for each.
 
     Raises:
-        SaveError: the picture cannot be written.
+        SaveError: the file cannot be written.
     """
     figure, all_axes = new_figure(len(panels))
     for panel, axes in zip(panels, all_axes, strict=True):
@@ -95,26 +97,26 @@ def save_panels(panels: Sequence[Panel], path: str | Path) -> None:
     save_figure(figure, path)
 
 
-def save_animation(frames: Sequence[Panel], path: str | Path, seconds: float = 0.12) -> None:
-    """Draw one panel after the other, so many seconds each, and write an animated GIF.
+def save_animation(frames: Sequence[Panel], path: str | Path) -> None:
+    """Plot one panel after the other, as an animated GIF of `FRAMES_PER_SECOND`.
 
     Raises:
-        SaveError: the animation cannot be written.
+        SaveError: the file cannot be written.
     """
     from matplotlib.animation import PillowWriter
 
     figure, (axes,) = new_figure(1, dpi=75)
     values = np.concatenate([line.y for frame in frames for line in frame.lines])
-    writer = PillowWriter(fps=1 / seconds)
+    writer = PillowWriter(fps=FRAMES_PER_SECOND)
     try:
         with writer.saving(figure, str(path), dpi=75):
             for frame in frames:
                 axes.clear()
                 draw(frame, axes)
-                axes.set_ylim(values.min(), values.max())  # the same for all, so that nothing jumps
+                axes.set_ylim(values.min(), values.max())  # the same in all frames
                 writer.grab_frame()
     except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}; choose another place") from None
+        raise SaveError(f"cannot write {path}: {error.strerror}", "choose another place") from None
 
 
 def draw(panel: Panel, axes) -> None:
@@ -125,11 +127,11 @@ def draw(panel: Panel, axes) -> None:
     if panel.log:
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # beside the plot, where it hides nothing
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # beside the plot, so that it hides nothing
 
 
 def new_figure(panels: int, dpi: int = 150):
-    """Return a figure of so many plots, one below the other, and a list of their axes."""
+    """Return a figure with this number of plots, one below the other, and a list of their axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5 if panels == 1 else 3.5 * panels), dpi=dpi, layout="constrained")
@@ -145,4 +147,4 @@ def save_figure(figure, path: str | Path) -> None:
     try:
         figure.savefig(path, format="png")
     except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}; choose another place") from None
+        raise SaveError(f"cannot write {path}: {error.strerror}", "choose another place") from None

@@ -1,4 +1,4 @@
-"""What a terminal shows: control characters made visible, and copied passages marked."""
+"""Text for terminals: control characters made visible, passages marked, colours only where wanted."""
 
 import os
 import re
@@ -8,9 +8,9 @@ from typing import TextIO
 
 
 def printable(text: str, stream: TextIO) -> str:
-    r"""Return `text` as it may be written to `stream`: on a terminal, control characters are shown, not obeyed.
+    r"""Return `text` for writing to `stream`; for a terminal, control characters are escaped.
 
-    A corpus may hold escape sequences, and a model that has learned them must not work somebody's terminal.
+    A model may have learned escape sequences from its corpus, and these must not control the terminal.
 
     >>> class Terminal:
     ...     isatty = staticmethod(lambda: True)
@@ -29,33 +29,33 @@ def mark(
     begin: str = "\x1b[7m",
     end: str = "\x1b[27m",
 ) -> str:
-    r"""Return `text` with its spans between `begin` and `end`, by default in a terminal's reverse video.
+    r"""Return `text` with its spans between `begin` and `end`, by default in reverse video.
 
     Args:
         spans: begin and end in characters, in order; they may overlap.
-        show: what each piece of text goes through before the marks are set, such as `printable`, which
-            would make them visible otherwise.
-        begin, end: the marks; each line is marked by itself, or else a terminal might mark the margin too.
+        show: is applied to each piece of text before the marks are added, such as `printable`, which would escape
+            them.
+        begin, end: the marks; each line is marked separately, because some terminals would mark the margin too.
 
     >>> mark("one, two,\nthree\x07 four", [(5, 8), (7, 16)], ascii, "[", "]")
     "'one, '['two,\\nthree\\x07']' four'"
     """
     cuts = [0, *(cut for span in merge_spans(spans) for cut in span), len(text)]
-    pieces = [show(text[here:there]) for here, there in pairwise(cuts)]  # by turns outside of spans and inside
+    pieces = [show(text[here:there]) for here, there in pairwise(cuts)]  # alternately outside and inside of spans
     pieces[1::2] = [re.sub(r"[^\n]+", lambda line: begin + line[0] + end, piece) for piece in pieces[1::2]]
     return "".join(pieces)
 
 
 def colours(stream: TextIO) -> bool:
-    """Return whether marks may be written to `stream`: a terminal that knows them, of a person who does not object.
+    """Return whether to write marks to `stream`: a terminal that supports them, unless NO_COLOR is set.
 
-    The objection is the environment variable NO_COLOR, see https://no-color.org.
+    See https://no-color.org.
     """
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def merge_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the same ground in spans that neither overlap nor touch."""
+    """Return the union of spans, sorted by their beginnings, as spans that neither overlap nor touch."""
     apart: list[tuple[int, int]] = []
     for begin, end in spans:
         if apart and begin <= apart[-1][1]:

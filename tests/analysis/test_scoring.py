@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.analysis import scoring
-from chargen.analysis.scoring import Comparison, Piece, Predictions, Scoring, best_passages, score, shared_vocabulary
+from chargen.analysis.scoring import Predictions, Scoring, score, shared_vocabulary
 from chargen.errors import InputError, UnknownCharacterError
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
@@ -137,7 +137,7 @@ def test_unknown_characters_are_named_left_out_or_replaced():
     ("text", "words"), [("", "the text is empty"), ("a", "the text has only one character"), ("?", "is empty")]
 )
 def test_a_text_that_is_too_short_is_refused(text, words):
-    with pytest.raises(InputError, match=f"{words}; it takes two characters to predict one from the other"):
+    with pytest.raises(InputError, match=f"{words}; give at least two, to predict one from the other"):
         score(make(), text, "skip")
 
 
@@ -152,36 +152,6 @@ def test_two_models_read_what_both_know():
         read([first, other], ["ABc"])
     with pytest.raises(InputError, match="no character in common"):
         Scoring([first, make("xyz")])
-
-
-@given(st.lists(st.integers(-8, 8), min_size=1, max_size=30), st.integers(1, 5), st.integers(1, 4))
-def test_the_best_passages_are_taken_one_after_the_other(gains, length, count):
-    text = "".join(chr(97 + place) for place in range(len(gains)))
-    length = min(length, len(gains))
-    free, expected = set(range(len(gains))), []
-    for _ in range(count):
-        starts = [start for start in range(len(gains) - length + 1) if free >= set(range(start, start + length))]
-        best = max(starts, key=lambda start: (sum(gains[start : start + length]), -start), default=None)
-        if best is None or sum(gains[best : best + length]) <= 0:
-            break
-        expected.append((best, text[best : best + length], sum(gains[best : best + length])))
-        free -= set(range(best, best + length))
-    assert [tuple(passage) for passage in best_passages(np.array(gains), text, count, length)] == expected
-
-
-def test_a_comparison_keeps_the_best_passages_of_the_whole_text():
-    """In each of two pieces of 100 characters, each model does better on one stretch of 40."""
-
-    def piece(first_gain, other_gain):
-        losses = np.zeros((2, 100))
-        losses[1, 10:50], losses[0, 60:] = first_gain * math.log(2), other_gain * math.log(2)
-        return Piece("x" * 10 + "a" * 40 + "x" * 10 + "b" * 40, tuple(Predictions(row, None, None) for row in losses))
-
-    comparison = Comparison(count=1)
-    comparison.add(piece(2, 4))
-    comparison.add(piece(3, 1))
-    assert comparison.first == [(110, "a" * 40, pytest.approx(120))]
-    assert comparison.other == [(60, "b" * 40, pytest.approx(160))]
 
 
 PEAK = """

@@ -87,7 +87,7 @@ def test_a_comparison_shows_both_scores_and_the_passages(folder):
     about, read = json.loads(result.stdout), TEXT.replace("m", "")
     assert about["unknown"] == TEXT.count("m")
     assert "20 unknown characters were left out" in result.stderr
-    assert f"both read the {len(set(read))} characters that both know\n" in result.stderr
+    assert f"both models read the {len(set(read))} characters that both know\n" in result.stderr
     for name, side, sign in (("one", about, 1), ("two", about["other"], -1)):
         expected = score(Sampler.load(folder / f"{name}.safetensors"), read)
         assert side["nats_per_character"] == pytest.approx(expected.loss)

@@ -1,0 +1,88 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chargen.errors import InputError, SaveError
+from chargen.report import forecast_plot, plots
+from chargen.report.plots import Line, Panel, read_history, save_animation, save_losses, save_panels
+
+HISTORY = [
+    {"epoch": 1, "train_loss": 2.0, "valid_loss": 2.2},
+    {"epoch": 2, "train_loss": 1.5, "valid_loss": 1.9},
+    {"epoch": 3, "train_loss": 1.2, "valid_loss": 2.0},
+]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved, with Matplotlib's objects in them."""
+    figures = []
+    save = plots.save_figure
+
+    def keep(figure, path):
+        figures.append(figure)
+        save(figure, path)
+
+    monkeypatch.setattr(plots, "save_figure", keep)
+    monkeypatch.setattr(forecast_plot, "save_figure", keep)
+    return figures
+
+
+def test_losses_are_drawn_as_perplexities_with_the_best_epoch_and_the_baselines(tmp_path, drawn):
+    save_losses(HISTORY, tmp_path / "loss.png", {"xz": 3.0})
+    lines = {line.get_label(): line.get_xydata().tolist() for line in drawn[0].axes[0].get_lines()}
+    assert lines["training"] == [[epoch, pytest.approx(np.exp(loss))] for epoch, loss in ((1, 2.0), (2, 1.5), (3, 1.2))]
+    assert lines["validation"][2] == [3, pytest.approx(np.exp(2.0))]
+    assert lines[f"best: {np.exp(1.9):.2f} after epoch 2"] == [[2, pytest.approx(np.exp(1.9))]]
+    assert [y for _, y in lines["xz: 8.00"]] == [8, 8]
+    assert Image.open(tmp_path / "loss.png").size == (1200, 750)
+
+
+def test_losses_without_validation_are_drawn(tmp_path, drawn):
+    save_losses([HISTORY[0] | {"valid_loss": None}], tmp_path / "loss.png")
+    assert [line.get_label() for line in drawn[0].axes[0].get_lines()] == ["training"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file or directory; name a run; only runs have a history"),
+        ("no json", "is not the history of a run"),
+        ('{"epoch": 1}', "is not the history of a run"),
+        ("", "no epoch has finished yet"),
+    ],
+)
+def test_what_is_no_history_is_refused(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "history.jsonl").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_history(tmp_path / "history.jsonl")
+    (tmp_path / "good.jsonl").write_text("\n".join(map(json.dumps, HISTORY)))
+    assert read_history(tmp_path / "good.jsonl") == HISTORY
+
+
+def test_panels_and_frames_are_drawn(tmp_path):
+    panels = [Panel(str(n), "x", "y", [Line(np.arange(3), np.arange(3) * n, "line")]) for n in (1, 2)]
+    save_panels(panels, tmp_path / "two.png")
+    assert Image.open(tmp_path / "two.png").size == (1200, 1050)
+    save_animation(panels, tmp_path / "two.gif")
+    assert Image.open(tmp_path / "two.gif").n_frames == 2
+    for save in (save_panels, save_animation):
+        with pytest.raises(SaveError, match=r"cannot write .*; choose another place"):
+            save(panels, tmp_path / "none" / "picture")
+
+
+def test_a_forecast_is_drawn_after_its_history(tmp_path, drawn):
+    points = np.array([4.0, 5.0])
+    panel = forecast_plot.Panel("", np.array([1.0, 2.0, 3.0]), list("abcde"), points, points - 1, points + 1)
+    forecast_plot.save_forecast([panel], tmp_path / "forecast.png", "sold", "day", 80)
+    axes = drawn[0].axes[0]
+    history, forecast = (line.get_xydata().tolist() for line in axes.get_lines()[:2])
+    assert history == [[-2, 1], [-1, 2], [0, 3]]
+    assert forecast == [[0, 3], [1, 4], [2, 5]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == list("abcde")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("day", "sold")
+    with pytest.raises(InputError, match="13 series"):
+        forecast_plot.save_forecast([panel] * 13, tmp_path / "forecast.png", "sold", "day", 80)
