@@ -127,3 +127,5 @@ class Sampler(Decoder):
             UnknownCharacterError: the prefix has characters that the model does not know.
         """
         return beam_search(self, self.vocabulary.encode(prefix), StopCondition(length, stop, lines), width)
+
+    likeliest = beam_search  # its former name
