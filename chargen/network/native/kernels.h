@@ -7,7 +7,8 @@
 #include "vectors.h"
 
 enum { VECTORS = PANEL / WIDTH };
-enum { CHUNKS = 16 }; /* of 16 columns of a: so many rows of w, 16 KB, stay in the first cache for all rows of a */
+enum { CHUNKS = 8 }; /* of 16 columns of a: so many rows of w, 8 KB, stay in the first cache for all rows of a */
+enum { AHEAD = 2 * CHUNKS * PANEL * PANEL }; /* how many floats ahead w is fetched, which lies in a far cache */
 enum { DEPTH = 128 }; /* rows of two panels, 8 KB each, that stay in the first cache */
 
 /* c += a w for `rows` rows, which is a constant wherever this is called. */
@@ -21,6 +22,7 @@ INLINE void product_tile(const long rows, long chunks, const float *a, long a_st
 #pragma GCC unroll 4
         for (long k = 0; k < PANEL; k++, w += PANEL) {
             vec row[VECTORS];
+            __builtin_prefetch(w + AHEAD);
 #pragma GCC unroll 4
             for (long j = 0; j < VECTORS; j++) row[j] = load(w + j * WIDTH);
 #pragma GCC unroll 8

@@ -4,6 +4,9 @@
    gates, and sums their gradients. So every sum is made by one thread in one order, and any number of threads gives
    the same bits. */
 #include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "layer.h"
 #include "panels.h"
@@ -36,7 +39,7 @@ struct run {
     /* packed */
     float *bias;              /* [slot][unit panel] of 1 row: what the sums of a slot begin with */
     float *recurrent;         /* [unit panel][gate] of units * 16 rows */
-    float *input;             /* [gate][unit panel] of columns * 16 rows, or for ids of a row for each id */
+    float *input;             /* [gate][unit panel] of columns * 16 rows, or for ids of a row, bias included, for each */
     /* saved for the backward pass */
     float *gates;             /* [slot][unit panel] of T * B rows */
     float *h, *c;             /* [unit panel] of (T + 1) * B rows, the first B for the state at the beginning */
@@ -111,6 +114,9 @@ static void pack_forward(const struct run *run, struct range own) {
             add_bias(layer->b_ih, run->cell->input_gate[g], u, run->H,
                      run->bias + ((run->first_input_slot + g) * run->units + u) * PANEL);
         }
+        for (long g = 0; g < run->G && layer->ids; g++)
+            add_to_rows(run->bias + ((run->first_input_slot + g) * run->units + u) * PANEL, run->inputs,
+                        run->input + (g * run->units + u) * run->inputs * PANEL);
     }
 }
 
@@ -121,13 +127,14 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
         for (long u = own.begin; u < own.end; u++) {
             const float *bias = run->bias + (slot * run->units + u) * PANEL;
             float *sums = run->gates + slot * run->list + u * run->steps + begin;
-            repeat_row(bias, rows, sums);
-            if (slot < run->first_input_slot) continue;
-            const float *weights = run->input + ((slot - run->first_input_slot) * run->units + u) * run->rows_in * PANEL;
-            if (run->layer->ids)
-                add_rows_of_ids(weights, run->layer->ids, run->B, run->T, times, sums);
-            else
+            long g = slot - run->first_input_slot;
+            if (g < 0 || run->columns) repeat_row(bias, rows, sums);
+            if (g < 0) continue;
+            const float *weights = run->input + (g * run->units + u) * run->rows_in * PANEL;
+            if (run->columns)
                 run->path->product(rows, run->columns, run->x + begin, run->steps, weights, sums);
+            else
+                gather_rows(weights, run->layer->ids, run->B, run->T, times, sums); /* the bias is in the rows */
         }
 }
 
@@ -287,10 +294,24 @@ static void backward_task(void *argument, struct team *team, long rank, long thr
     weight_gradients(run, own);
 }
 
+/* Ask for large pages, of which a processor remembers enough: 16 MB of weights fill 4,096 small ones. */
+static void use_large_pages(float *memory, int64_t floats) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    uintptr_t page = 4096, begin = ((uintptr_t)memory + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)memory + floats * sizeof(float)) / page * page;
+    if (memory && end > begin + (2 << 20)) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)floats;
+#endif
+}
+
 static void call(const struct layer *layer, task *function) {
     struct run run;
     int64_t floats[3];
     lay_out(&run, layer, floats);
+    use_large_pages(layer->packed, layer->packed_before ? 0 : floats[0]);
+    use_large_pages(layer->saved, function == forward_task ? floats[1] : 0);
+    use_large_pages(layer->scratch, floats[2]);
     run_together(layer->threads < run.units ? layer->threads : run.units, function, &run);
 }
 

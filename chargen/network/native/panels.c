@@ -28,21 +28,14 @@ void add_bias(const float *bias, long gate, long u, long H, float *row) {
     for (long i = 0; i < columns_in(u, H); i++) row[i] += bias[gate * H + u * PANEL + i];
 }
 
+/* Add a row to each row of a panel. */
+void add_to_rows(const float *row, long rows, float *panel) {
+    for (long r = 0; r < rows; r++)
+        for (long i = 0; i < PANEL; i++) panel[r * PANEL + i] += row[i];
+}
+
 void repeat_row(const float *row, long rows, float *panel) {
     for (long r = 0; r < rows; r++) memcpy(panel + r * PANEL, row, PANEL * sizeof(float));
-}
-
-/* Take the columns of one panel from a matrix of `rows` rows that lie `stride` floats apart. */
-void pack_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel) {
-    long columns = columns_in(panel_index, width);
-    for (long r = 0; r < rows; r++) {
-        memcpy(panel + r * PANEL, matrix + r * stride + panel_index * PANEL, columns * sizeof(float));
-        if (columns < PANEL) memset(panel + r * PANEL + columns, 0, (PANEL - columns) * sizeof(float));
-    }
-}
-
-void clear_rows(float *panel, long begin, long end) {
-    memset(panel + begin * PANEL, 0, (end - begin) * PANEL * sizeof(float));
 }
 
 /* The units that fill up the last panel stay 0, even where infinity times their weights, 0, has made them NaN. */
@@ -51,15 +44,38 @@ void clear_columns(float *panel, long rows, long panel_index, long width) {
         for (long r = 0; r < rows; r++) panel[r * PANEL + i] = 0;
 }
 
-void add_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel) {
-    for (long r = 0; r < rows; r++)
-        for (long i = 0; i < columns_in(panel_index, width); i++)
-            panel[r * PANEL + i] += matrix[r * stride + panel_index * PANEL + i];
+/* Copy `rows` rows of `columns` floats; whole rows of a panel, the usual case, without a call for each. */
+static void copy_rows(const float *from, long from_stride, float *to, long to_stride, long rows, long columns) {
+    for (long r = 0; r < rows; r++, from += from_stride, to += to_stride)
+        if (columns == PANEL)
+            memcpy(to, from, PANEL * sizeof(float));
+        else
+            memcpy(to, from, columns * sizeof(float));
+}
+
+/* Take the columns of one panel from a matrix of `rows` rows that lie `stride` floats apart. */
+void pack_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel) {
+    copy_rows(matrix + panel_index * PANEL, stride, panel, PANEL, rows, columns_in(panel_index, width));
+    clear_columns(panel, rows, panel_index, width);
 }
 
 void unpack_rows(const float *panel, long rows, long panel_index, long width, float *matrix, long stride) {
-    for (long r = 0; r < rows; r++)
-        memcpy(matrix + r * stride + panel_index * PANEL, panel + r * PANEL, columns_in(panel_index, width) * sizeof(float));
+    copy_rows(panel, PANEL, matrix + panel_index * PANEL, stride, rows, columns_in(panel_index, width));
+}
+
+void clear_rows(float *panel, long begin, long end) {
+    memset(panel + begin * PANEL, 0, (end - begin) * PANEL * sizeof(float));
+}
+
+void add_rows(const float *restrict matrix, long stride, long rows, long panel_index, long width,
+              float *restrict panel) {
+    long columns = columns_in(panel_index, width);
+    matrix += panel_index * PANEL;
+    for (long r = 0; r < rows; r++, matrix += stride, panel += PANEL)
+        if (columns == PANEL)
+            for (long i = 0; i < PANEL; i++) panel[i] += matrix[i];
+        else
+            for (long i = 0; i < columns; i++) panel[i] += matrix[i];
 }
 
 /* x, (B, T, inputs), becomes panels `stride` floats apart, of the rows of some steps. */
@@ -69,15 +85,15 @@ void pack_input(const float *x, long B, long T, long inputs, struct range times,
             pack_rows(x + t * inputs, T * inputs, B, j, inputs, panels + j * stride + t * B * PANEL);
 }
 
-/* Add the row of ids[b][t] in the table to row t * B + b of the panel, which begins at the first of the steps. */
-void add_rows_of_ids(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel) {
+/* Row t * B + b of the panel, which begins at the first of the steps, is the row of ids[b][t] in the table. */
+void gather_rows(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel) {
     for (long t = times.begin; t < times.end; t++)
         for (long b = 0; b < B; b++, panel += PANEL)
-            for (long i = 0; i < PANEL; i++) panel[i] += table[ids[b * T + t] * PANEL + i];
+            memcpy(panel, table + ids[b * T + t] * PANEL, PANEL * sizeof(float));
 }
 
-/* The gradient of add_rows_of_ids: each row of the table becomes the sum of the rows of the panel that its id took. */
-void scatter_rows(const float *panel, const int64_t *ids, long B, long T, long count, float *table) {
+/* The gradient of gather_rows: each row of the table becomes the sum of the rows of the panel that its id took. */
+void scatter_rows(const float *restrict panel, const int64_t *ids, long B, long T, long count, float *restrict table) {
     clear_rows(table, 0, count);
     for (long t = 0; t < T; t++)
         for (long b = 0; b < B; b++, panel += PANEL)
@@ -96,7 +112,7 @@ void unpack_transposed(const float *table, long gate, long u, long H, long width
 }
 
 /* The gradient of a bias: the sum of all rows. */
-void sum_rows(const float *panel, long rows, long gate, long u, long H, float *bias) {
+void sum_rows(const float *restrict panel, long rows, long gate, long u, long H, float *bias) {
     float sums[PANEL] = {0};
     for (long r = 0; r < rows; r++)
         for (long i = 0; i < PANEL; i++) sums[i] += panel[r * PANEL + i];

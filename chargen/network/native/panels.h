@@ -22,6 +22,7 @@ long panel_size(long rows);
 struct block unit_rows(const float *weights, long gate, long u, long H, long width);
 void pack_transposed(struct block block, long rows, float *panel);
 void add_bias(const float *bias, long gate, long u, long H, float *row);
+void add_to_rows(const float *row, long rows, float *panel);
 void repeat_row(const float *row, long rows, float *panel);
 
 void pack_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel);
@@ -31,7 +32,7 @@ void add_rows(const float *matrix, long stride, long rows, long panel_index, lon
 void unpack_rows(const float *panel, long rows, long panel_index, long width, float *matrix, long stride);
 void pack_input(const float *x, long B, long T, long inputs, struct range times, long stride, float *panels);
 
-void add_rows_of_ids(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel);
+void gather_rows(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel);
 void scatter_rows(const float *panel, const int64_t *ids, long B, long T, long count, float *table);
 
 void unpack_tile(const float *tile, long gate, long u, long j, long H, long width, float *weights);
