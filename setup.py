@@ -1,5 +1,7 @@
 """Builds the native kernels where there is a C compiler that can; without them chargen runs on PyTorch and NumPy."""
 
+import sys
+
 from setuptools import Extension, setup
 
 FOLDER = "chargen/network/native"
@@ -18,7 +20,7 @@ setup(
                 "-fvisibility=hidden",
                 "-pthread",
             ],
-            extra_link_args=["-pthread"],
+            extra_link_args=["-pthread", *(["-ldl"] if sys.platform == "linux" else [])],
             optional=True,
         )
     ]

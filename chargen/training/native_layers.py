@@ -8,6 +8,8 @@ from torch import Tensor
 from chargen.network.cells import LayerWeights
 from chargen.network.native.calls import backward, forward
 
+WORK = 1e6  # floating point operations of a step that are worth a thread, which meets the others after each
+
 
 class NativeLayer(torch.autograd.Function):
     """One layer over a whole sequence. A second derivative is refused."""
@@ -59,7 +61,8 @@ def run_layer(
         x: dense input (B, T, inputs), or integer ids (B, T) that stand for one-hot vectors.
         state: h, or for the LSTM h and c, each (B, H).
         weights: of the layer.
-        threads: how many run together, PyTorch's number by default; it changes no bit of the results.
+        threads: how many run together, by default as many as are useful, at most PyTorch's number; their number changes
+            no bit of the results.
 
     Returns:
         The outputs, (B, T, H), and the next state.
@@ -68,5 +71,11 @@ def run_layer(
         ValueError: a shape is wrong, or a tensor is not float32 on the CPU.
         IndexError: an id is not below the number of inputs.
     """
-    outputs, *end = NativeLayer.apply(cell, threads or torch.get_num_threads(), x, *weights, *state)
+    threads = threads or useful_threads(len(x), *weights.W_hh.shape)
+    outputs, *end = NativeLayer.apply(cell, threads, x, *weights, *state)
     return outputs, tuple(end)
+
+
+def useful_threads(B: int, rows: int, H: int) -> int:
+    """Return how many threads have enough to do with a product of (B, H) and (H, rows), at most PyTorch's number."""
+    return max(1, min(torch.get_num_threads(), int(2 * B * rows * H / WORK)))

@@ -1,6 +1,7 @@
 """The native layers against the equations of cells.py under autograd in float64: values and all gradients."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -99,6 +100,23 @@ def test_a_large_layer_equals_the_equations(each_path, cell):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_shape_equals_the_equations(each_path, cell, B, T, H, inputs, ids, seed):
     check_against_equations(cell, B, T, H, inputs, ids, seed)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@cells
+def test_threads_of_openmp_give_the_same_bits(cell, threads):
+    """PyTorch has loaded OpenMP, whose threads the kernels then use."""
+    layer = random_layer(cell, 5, 9, 70, 20, ids=False, seed=1)
+    alone = results(partial(run_layer, threads=1), cell, *layer)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        torch.rand(500, 500) @ torch.rand(500, 500)  # with its threads
+        together = results(partial(run_layer, threads=threads), cell, *layer)
+    finally:
+        torch.set_num_threads(before)
+    for name, part in alone.items():
+        assert torch.equal(together[name], part), name
 
 
 @cells

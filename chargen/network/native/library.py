@@ -63,6 +63,7 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
+@cache
 def find_library() -> ctypes.CDLL | None:
     """Return the library, or None where it was not built or cannot be loaded."""
     return next((loaded for file in sorted(Path(__file__).parent.glob("_kernels*")) if (loaded := load(file))), None)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from chargen.network.cells import LayerWeights
-from chargen.network.native.calls import check, fill, make_job, memory_sizes, run_forward
+from chargen.network.native.calls import check, check_input, fill, make_job, memory_sizes, run_forward
+from chargen.network.native.library import Job
 
 LINE = 64  # bytes of a cache line, where every row of a panel begins
 STEPS_AT_ONCE = 64  # of a long sequence, so that its memory does not grow with it
@@ -26,8 +27,9 @@ class PackedLayer:
         """Keep float32 weights of NumPy: W_ih (G*H, inputs), W_hh (G*H, H), b_ih and b_hh (G*H,)."""
         self.cell, self.threads = cell, threads
         self.weights = LayerWeights(*(np.ascontiguousarray(weight, np.float32) for weight in weights))
+        self._is_packed: set[int] = set()  # as the keys of _packed
         self._packed: dict[int, np.ndarray] = {}  # by the dimensions of x: ids look rows up, dense input multiplies
-        self._memory = aligned_empty(0)
+        self._jobs: dict[tuple[int, ...], tuple[Job, np.ndarray]] = {}  # by the shape of x; each with its memory
 
     def run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Run the layer over a sequence.
@@ -55,20 +57,27 @@ class PackedLayer:
         return outputs, state
 
     def _run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        check(self.cell, x, state, self.weights)
-        job = make_job(self.cell, x, self.weights, self.threads)
-        sizes = memory_sizes(job)
-        packed = self._packed.get(x.ndim)
-        job.packed_before = packed is not None
-        if packed is None:
-            packed = aligned_empty(sizes["packed"])
-        if self._memory.size < sizes["saved"]:
-            self._memory = aligned_empty(sizes["saved"])
+        if x.shape not in self._jobs:
+            self._prepare(x, state)
+        job, _ = self._jobs[x.shape]
+        check_input(self.cell, x, state, job.H, job.inputs)
+        job.packed_before = x.ndim in self._is_packed
         outputs = np.empty((job.B, job.T, job.H), np.float32)  # (B, T, H)
         end = tuple(np.empty_like(part) for part in state)  # (B, H) each
-        fill(job, {"packed": packed, "saved": self._memory, "outputs": outputs})
+        fill(job, {"x" if x.ndim == 3 else "ids": x, "outputs": outputs})
         fill(job, dict(zip(("h_begin", "c_begin"), state, strict=False)))
         fill(job, dict(zip(("h_end", "c_end"), end, strict=False)))
         run_forward(job)
-        self._packed[x.ndim] = packed
+        self._is_packed.add(x.ndim)
         return outputs, end
+
+    def _prepare(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
+        """Make a call for inputs of the shape of x; its first run packs the weights."""
+        check(self.cell, x, state, self.weights)
+        job = make_job(self.cell, x, self.weights, self.threads)
+        sizes = memory_sizes(job)
+        if x.ndim not in self._packed:
+            self._packed[x.ndim] = aligned_empty(sizes["packed"])
+        memory = aligned_empty(sizes["saved"])
+        fill(job, {"packed": self._packed[x.ndim], "saved": memory})
+        self._jobs[x.shape] = job, memory

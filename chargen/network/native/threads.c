@@ -1,8 +1,12 @@
-/* A small pool of threads that run one function together and wait for each other inside it.
+/* Threads that run one function together and wait for each other inside it.
+
+   Where PyTorch has loaded GNU's OpenMP they are its threads: these spin for milliseconds after each of its operations,
+   and a second pool would wait for a processor that they keep. Elsewhere they are a small pool of our own.
 
    A thread that waits looks for some microseconds whether the others have come, then sleeps, so that it never keeps
    another program from its processor. Where the waiting takes most of the time, the processors are busy with other
    work: the next calls then run in one thread. The results never depend on the number of threads. */
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +17,8 @@
 
 enum {
     MOST_THREADS = 64, /* at most 255, see `begin` */
-    LOOKS = 1000,      /* 20 to 50 microseconds */
+    SOON = 10,         /* looks */
+    LOOKS = 1000,      /* before a thread sleeps, 20 to 50 microseconds */
     CALLS_ALONE = 100, /* after a call that others disturbed */
 };
 
@@ -28,12 +33,15 @@ struct team {
     struct event begin;  /* 256 * the number of calls + the threads of this call */
     struct event passed; /* how often all threads have met in `wait_for_all` */
     atomic_uint arrived;
-    atomic_long slept; /* nanoseconds that threads slept in `wait_for_all` in this call, all together */
-    unsigned threads;
+    atomic_long waited; /* nanoseconds that threads waited in `wait_for_all` in this call, all together */
+    atomic_uint threads;
     task *function;
     void *argument;
 };
 
+static const double USEFUL = 0.6; /* the share of its time that a further thread must work to be worth it */
+
+/* The threads, ours or OpenMP's, in the one call that uses them at a time. */
 static struct team pool = {
     .begin = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER},
     .passed = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER},
@@ -42,6 +50,11 @@ static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* guards the pool an
 static long workers = -1;                                  /* threads that have been started; -1: nor is fork watched */
 static long calls_alone;                                   /* that remain */
 static unsigned started_at[MOST_THREADS];                  /* the value of `begin` when a worker was started */
+static int forked;                                         /* whether fork made this process */
+static struct {
+    void (*parallel)(void (*function)(void *), void *argument, unsigned threads, unsigned flags);
+    int (*thread_num)(void), (*num_threads)(void);
+} openmp;
 
 static long now(void) {
     struct timespec time;
@@ -57,13 +70,14 @@ static void relax(void) {
 #endif
 }
 
-/* Wait until `event` is no longer `value`; return the nanoseconds slept. */
+/* Wait until `event` is no longer `value`; return the nanoseconds that took, or 0 where it was soon. */
 static long wait_for(struct event *event, unsigned value) {
+    long start = 0;
     for (int look = 0; look < LOOKS; look++) {
-        if (atomic_load(&event->value) != value) return 0;
+        if (atomic_load(&event->value) != value) return start ? now() - start : 0;
+        if (look == SOON) start = now();
         relax();
     }
-    long start = now();
     pthread_mutex_lock(&event->mutex);
     atomic_fetch_add(&event->sleepers, 1);
     while (atomic_load(&event->value) == value) pthread_cond_wait(&event->changed, &event->mutex);
@@ -82,14 +96,14 @@ static void change(struct event *event, unsigned value) {
 }
 
 void wait_for_all(struct team *team) {
-    unsigned threads = team->threads, passed = atomic_load(&team->passed.value); /* read before the others can go on */
+    unsigned threads = atomic_load(&team->threads), passed = atomic_load(&team->passed.value); /* before others go on */
     if (threads == 1) return;
     if (atomic_fetch_add(&team->arrived, 1) + 1 == threads) {
         atomic_store(&team->arrived, 0);
         change(&team->passed, passed + 1);
     } else {
-        long slept = wait_for(&team->passed, passed);
-        if (slept) atomic_fetch_add(&team->slept, slept);
+        long waited = wait_for(&team->passed, passed);
+        if (waited) atomic_fetch_add(&team->waited, waited);
     }
 }
 
@@ -115,6 +129,27 @@ static void begin_anew(void) {
     pthread_mutex_init(&pool.passed.mutex, 0);
     pthread_cond_init(&pool.passed.changed, 0);
     workers = calls_alone = 0;
+    forked = 1;
+}
+
+/* Find the OpenMP that is in this process already, if any. After fork it would wait for threads that are gone. */
+static int find_openmp(void) {
+    if (forked) return 0;
+    if (openmp.parallel) return 1;
+    void *library = dlopen("libgomp.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    if (!library) return 0;
+    openmp.thread_num = (int (*)(void))dlsym(library, "omp_get_thread_num");
+    openmp.num_threads = (int (*)(void))dlsym(library, "omp_get_num_threads");
+    if (!openmp.thread_num || !openmp.num_threads) return 0;
+    openmp.parallel = (void (*)(void (*)(void *), void *, unsigned, unsigned))dlsym(library, "GOMP_parallel");
+    return openmp.parallel != 0;
+}
+
+static void enter(void *unused) {
+    (void)unused;
+    long threads = openmp.num_threads(); /* which may be fewer than were asked for */
+    atomic_store(&pool.threads, threads);
+    pool.function(pool.argument, &pool, openmp.thread_num(), threads);
 }
 
 /* Start workers until there are `wanted`; return how many there are. They block all signals, which are for Python. */
@@ -135,16 +170,20 @@ static long start_workers(long wanted) {
 
 static void run_in_pool(long threads, task *function, void *argument) {
     long start = now();
-    pool.threads = threads;
+    atomic_store(&pool.threads, threads);
     pool.function = function;
     pool.argument = argument;
-    atomic_store(&pool.slept, 0);
-    unsigned begin = atomic_load(&pool.begin.value);
-    change(&pool.begin, (begin / 256 + 1) * 256 + threads);
-    function(argument, &pool, 0, threads);
-    wait_for_all(&pool);
-    double working = threads - (double)atomic_load(&pool.slept) / (now() - start + 1);
-    if (working < 1.3) calls_alone = CALLS_ALONE;
+    atomic_store(&pool.waited, 0);
+    if (openmp.parallel && !forked) {
+        openmp.parallel(enter, 0, threads, 0);
+    } else {
+        unsigned begin = atomic_load(&pool.begin.value);
+        change(&pool.begin, (begin / 256 + 1) * 256 + threads);
+        function(argument, &pool, 0, threads);
+        wait_for_all(&pool);
+    }
+    double working = threads - (double)atomic_load(&pool.waited) / (now() - start + 1);
+    if (working < 1 + USEFUL * (threads - 1)) calls_alone = CALLS_ALONE;
 }
 
 void run_together(long threads, task *function, void *argument) {
@@ -154,7 +193,7 @@ void run_together(long threads, task *function, void *argument) {
         if (workers < 0 || calls_alone) {
             calls_alone -= calls_alone > 0;
             threads = 1;
-        } else {
+        } else if (!find_openmp()) {
             long available = start_workers(threads - 1) + 1;
             threads = threads < available ? threads : available;
         }
