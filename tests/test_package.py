@@ -15,7 +15,7 @@ import chargen
 PACKAGE = Path(chargen.__file__).parent
 WITHOUT_TORCH = ["errors", "files", "report", "text", "network", "sampling", "analysis", "cli"]
 LIBRARY = ["errors", "files", "report", "text", "network", "sampling", "training", "analysis", "series"]
-STILL_NAME_FLAGS = {"training"}
+STILL_NAME_FLAGS: set[str] = set()
 SERIES_WITHOUT_TORCH = [
     *("exercises.catalog", "exercises.waves"),
     *(

@@ -101,7 +101,7 @@ def show_summary(run, path: str) -> None:
         f" {best.score / math.log(2):.3f} bits per character, after epoch {best.epoch} of {len(run.history)},"
         f" {run.history[-1].seconds:.0f} s of training"
     ]
-    if baselines := run.about.get("baselines"):
+    if baselines := run.metadata.get("baselines"):
         figures = ", ".join(f"{name} {bits:.3f}" for name, bits in baselines.items())
         lines.append(f"for comparison, on the same held-out text: {figures} bits per character")
     print(*lines, "now try: chargen sample", sep="\n", file=sys.stderr)

@@ -103,7 +103,7 @@ class PromptLoop:
         return self._describe_settings()
 
     def _describe_settings(self) -> str:
-        values = {_command(name)[1:]: value for name, value in vars(self.settings).items()}
+        values = {_command(name).removeprefix("/"): value for name, value in vars(self.settings).items()}
         values |= {"length": self.length, "seed": self.seed, "stop": " ".join(map(repr, self.stop)) or None}
         return ", ".join(f"{name} {'off' if value is None else value}" for name, value in values.items())
 

@@ -27,6 +27,8 @@ def run_torch_layer(cell: str, x: Tensor, state: State, weights: LayerWeights) -
     Ids become one-hot vectors of an even size: with an odd one, PyTorch's LSTM leaves the matrix units of Intel's
     processors and takes up to twice the time (benchmarks/README.md).
     """
+    if cell not in FUNCTIONS:
+        return cells.run_layer(cell, x, state, weights)
     if not x.is_floating_point():
         V = weights.W_ih.shape[1]
         x = F.embedding(x, _one_hot(V, x.device))  # (B, T, V or V + 1)

@@ -7,7 +7,6 @@ from chargen.network.cells import CELLS, LayerWeights
 from chargen.training.dropout import DropoutMasks
 from chargen.training.engines import ENGINES
 
-LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # what PyTorch calls the fields of LayerWeights
 PublicState = Tensor | tuple[Tensor, ...]  # a tensor for RNN and GRU, a pair for the LSTM, each (L*D, B, H)
 
@@ -44,7 +43,7 @@ class Recurrent(nn.Module):
         self.num_directions = D = 2 if bidirectional else 1
         # PyTorch's layers hold and initialise the weights, one layer each; the engine runs them.
         self.layers = nn.ModuleList(
-            LAYERS[cell](D * hidden_size if layer else input_size, hidden_size, bidirectional=bidirectional)
+            LayerParameters(CELLS[cell].gates, D * hidden_size if layer else input_size, hidden_size, bidirectional)
             for layer in range(num_layers)
         )
         self.output = nn.Linear(num_layers * D * hidden_size, output_size)  # reads all layers, see ModelConfig
@@ -105,6 +104,19 @@ class Recurrent(nn.Module):
             outputs.append(output.flip(1) if direction else output)  # (B, T, H)
             states.append(state)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1), states
+
+
+class LayerParameters(nn.Module):
+    """The weights of one layer, with the names and the random values that `torch.nn.LSTM` and the like give them."""
+
+    def __init__(self, gates: int, input_size: int, hidden_size: int, bidirectional: bool):
+        """Make random weights, which `torch.manual_seed` decides."""
+        super().__init__()
+        rows, bound = gates * hidden_size, hidden_size**-0.5
+        shapes = ((rows, input_size), (rows, hidden_size), (rows,), (rows,))  # as in LayerWeights
+        for suffix in ("", "_reverse")[: 1 + bidirectional]:
+            for name, shape in zip(WEIGHTS, shapes, strict=True):
+                self.register_parameter(f"{name}_l0{suffix}", nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
 
 
 def _random_masks(device: torch.device) -> DropoutMasks:

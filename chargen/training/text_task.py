@@ -1,6 +1,5 @@
 """Text as a task: predict each next character; `fit` and `evaluate`."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch.nn import functional as F
 
 from chargen.errors import InputError
 from chargen.text.batches import Batching, WindowStarts
+from chargen.text.evaluation_rows import EvaluationRows
 from chargen.text.ids_cache import release
 from chargen.training.hardware import autocast
 from chargen.training.model import CharModel
@@ -18,10 +18,6 @@ from chargen.training.records import EpochRecord, Progress
 from chargen.training.settings import TrainingSettings
 from chargen.training.trainer import Trainer
 
-EVALUATION_ROWS = 64  # rows of held-out text that are read side by side
-EVALUATION_WARMUP = 256  # characters that a row reads before its own
-EVALUATION_CHUNK = 256  # characters of each row that are read at once, or fewer:
-EVALUATION_LOGITS = 2**23  # logits that are computed at once, at most; this bounds the memory
 RELEASE = 1024  # rows read from a file after which its pages are released; one may take 64 kB
 
 
@@ -94,7 +90,7 @@ class TextTask:
         """Return ids X and, one character ahead, ids Y, (B, T) each."""
         if epoch != self._epoch:
             starts = WindowStarts(len(self.train_ids), self.batching, epoch)
-            self._epoch, self._starts = epoch, self.train_ids.places(starts)
+            self._epoch, self._starts = epoch, self.train_ids.window_starts(starts)
         starts = torch.as_tensor(self._starts[number])  # (B,)
         windows = self.train_ids[starts[:, None] + self._places]  # (B, T + 1)
         return windows[:, :-1], windows[:, 1:]
@@ -143,9 +139,13 @@ class Ids:
             release(self._ids)
         return torch.as_tensor(gathered).to(self._target, non_blocking=True)
 
-    def places(self, starts: WindowStarts) -> Tensor | WindowStarts:
+    def places(self, places: np.ndarray) -> Tensor:
+        """Return places where `__getitem__` needs them: on the device of the ids."""
+        return torch.as_tensor(places, device=self.device)
+
+    def window_starts(self, starts: WindowStarts) -> Tensor | WindowStarts:
         """Return where windows begin: on the device, or unchanged for a text on the disk."""
-        return torch.as_tensor(np.asarray(starts), device=self.device) if isinstance(self._ids, Tensor) else starts
+        return self.places(np.asarray(starts)) if isinstance(self._ids, Tensor) else starts
 
 
 def evaluate(
@@ -169,28 +169,24 @@ def evaluation(
 ) -> Iterator[float]:
     """Do what `evaluate` does; yield the mean loss so far after each chunk.
 
-    The text is cut into rows that are read side by side. Each row but the first begins with a warm-up: it reads the
-    characters before its own, which do not count, to come near the state of reading in sequence. Processes share the
-    rows; where they cannot be shared evenly, the last ones lie beyond the end of the text and do not count.
+    The text is read in `EvaluationRows`, which processes share.
     """
     model.eval()
-    ids = ids if isinstance(ids, Ids) else Ids(ids, next(model.parameters()).device)
+    device = next(model.parameters()).device
+    ids = ids if isinstance(ids, Ids) else Ids(ids, device)
     targets = len(ids) - 1
     if targets < 1:
         raise InputError(f"the text has {len(ids)} characters, and evaluation needs at least 2", "give a longer text")
-    rows = min(max(targets // EVALUATION_WARMUP, 1), EVALUATION_ROWS)
-    length = math.ceil(targets / rows)
-    chunk = max(min(EVALUATION_CHUNK, EVALUATION_LOGITS // (rows * model.config.vocab_size)), 1)
-    rows = math.ceil(rows / processes.size)  # of this process
-    starts = (processes.rank * rows + torch.arange(rows, device=ids.device)[:, None]) * length  # (rows, 1)
-    warmup = starts + torch.arange(-EVALUATION_WARMUP, 0, device=ids.device)  # (rows, warm-up)
-    device = next(model.parameters()).device
+    rows = EvaluationRows(targets)
+    own = rows.starts(processes.rank, processes.size)  # (rows,)
     with autocast(device, precision):
-        _, state = model(ids[warmup.clamp(min=0, max=targets)], model.begin_states(rows))
+        _, state = model(ids[ids.places(rows.warmup_places(own))], model.begin_states(len(own)))
+    starts = ids.places(own[:, None])  # (rows, 1)
     follows = (starts > 0).to(device)  # (rows, 1)
     state = tuple(part * follows for part in state)  # nothing lies before the first row
     total, read = 0.0, 0.0
-    for places in (starts + torch.arange(length, device=ids.device)).split(chunk, dim=1):  # (rows, T)
+    steps = torch.arange(rows.length, device=ids.device)
+    for places in (starts + steps).split(rows.chunk(model.config.vocab_size), dim=1):  # (rows, T)
         X, Y = ids[places.clamp(max=targets)], ids[(places + 1).clamp(max=targets)]  # (rows, T) each
         with autocast(device, precision):
             logits, state = model(X, state)

@@ -16,9 +16,8 @@ import safetensors
 from chargen.cli.main import cli
 from chargen.network import cells
 from chargen.network.checkpoint import Checkpoint
-from chargen.text import batches, vocabulary
-from chargen.training import optimizers, recipe
-from chargen.training import trainer as training
+from chargen.text import batches, normalization, vocabulary
+from chargen.training import recipe, settings
 
 CHARGEN = str(Path(sys.executable).with_name("chargen"))
 POEM = "tyger tyger burning bright\nin the forests of the night\n" * 40
@@ -227,7 +226,7 @@ def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path):
     result = chargen("info", "poem-lstm", "--plot", picture, cwd=trained[0])
     assert (result.returncode, result.stdout) == (0, "")
     assert picture.read_bytes() == (trained[0] / "checkpoints" / "poem-lstm" / "loss.png").read_bytes()
-    baselines = json.loads(chargen("info", "--json", cwd=trained[0]).stdout)["about"]["baselines"]
+    baselines = json.loads(chargen("info", "--json", cwd=trained[0]).stdout)["metadata"]["baselines"]
     assert list(baselines) == ["counts of up to 5 characters", "xz -9"]
     refused(chargen("info", "time-machine", "--plot", picture, cwd=trained[0]), "history.jsonl")
     refused(chargen("info", "poem-lstm", "--plot", tmp_path / "no" / "x.png", cwd=trained[0]), "there is no folder")
@@ -268,7 +267,7 @@ def test_every_training_option_reaches_the_run(tmp_path):
     result = chargen("train", "poem.txt", *options.split(), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "    | " not in result.stderr
-    assert "of the held-out text, the first 250 characters are read after each epoch" in result.stderr
+    assert "the first 250 held-out characters are read after each epoch" in result.stderr
     about = json.loads(chargen("info", "mine", "--json", cwd=tmp_path).stdout)
     assert (about["cell"], about["hidden_size"], about["num_layers"]) == ("gru", 6, 2)
     assert (about["dropout"], about["recurrent_dropout"]) == (0.1, 0.2)
@@ -330,10 +329,10 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         return tuple(parameter.type.choices)
 
     assert choices("train", "cell") == tuple(cells.CELLS)
-    assert choices("train", "normalization") == vocabulary.NORMALIZATIONS
+    assert choices("train", "normalization") == normalization.NORMALIZATIONS
     assert choices("train", "partition") == batches.PARTITIONS
-    assert choices("train", "optimizer") == tuple(optimizers.OPTIMIZERS)
-    assert choices("train", "precision") == ("auto", *training.PRECISIONS)
+    assert choices("train", "optimizer") == settings.OPTIMIZERS
+    assert choices("train", "precision") == ("auto", *settings.PRECISIONS)
     assert choices("train", "preset") == tuple(recipe.PRESETS)
     assert choices("sample", "unknown") == vocabulary.UNKNOWN_POLICIES
 
@@ -358,7 +357,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["train", "poem.txt", "--encoding", "klingon"], ["klingon", "utf-8"]),
         (["train", "poem.txt", "--hidden-size", "0"], ["--hidden-size", "0"]),
         (["train", "poem.txt", "--epochs", "-3"], ["--epochs", "-3"]),
-        (["train", "poem.txt", "--learning-rate", "nan"], ["learning_rate nan"]),
+        (["train", "poem.txt", "--learning-rate", "nan"], ["--learning-rate nan"]),
         (["train", "poem.txt", "--device", "abacus"], ["abacus", "cpu"]),
         (["train", "poem.txt", "--sample-prefix", "1984"], ["--sample-prefix", "1 4 8 9"]),
         (["sample", "x", "--checkpoint", "poem.txt"], ["poem.txt is not a checkpoint"]),
@@ -438,9 +437,9 @@ def test_a_folder_too_large_for_memory_is_learned_resumed_and_audited(tmp_path):
 
     run("train", "books", "--in-memory", "1kB", "--separator", r"\n\\--\t", *SMALL)
     assert len(list((tmp_path / "cache" / "encoded").glob("*.ids"))) == 1
-    learned = Checkpoint.load(tmp_path / "checkpoints" / "books-lstm" / "best.safetensors").training
-    assert learned["train_characters"] + learned["valid_characters"] == 2 * len(POEM) + 5
-    assert learned["origin"]["separator"] == "\n\\--\t"
-    assert "going on with" in run("train", "--resume", "books-lstm", "--epochs", "3", "--in-memory", "1kB").stderr
+    learned = Checkpoint.load(tmp_path / "checkpoints" / "books-lstm" / "best.safetensors").provenance
+    assert learned.train_characters + learned.valid_characters == 2 * len(POEM) + 5
+    assert learned.origin.separator == "\n\\--\t"
+    assert "resuming" in run("train", "--resume", "books-lstm", "--epochs", "3", "--in-memory", "1kB").stderr
     audited = run("sample", POEM[:30], "--audit", "--json", "--length", "5", "--seed", "1")
     assert "longest" in json.loads(audited.stdout)["copied"]
