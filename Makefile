@@ -14,6 +14,7 @@ test: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(MAKE) lint-pages
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2  # two at a time, one thread each
 

@@ -18,7 +18,7 @@ class StopRequest:
     130
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.exit_code: int | None = None  # of a process that stops for this reason; None while it may go on
         self._before = {}
 

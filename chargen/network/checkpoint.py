@@ -56,7 +56,7 @@ class Checkpoint:
             "training": self.provenance.to_json(),
         }
         tensors = self.weights | {f"{RESUME}{name}": array for name, array in self.resume.items()}
-        write_tensors(Path(path), KIND, about, tensors, previous and Path(previous))
+        write_tensors(Path(path), KIND, about, tensors, Path(previous) if previous else None)
 
     @classmethod
     def load(cls, path: str | Path) -> "Checkpoint":
@@ -90,8 +90,8 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
         CheckpointError: there is no such checkpoint.
     """
     folder = Path(folder)
-    runs = {path.parent for file in (BEST, LAST) for path in folder.glob(f"*/{file}")}
-    runs = sorted(runs, key=lambda run: os.path.getmtime(_model_of(run)))
+    found = {path.parent for file in (BEST, LAST) for path in folder.glob(f"*/{file}")}
+    runs = sorted(found, key=lambda run: os.path.getmtime(_model_of(run)))
     bundled = Path(str(resources.files("chargen.checkpoints")))
     if name is None:
         return _model_of(runs[-1]) if runs else bundled / BUNDLED

@@ -18,7 +18,7 @@ from chargen.network.cells import LayerWeights
 State = tuple[Tensor, ...]  # (h,), or for the LSTM (h, c), each (B, H)
 RunLayer = Callable[[str, Tensor, State, LayerWeights], tuple[Tensor, State]]
 
-FUNCTIONS = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}
+FUNCTIONS: dict[str, Callable] = {"rnn": torch.rnn_tanh, "gru": torch.gru, "lstm": torch.lstm}
 
 
 def run_torch_layer(cell: str, x: Tensor, state: State, weights: LayerWeights) -> tuple[Tensor, State]:

@@ -1,6 +1,7 @@
 """`CharModel`: one-hot characters in, recurrent layers, logits out; to a checkpoint and back."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,7 @@ class CharModel(Recurrent):
         return model
 
     @classmethod
-    def fine_tuning(cls, checkpoint: Checkpoint, vocabulary: Vocabulary, **dropout: float) -> "CharModel":
+    def fine_tuning(cls, checkpoint: Checkpoint, vocabulary: Vocabulary, **dropout: Any) -> "CharModel":
         """Return a model for another vocabulary that begins with the weights of a checkpoint.
 
         What belongs to a character (its column of the input weights or its row of the embedding, its row of the output)

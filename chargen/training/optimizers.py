@@ -19,9 +19,11 @@ class SGD:
     def step(self, step: int, learning_rate: float) -> None:
         """Update the weights; see `AdamW.step`."""
         for parameter in self.model.parameters():
+            gradient = parameter.grad
+            assert gradient is not None, "a backward pass comes first"
             if parameter.ndim > 1 and self.weight_decay:
-                parameter.grad.add_(parameter, alpha=self.weight_decay)
-            parameter.add_(parameter.grad, alpha=-learning_rate)
+                gradient.add_(parameter, alpha=self.weight_decay)
+            parameter.add_(gradient, alpha=-learning_rate)
 
 
 class AdamW:

@@ -88,24 +88,19 @@ def make_plan(
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
         fixed = _with_network_of(base, fixed)
-    cell, speed = fixed.cell or "lstm", None
+    cell, speed, operations = fixed.cell or "lstm", None, None
     if ends is not None:
         speed = operations_per_second(corpus, cell, device, fixed.precision, processes)
-    recipe = choose(
-        len(corpus.train_ids),
-        len(corpus.vocabulary),
-        cell,
-        speed and speed * _time_left(ends, processes),
-        _networks(fixed),
-        fixed.epochs,
-    )
+        operations = speed * _time_left(ends, processes)
+    V, networks = len(corpus.vocabulary), _networks(fixed)
+    recipe = choose(len(corpus.train_ids), V, cell, operations, networks, fixed.epochs)
     if fixed.batch_size is None:  # the rows of a batch are shared among the processes
         recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
     values = asdict(recipe) | fixed.given()
     model = _make_model(corpus, cell, values, base, seed).to(device)
     values |= _optimizer_defaults(fixed, cell, fine_tuning=base is not None)
     values["precision"] = fixed.precision or _agreed_precision(device, model.config, processes)
-    if ends is not None:
+    if ends is not None and speed is not None:
         values |= _within_budget(corpus, model.config, speed, _time_left(ends, processes)) | fixed.given()
     batching = Batching(seed=seed, **_take(values, Batching))
     settings = TrainingSettings(batching=batching, **_take(values, TrainingSettings))

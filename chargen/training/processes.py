@@ -92,7 +92,7 @@ class Processes:
         part = part.cpu().contiguous()
         parts = [torch.empty_like(part) for _ in range(self.size)] if self.first else None
         dist.gather(part, parts)
-        return torch.cat(parts, dim) if self.first else part
+        return part if parts is None else torch.cat(parts, dim)
 
     def share(self, data: bytes) -> bytes:
         """Return the first process's bytes; the `data` of the others is ignored."""
@@ -223,7 +223,7 @@ def _spoken_before(store) -> bool:
         return False
 
 
-def _tells_of_another(error: Exception) -> bool:
+def _tells_of_another(error: BaseException) -> bool:
     """Return whether PyTorch raised this because another process no longer answers."""
     return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error).lower())
 

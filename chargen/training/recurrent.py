@@ -11,7 +11,15 @@ WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")  # what PyTorch calls
 PublicState = Tensor | tuple[Tensor, ...]  # a tensor for RNN and GRU, a pair for the LSTM, each (L*D, B, H)
 
 
-class Recurrent(nn.Module):
+class Stateful(nn.Module):
+    """A network that the training loop can train: it is called with a state, and returns the next one."""
+
+    def begin_states(self, batch_size: int) -> tuple[Tensor, ...]:
+        """Return the zero state."""
+        raise NotImplementedError
+
+
+class Recurrent(Stateful):
     """Recurrent layers, each of which reads the one below, and a linear layer that reads all of them side by side.
 
     >>> model = Recurrent("gru", input_size=1, output_size=2, hidden_size=8)
@@ -70,7 +78,7 @@ class Recurrent(nn.Module):
             The outputs, (B, T, output size), and the state after the last step in the form that came in, both float32.
         """
         single = isinstance(state, Tensor)
-        parts = (state,) if single else state
+        parts = (state,) if isinstance(state, Tensor) else state  # (L*D, B, H) each
         if self.training and (self.dropout or self.recurrent_dropout):
             masks = masks or _random_masks(self.output.weight.device)
         else:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from chargen import __version__
-from chargen.errors import CheckpointError, InputError, SaveError
+from chargen.errors import InputError, SaveError
 from chargen.files.atomic import append_durably, require_space
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.network.provenance import Provenance
@@ -21,7 +21,17 @@ from chargen.text.corpus import IN_MEMORY, Corpus
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord, Progress
-from chargen.training.run_folder import DAMAGED, HISTORY, PLOT, Lock, locked, refuse_existing
+from chargen.training.run_folder import (
+    DAMAGED,
+    HISTORY,
+    PLOT,
+    Lock,
+    closed_on_error,
+    fault_of,
+    locked,
+    refuse_existing,
+    size_on_disk,
+)
 from chargen.training.saved_run import SavedRun, differences, environment_of
 from chargen.training.settings import TrainingSettings
 from chargen.training.text_task import text_trainer
@@ -55,9 +65,17 @@ class Run:
         metadata: plain JSON values that are kept with the run; its `baselines` are drawn, see `plots.save_losses`.
     """
 
-    def __init__(self, folder: Path, lock: Lock, trainer: Trainer, corpus: Corpus, metadata: dict, save_every: float):
-        self.folder, self.corpus, self.metadata = folder, corpus, metadata
-        self.model: CharModel = trainer.model
+    def __init__(
+        self,
+        folder: Path,
+        lock: Lock,
+        model: CharModel,
+        trainer: Trainer,
+        corpus: Corpus,
+        metadata: dict,
+        save_every: float,
+    ):
+        self.folder, self.model, self.corpus, self.metadata = folder, model, corpus, metadata
         self.history: list[EpochRecord] = []
         self.notes: list[str] = []
         self._trainer, self._processes, self._save_every = trainer, trainer.processes, save_every
@@ -100,12 +118,12 @@ class Run:
         if processes.first:
             refuse_existing(folder, overwrite)
         lock = locked(folder, processes)
-        with _closed_on_error(lock):
+        with closed_on_error(lock):
             if processes.first:
                 refuse_existing(folder, overwrite)  # another process may have begun one meanwhile
                 advice = "free some space, or train in another folder"
-                require_space(folder, _size_on_disk(model), "the run", advice)
-            run = cls(folder, lock, trainer, corpus, metadata or {}, save_every)
+                require_space(folder, size_on_disk(model), "the run", advice)
+            run = cls(folder, lock, model, trainer, corpus, metadata or {}, save_every)
             run.save()  # fails before the training and before an old run is removed, if it fails
             if processes.first:
                 for name in (BEST, PREVIOUS, HISTORY, PLOT, DAMAGED):
@@ -145,7 +163,7 @@ class Run:
             InputError: the folder is in use, the text is another one, or the epochs are fewer than planned.
         """
         saved = saved if isinstance(saved, SavedRun) else SavedRun.open(saved, processes)
-        with _closed_on_error(saved.lock):
+        with closed_on_error(saved.lock):
             with processes.one_before_the_others():
                 corpus = saved.same_text(corpus, in_memory)
             settings = saved.extended(epochs, more_seconds)
@@ -153,7 +171,7 @@ class Run:
             trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, settings, processes)
             saved.restore(trainer)
             kept = saved.provenance.metadata | (metadata or {})
-            run = cls(saved.folder, saved.lock, trainer, corpus, kept, save_every)
+            run = cls(saved.folder, saved.lock, model, trainer, corpus, kept, save_every)
             run.notes = [*saved.notes, *differences(saved.environment, trainer)]
             run._saved_position = run._position()
             if settings != saved.settings:
@@ -167,7 +185,7 @@ class Run:
         if self._processes.first:
             self.history = saved.read_history()
             if position.best is not None:
-                fault = _fault_of(self.folder / BEST)
+                fault = fault_of(self.folder / BEST)
             if saved.notes and (self.folder / LAST).exists():  # the next save would keep it as the previous one
                 (self.folder / LAST).replace(self.folder / DAMAGED)
         if fault:
@@ -302,25 +320,3 @@ class Run:
             torch=torch.__version__,
             saved=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-
-@contextlib.contextmanager
-def _closed_on_error(lock: Lock) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        lock.close()
-        raise
-
-
-def _fault_of(path: Path) -> str | None:
-    try:
-        Checkpoint.load(path)
-    except CheckpointError as error:
-        return error.message
-    return None
-
-
-def _size_on_disk(model: CharModel) -> int:
-    """Return the bytes that a run takes: three saves, each with two moments a weight, and the best model twice."""
-    return 4 * (3 * 3 + 2) * sum(parameter.numel() for parameter in model.parameters())

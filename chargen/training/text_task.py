@@ -84,15 +84,16 @@ class TextTask:
         self.train_ids, self.valid_ids = Ids(train_ids, device), Ids(valid_ids[:valid_chars], device)
         self.held_out = max(len(self.valid_ids) - 1, 0)
         self._places = torch.arange(batching.num_steps + 1, device=self.train_ids.device)  # (T + 1,)
-        self._epoch = None
+        self._epoch: int | None = None
+        self._starts: Tensor | WindowStarts
 
     def batch(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
         """Return ids X and, one character ahead, ids Y, (B, T) each."""
         if epoch != self._epoch:
             starts = WindowStarts(len(self.train_ids), self.batching, epoch)
             self._epoch, self._starts = epoch, self.train_ids.window_starts(starts)
-        starts = torch.as_tensor(self._starts[number])  # (B,)
-        windows = self.train_ids[starts[:, None] + self._places]  # (B, T + 1)
+        first = torch.as_tensor(self._starts[number])  # (B,)
+        windows = self.train_ids[first[:, None] + self._places]  # (B, T + 1)
         return windows[:, :-1], windows[:, 1:]
 
     def continues(self, epoch: int, number: int) -> bool:
@@ -118,6 +119,7 @@ class Ids:
     def __init__(self, ids: np.ndarray | Tensor, device: torch.device):
         """Bring `ids`, (characters,), to the model's device unless they are mapped from a file."""
         self._target, self._read = device, 0
+        self._ids: np.memmap | Tensor
         if isinstance(ids, np.memmap):
             self._ids, self.device = ids, torch.device("cpu")
         else:

@@ -4,10 +4,10 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chargen.errors import TrainingError
 from chargen.training.dropout import DropoutMasks
@@ -15,6 +15,7 @@ from chargen.training.hardware import allow_tf32, autocast
 from chargen.training.optimizers import make_optimizer
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord, Position, Progress
+from chargen.training.recurrent import Stateful
 from chargen.training.settings import TrainingSettings, learning_rate_at
 from chargen.training.threads import Threads, multiplications
 
@@ -46,7 +47,7 @@ class Task(Protocol):
     def loss(self, outputs: Tensor, Y: Tensor) -> Tensor:
         """Return the mean loss of the model's outputs, (B, T, ...), as a tensor of one value."""
 
-    def evaluation(self, model: nn.Module, precision: str) -> Iterator[float]:
+    def evaluation(self, model: Any, precision: str) -> Iterator[float]:
         """Evaluate on the held-out data piece by piece; yield the mean loss so far after each."""
 
 
@@ -58,7 +59,7 @@ class Trainer:
     first one.
     """
 
-    def __init__(self, model: nn.Module, task: Task, settings: TrainingSettings, processes: Processes = ALONE):
+    def __init__(self, model: Stateful, task: Task, settings: TrainingSettings, processes: Processes = ALONE):
         """Prepare to train `model` in place, on the device it lies on."""
         self.model, self.task, self.settings, self.processes = model, task, settings, processes
         own_rows = processes.rows(settings.batching.batch_size)  # refuses a batch that cannot be shared evenly
@@ -102,7 +103,7 @@ class Trainer:
         available = max(self.settings.seconds - evaluation, self.settings.seconds / 2)  # the first steps may mislead
         return min(self.now / available, 1.0)
 
-    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, int | float]]:
+    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return all that the next step depends on besides the weights: tensors by name, and plain numbers.
 
         Training goes on to change the tensors; copy them before the next record. All processes must call this; the
@@ -113,7 +114,7 @@ class Trainer:
         tensors = {f"state.{number}": part for number, part in enumerate(state)}
         return tensors | self.optimizer.moments, asdict(self.position)
 
-    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, int | float]) -> None:
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Go on from a `snapshot`, with the model's weights as they were then.
 
         Raises:

@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import nn
 
 from chargen.series.exercises.networks import Network
 from chargen.series.windows import as_tensor
 from chargen.text.batches import Batching
 from chargen.training.records import EpochRecord
+from chargen.training.recurrent import Stateful
 from chargen.training.settings import TrainingSettings
 from chargen.training.trainer import Task, Trainer
 
 
 def learn(
-    network: nn.Module,
+    network: Stateful,
     task: Task,
     *,
     epochs: int,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from chargen.training.recurrent import Recurrent
+from chargen.training.recurrent import Recurrent, Stateful
 
 MLP_SIZES = (32, 16)  # units of the two hidden layers
 
@@ -35,14 +35,13 @@ def make_network(
         engine = "equations" if from_scratch else "torch"
         network = Recurrent(cell, input_size, 1, hidden_size, engine=engine)
         if cell == "lstm":
+            forget_gates = slice(hidden_size, 2 * hidden_size)  # of i, f, g and o
             with torch.no_grad():
-                network.layers[0].bias_hh_l0[hidden_size : 2 * hidden_size] = (
-                    1.0  # of the gates i, f, g and o, that of f
-                )
+                network.get_parameter("layers.0.bias_hh_l0")[forget_gates] = 1.0
     return network
 
 
-class Perceptron(nn.Module):
+class Perceptron(Stateful):
     """A multilayer perceptron that reads each step alone; called like `Recurrent`, with an empty state."""
 
     def __init__(self, input_size: int):
