@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from typing import Any
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
@@ -20,7 +21,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.exit_code: int | None = None  # of a process that stops for this reason; None while it may go on
-        self._before = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():  # no other may set handlers
