@@ -18,7 +18,7 @@ import torch
 
 from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
 from chargen.network.config import ModelConfig
-from chargen.training.hardware import pick_precision
+from chargen.training.hardware import pick_engine
 from chargen.training.plan import make_plan
 from chargen.training.text_task import text_trainer
 
@@ -34,7 +34,7 @@ PLAIN_LIMIT = 300  # seconds after which the plain loop is given up
 def main():
     corpus = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "tiny-shakespeare")
     rows = [*training_speed(corpus), *sampling_speed(corpus), *time_to_loss(corpus)]
-    precision = pick_precision(CPU, ModelConfig(65))
+    precision = " in ".join(pick_engine(CPU, ModelConfig(65)))
     machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {precision}"
     results = {"machine": machine, "corpus": corpus.name, "rows": rows}
     Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -73,7 +73,7 @@ def training_speed(corpus):
 
 def our_training(corpus, cell, hidden_size, batch_size, num_steps):
     model = CharModel(len(corpus.vocabulary), cell, hidden_size=hidden_size)
-    precision = pick_precision(CPU, model.config)
+    model.engine, precision = pick_engine(CPU, model.config)
     settings = TrainingSettings(seconds=SECONDS, batching=Batching(batch_size, num_steps), precision=precision)
     *_, last = text_trainer(model, corpus.train_ids, corpus.valid_ids[:0], settings).records()
     return last.step * batch_size * num_steps / last.seconds

@@ -15,7 +15,7 @@ import torch
 
 from chargen import Batching, CharModel, EpochRecord, TrainingSettings, load_corpus
 from chargen.network.config import ModelConfig
-from chargen.training.hardware import pick_precision
+from chargen.training.hardware import pick_engine
 from chargen.training.plan import make_plan
 from chargen.training.recipe import operations_per_character
 from chargen.training.text_task import text_trainer
@@ -32,7 +32,7 @@ def main():
         sys.exit("there is no GPU here that PyTorch could use, so nothing was measured")
     corpus = load_corpus(options.corpus)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, which says nothing about a GPU"
-    precision = pick_precision(device, ModelConfig(65))
+    _, precision = pick_engine(device, ModelConfig(65))
     print(f"{name}, torch {torch.__version__}, {precision}; plain is float32\n")
     print(
         "| network | batch | chargen, characters/s | plain | ratio | TFLOP/s | of peak |\n|---|---|---|---|---|---|---|"

@@ -24,7 +24,7 @@ import torch
 
 from chargen import Batching, CharModel, TrainingSettings
 from chargen.network.config import ModelConfig
-from chargen.training.hardware import pick_precision
+from chargen.training.hardware import pick_engine
 from chargen.training.processes import joined, own_device
 from chargen.training.recipe import operations_per_character, recurrent_weights
 from chargen.training.text_task import text_trainer
@@ -97,7 +97,7 @@ def measure_here(seconds):
     """Print the characters per second of each shape and, of several processes, the seconds of each message."""
     with joined(own_device("cpu")) as processes:
         precision = ("float32", "bfloat16")[
-            int(processes.agree(pick_precision(torch.device("cpu"), ModelConfig(65)) == "bfloat16"))
+            int(processes.agree(pick_engine(torch.device("cpu"), ModelConfig(65), "torch")[1] == "bfloat16"))
         ]
         speeds = [(shape, speed_of(shape, precision, seconds, processes)) for shape in SHAPES]
         messages = [(4 * size, seconds_of(size, processes)) for size in MESSAGES if processes.size > 1]

@@ -5,18 +5,24 @@ import sys
 
 import click
 
-from chargen.cli.options import require_folder
+from chargen.cli.options import refuse_with, require_folder
 
 
 @click.command()
 @click.argument("checkpoint", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--machine", is_flag=True, help="Show what training and sampling run on here instead.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Plot the losses of the run as a PNG here instead.")
-def info(checkpoint: str | None, as_json: bool, plot: str | None):
+@click.pass_context
+def info(context: click.Context, checkpoint: str | None, as_json: bool, machine: bool, plot: str | None):
     """Show the settings and results of a model.
 
     CHECKPOINT is a .safetensors file or the name of a run; without it, the newest run is shown.
     """
+    if machine:
+        refuse_with(context, "--machine", "checkpoint", "as_json", "plot")
+        _show_machine()
+        return
     from dataclasses import asdict
 
     from chargen.network.checkpoint import Checkpoint, find
@@ -49,3 +55,37 @@ def info(checkpoint: str | None, as_json: bool, plot: str | None):
         click.echo(printable(f"{key.replace('_', ' '):24} {shown}".rstrip(), sys.stdout))
         for name, item in nested:
             click.echo(printable(f"  {name.replace('_', ' '):22} {item}", sys.stdout))
+
+
+def _show_machine() -> None:
+    import os
+    import platform
+    from importlib import metadata
+
+    from chargen import __version__
+    from chargen.network.native import library
+
+    kernels = library.path()
+    facts = {
+        "chargen": __version__,
+        "processor": f"{_processor()}, {os.cpu_count()} cores",
+        "native kernels": kernels or "not built, or switched off by CHARGEN_NATIVE",
+        "training": "native kernels or PyTorch's layers, the faster ones" if kernels else "PyTorch's layers",
+        **{name: metadata.version(name) for name in ("torch", "numpy")},
+        "python": f"{platform.python_version()} on {platform.system()}",
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:16} {value}")
+
+
+def _processor() -> str:
+    """Return the name of the processor, as far as this system tells."""
+    import platform
+    from contextlib import suppress
+    from pathlib import Path
+
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

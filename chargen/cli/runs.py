@@ -40,7 +40,7 @@ def begin(
         refuse_existing(folder, overwrite)
     _require_known(sample_prefix, text.vocabulary)
     fixed = {field.name: options[field.name] for field in fields(FixedSettings)}
-    fixed["precision"] = None if fixed["precision"] == "auto" else fixed["precision"]
+    fixed |= {name: None for name in ("precision", "engine") if fixed[name] == "auto"}
     metadata = {"budget": budget, "init_from": init_from, "baselines": measure(text) if processes.first else {}}
     seconds = budget and budget - (time.monotonic() - began)
     kept = {"seconds": seconds, "base": base, "processes": processes}

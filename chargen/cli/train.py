@@ -126,6 +126,13 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     default="auto",
     help="Of matrix products; auto takes bfloat16 where it is measured to be faster, and never tf32.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "native", "torch"]),
+    default="auto",
+    envvar="CHARGEN_ENGINE",
+    help="What runs the layers on a CPU: chargen's kernels in C, or PyTorch; auto takes the faster one.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same machine, same model.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or mps; auto takes cuda if it is there, else cpu.")
 @click.option("--sample-every", type=not_negative, default=4, help="Show a sample every N epochs; 0 shows none.")

@@ -3,6 +3,10 @@
 `run_layer(cell, x, state, weights)` takes dense input (B, T, inputs) or ids (B, T), a state of one or two tensors
 (B, H) and a layer's weights, and returns the outputs (B, T, H) and the next state. One test holds all engines to the
 same values and gradients. To add an engine, add it to `ENGINES`.
+
+- "native": the kernels in C, for float32 on CPUs; see `chargen.network.native`.
+- "torch": PyTorch's own layers, everywhere.
+- "equations": the equations of `chargen.network.cells` under autograd; slow, and the truth.
 """
 
 from collections.abc import Callable
@@ -14,6 +18,8 @@ from torch.nn import functional as F
 
 from chargen.network import cells
 from chargen.network.cells import LayerWeights
+from chargen.network.native import library
+from chargen.training import native_layers
 
 State = tuple[Tensor, ...]  # (h,), or for the LSTM (h, c), each (B, H)
 RunLayer = Callable[[str, Tensor, State, LayerWeights], tuple[Tensor, State]]
@@ -40,7 +46,16 @@ def run_torch_layer(cell: str, x: Tensor, state: State, weights: LayerWeights) -
     return x, tuple(part[0] for part in parts)
 
 
-ENGINES: dict[str, RunLayer] = {"torch": run_torch_layer, "equations": cells.run_layer}
+ENGINES: dict[str, RunLayer] = {
+    "native": native_layers.run_layer,
+    "torch": run_torch_layer,
+    "equations": cells.run_layer,
+}
+
+
+def engine_name(engine: str) -> str:
+    """Return the name of an engine with the path that runs, for people and for comparing results."""
+    return f"native ({library.path()})" if engine == "native" else engine
 
 
 @cache

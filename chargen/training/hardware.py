@@ -1,14 +1,19 @@
-"""The device to train on, and the precision of its matrix products."""
+"""What to train on: the device, the engine, and the precision of matrix products."""
 
+import math
 import time
+from dataclasses import replace
 
 import torch
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
+from chargen.network.native import library
 from chargen.training.model import CharModel
 
-TIMED_BATCH = (16, 16)  # rows and steps of the batch that a precision is timed on
+TIMED_BATCH = (16, 16)  # rows and steps of the batch that engines are timed on
+CHOICES = (("native", "float32"), ("torch", "float32"), ("torch", "bfloat16"))  # engines and precisions
+HANDICAP = {("torch", "bfloat16"): 1.15}  # it rounds more, so it must be clearly faster
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -49,37 +54,66 @@ def allow_tf32(device: torch.device, precision: str) -> None:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 
 
-def pick_precision(device: torch.device, config: ModelConfig) -> str:
-    """Return the faster precision of a network on a device: "float32" or "bfloat16".
+def pick_engine(
+    device: torch.device, config: ModelConfig, engine: str | None = None, precision: str | None = None
+) -> tuple[str, str]:
+    """Return the fastest engine for a network on a device, and the precision of its matrix products.
 
-    On a CPU the forward and backward pass of one layer is timed in both. bfloat16 is taken if it is clearly faster;
-    some processors cannot run the layer in it at all (PyTorch issue 88136).
-    """
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    if device.type != "cpu":
-        return "float32"
-    try:
-        in_bfloat16 = layer_seconds(config, "bfloat16")
-    except RuntimeError:
-        return "float32"
-    return "bfloat16" if in_bfloat16 < 0.85 * layer_seconds(config, "float32") else "float32"
+    On a CPU the forward and backward pass of one layer is timed on each engine, on PyTorch's layers also in bfloat16,
+    which some processors cannot compute them in (PyTorch issue 88136).
 
-
-def layer_seconds(config: ModelConfig, precision: str) -> float:
-    """Return how long a small batch takes forward and backward through one layer on the CPU, in seconds.
+    Args:
+        engine, precision: what is fixed; None leaves it to the measurement.
 
     Raises:
-        RuntimeError: PyTorch cannot run the layer in this precision here.
+        InputError: the engine cannot run on this machine, on this device or in this precision.
+    """
+    if engine == "native":
+        _require_native(device, precision)
+    if device.type != "cpu":
+        on_cuda = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return "torch", precision or ("bfloat16" if on_cuda else "float32")
+    choices = [
+        (name, way)
+        for name, way in CHOICES
+        if engine in (None, name) and precision in (None, way) and (name == "torch" or library.path())
+    ]
+    if len(choices) < 2:
+        return choices[0] if choices else ("torch", precision or "float32")
+    return min(choices, key=lambda choice: layer_seconds(config, *choice) * HANDICAP.get(choice, 1.0))
+
+
+def _require_native(device: torch.device, precision: str | None) -> None:
+    if library.path() is None:
+        raise InputError(
+            "native: its kernels were not built on this machine, or are switched off",
+            "install a C compiler and chargen again, or choose torch",
+            setting="engine",
+        )
+    if device.type != "cpu" or precision not in (None, "float32"):
+        raise InputError(
+            f"native: it computes float32 on the CPU, not {precision or 'float32'} on {device}",
+            "choose torch",
+            setting="engine",
+        )
+
+
+def layer_seconds(config: ModelConfig, engine: str, precision: str) -> float:
+    """Return how long a small batch takes forward and backward through one layer on the CPU, in seconds.
+
+    It is infinite where the engine cannot run the layer in this precision here.
     """
     with torch.random.fork_rng(devices=[]):
-        model = CharModel(config.vocab_size, config.cell, config.hidden_size, embedding_size=config.embedding_size)
+        model = CharModel(replace(config, num_layers=1), engine=engine)
     B, T = TIMED_BATCH
     X, seconds = torch.zeros(B, T, dtype=torch.long), []  # (B, T)
-    for _ in range(3):  # the first one prepares
-        began = time.perf_counter()
-        with autocast(X.device, precision):
-            logits, _ = model(X, model.begin_state(B))  # (B, T, V)
-        logits.sum().backward()
-        seconds.append(time.perf_counter() - began)
+    try:
+        for _ in range(4):  # the first one prepares
+            began = time.perf_counter()
+            with autocast(X.device, precision):
+                logits, _ = model(X, model.begin_state(B))  # (B, T, V)
+            logits.sum().backward()
+            seconds.append(time.perf_counter() - began)
+    except RuntimeError:
+        return math.inf
     return min(seconds[1:])

@@ -81,9 +81,9 @@ class CharModel(Recurrent):
         return Checkpoint(self.config, vocabulary, weights, provenance or Provenance())
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint) -> "CharModel":
-        """Return the model that a checkpoint holds."""
-        model = cls(checkpoint.config)
+    def from_checkpoint(cls, checkpoint: Checkpoint, engine: str = "torch") -> "CharModel":
+        """Return the model that a checkpoint holds; see `CharModel` for the engine."""
+        model = cls(checkpoint.config, engine=engine)
         model.load_state_dict({name: torch.tensor(array) for name, array in checkpoint.weights.items()})
         return model
 

@@ -12,7 +12,8 @@ from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig, embedding_size_for
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
-from chargen.training.hardware import pick_precision
+from chargen.training.engines import ENGINES, engine_name
+from chargen.training.hardware import pick_engine
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character
@@ -29,7 +30,7 @@ FINE_TUNING_RATE = 0.3  # of the usual learning rate
 
 @dataclass(frozen=True)
 class FixedSettings:
-    """What the user fixed, by the names of `ModelConfig`, `Batching` and `TrainingSettings`; None leaves it open."""
+    """What the user fixed, by the names of `ModelConfig`, `Batching`, `TrainingSettings`; None leaves it open."""
 
     cell: str | None = None
     hidden_size: int | None = None
@@ -49,6 +50,7 @@ class FixedSettings:
     clip: float | None = None
     valid_chars: int | None = None
     precision: str | None = None
+    engine: str | None = None
 
     def given(self) -> dict:
         """Return the values that are fixed, by name."""
@@ -90,7 +92,7 @@ def make_plan(
         fixed = _with_network_of(base, fixed)
     cell, speed, operations = fixed.cell or "lstm", None, None
     if ends is not None:
-        speed = operations_per_second(corpus, cell, device, fixed.precision, processes)
+        speed = operations_per_second(corpus, cell, device, fixed, processes)
         operations = speed * _time_left(ends, processes)
     V, networks = len(corpus.vocabulary), _networks(fixed)
     recipe = choose(len(corpus.train_ids), V, cell, operations, networks, fixed.epochs)
@@ -99,7 +101,7 @@ def make_plan(
     values = asdict(recipe) | fixed.given()
     model = _make_model(corpus, cell, values, base, seed).to(device)
     values |= _optimizer_defaults(fixed, cell, fine_tuning=base is not None)
-    values["precision"] = fixed.precision or _agreed_precision(device, model.config, processes)
+    model.engine, values["precision"] = _agreed_engine(device, model.config, fixed, processes)
     if ends is not None and speed is not None:
         values |= _within_budget(corpus, model.config, speed, _time_left(ends, processes)) | fixed.given()
     batching = Batching(seed=seed, **_take(values, Batching))
@@ -108,7 +110,11 @@ def make_plan(
 
 
 def operations_per_second(
-    corpus: Corpus, cell: str, device: torch.device, precision: str | None = None, processes: Processes = ALONE
+    corpus: Corpus,
+    cell: str,
+    device: torch.device,
+    fixed: FixedSettings = FixedSettings(),
+    processes: Processes = ALONE,
 ) -> float:
     """Return how many multiplications, as `operations_per_character` counts them, training does in a second here.
 
@@ -116,7 +122,7 @@ def operations_per_second(
     """
     model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
     batch_size = -(-16 // processes.size) * processes.size
-    precision = precision or _agreed_precision(device, model.config, processes)
+    model.engine, precision = _agreed_engine(device, model.config, fixed, processes)
     settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
     ids = corpus.train_ids[np.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
     *_, last = text_trainer(model, ids, ids[:0], settings, processes).records()
@@ -124,8 +130,14 @@ def operations_per_second(
     return last.characters_per_second * operations_per_character(model.config)
 
 
-def _agreed_precision(device: torch.device, config: ModelConfig, processes: Processes) -> str:
-    return PRECISIONS[int(processes.agree(PRECISIONS.index(pick_precision(device, config))))]
+def _agreed_engine(
+    device: torch.device, config: ModelConfig, fixed: FixedSettings, processes: Processes
+) -> tuple[str, str]:
+    """Return the engine and the precision that the first process picks."""
+    engine, precision = pick_engine(device, config, fixed.engine, fixed.precision)
+    names = list(ENGINES)
+    engine = names[int(processes.agree(names.index(engine)))]
+    return engine, PRECISIONS[int(processes.agree(PRECISIONS.index(precision)))]
 
 
 def _time_left(ends: float, processes: Processes) -> float:
@@ -200,6 +212,6 @@ def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, device: t
             f"{config.cell} {config.num_layers} x {config.hidden_size} ({parameters:,} weights), {length},"
             f" dropout {config.dropout:g}, recurrent dropout {config.recurrent_dropout:g}",
             f"{settings.optimizer} at {settings.learning_rate:g}, {batching.batch_size} x {batching.num_steps}"
-            f" characters a step, {settings.precision} on {device}",
+            f" characters a step, {settings.precision} on {device}, {engine_name(model.engine)} engine",
         ]
     )

@@ -167,12 +167,12 @@ class Run:
             with processes.one_before_the_others():
                 corpus = saved.same_text(corpus, in_memory)
             settings = saved.extended(epochs, more_seconds)
-            model = CharModel.from_checkpoint(saved.checkpoint).to(device)
+            model = CharModel.from_checkpoint(saved.checkpoint, saved.engine).to(device)
             trainer = text_trainer(model, corpus.train_ids, corpus.valid_ids, settings, processes)
             saved.restore(trainer)
             kept = saved.provenance.metadata | (metadata or {})
             run = cls(saved.folder, saved.lock, model, trainer, corpus, kept, save_every)
-            run.notes = [*saved.notes, *differences(saved.environment, trainer)]
+            run.notes = [*saved.notes, *differences(saved.environment, model, trainer)]
             run._saved_position = run._position()
             if settings != saved.settings:
                 trainer.position.epochs_since_best = 0
@@ -281,7 +281,7 @@ class Run:
             lines = [json.dumps(asdict(record)) + "\n" for record in self._unsaved_history]
             append_durably(self.folder / HISTORY, "".join(lines))
             self._unsaved_history = []
-        resume = {"position": position, "environment": environment_of(self._trainer)}
+        resume = {"position": position, "environment": environment_of(self.model, self._trainer)}
         provenance = replace(self._provenance(self.history[-1] if self.history else None), resume=resume)
         arrays = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
         checkpoint = self.model.to_checkpoint(self.corpus.vocabulary, provenance)

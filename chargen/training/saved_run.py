@@ -13,9 +13,12 @@ import torch
 from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.atomic import write_atomically
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
+from chargen.network.native import library
 from chargen.network.provenance import Provenance
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, Origin, read_corpus
+from chargen.training.engines import ENGINES, engine_name
+from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord, Position
 from chargen.training.run_folder import HISTORY, Lock, locked
@@ -72,6 +75,12 @@ class SavedRun:
     def environment(self) -> dict:
         """What else decides the last bits of the result, see `environment_of`."""
         return (self.provenance.resume or {})["environment"]
+
+    @property
+    def engine(self) -> str:
+        """The engine that the run was trained on, or "torch" where that one cannot run."""
+        name = str(self.environment.get("engine", "torch")).split()[0]
+        return name if name in ENGINES and (name != "native" or library.path()) else "torch"
 
     def changed(self, options: dict) -> dict:
         """Return those of `options` that contradict how the run was begun, each with the run's value.
@@ -139,21 +148,22 @@ class SavedRun:
         return kept
 
 
-def environment_of(trainer: Trainer) -> dict:
+def environment_of(model: CharModel, trainer: Trainer) -> dict:
     """Return what decides the last bits of a result besides the settings."""
     device = trainer.device
     return {
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processor": f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
-        "threads": trainer.threads.used,
+        "engine": engine_name(model.engine),
+        "threads": "any" if model.engine == "native" else trainer.threads.used,  # which changes no bit of its results
         "processes": trainer.processes.size,
     }
 
 
-def differences(before: dict, trainer: Trainer) -> list[str]:
+def differences(before: dict, model: CharModel, trainer: Trainer) -> list[str]:
     """Return a note if a run goes on in another environment."""
-    before, now = {"processes": 1} | before, environment_of(trainer)
+    before, now = {"processes": 1} | before, environment_of(model, trainer)
     changed = [f"{name} was {before[name]}, is {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
     return [f"the result may differ in its last bits: {'; '.join(changed)}"] if changed else []
 

@@ -1,10 +1,14 @@
+import math
+
 import pytest
 import torch
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
+from chargen.network.native import library
 from chargen.training import hardware
-from chargen.training.hardware import allow_tf32, pick_device, pick_precision
+from chargen.training.engines import ENGINES
+from chargen.training.hardware import allow_tf32, pick_device, pick_engine
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(5, "lstm", 8)
@@ -19,23 +23,58 @@ def test_devices(monkeypatch):
     assert pick_device("auto") == CPU, "recurrent layers are slower on MPS"
 
 
-@pytest.mark.parametrize(("in_bfloat16", "picked"), [(0.5, "bfloat16"), (1.0, "float32"), (None, "float32")])
-def test_the_precision_is_the_faster_one_that_works(monkeypatch, in_bfloat16, picked):
-    def layer_seconds(config, precision):
-        if precision == "bfloat16" and in_bfloat16 is None:
-            raise RuntimeError("could not create a primitive descriptor")
-        return in_bfloat16 if precision == "bfloat16" else 1.0
-
-    monkeypatch.setattr(hardware, "layer_seconds", layer_seconds)
-    assert pick_precision(CPU, SMALL) == picked
+TIMES = {("native", "float32"): 1.0, ("torch", "float32"): 2.0, ("torch", "bfloat16"): 3.0}
 
 
-def test_the_precision_is_measured_on_the_layer_that_will_run():
+@pytest.mark.parametrize(
+    ("changed", "fixed", "picked"),
+    [
+        ({}, (), ("native", "float32")),
+        ({("torch", "float32"): 0.9}, (), ("torch", "float32")),
+        ({("torch", "bfloat16"): 0.8}, (), ("torch", "bfloat16")),
+        ({("torch", "bfloat16"): 0.9}, (), ("native", "float32")),  # too little is gained
+        ({("torch", "bfloat16"): math.inf}, ("torch",), ("torch", "float32")),
+        ({}, ("torch",), ("torch", "float32")),
+        ({}, (None, "bfloat16"), ("torch", "bfloat16")),
+        ({("torch", "float32"): 0.1}, ("native",), ("native", "float32")),
+    ],
+)
+def test_the_fastest_engine_and_precision_are_taken(monkeypatch, changed, fixed, picked):
+    monkeypatch.setattr(hardware, "layer_seconds", lambda config, *choice: (TIMES | changed)[choice])
+    monkeypatch.setattr(library, "path", lambda: "portable")
+    assert pick_engine(CPU, SMALL, *fixed) == picked
+
+
+def test_without_kernels_pytorch_trains(monkeypatch):
+    monkeypatch.setattr(hardware, "layer_seconds", lambda config, *choice: TIMES[choice])
+    monkeypatch.setattr(library, "path", lambda: None)
+    assert pick_engine(CPU, SMALL) == ("torch", "float32")
+    with pytest.raises(InputError, match=r"engine native: its kernels were not built .*choose torch"):
+        pick_engine(CPU, SMALL, "native")
+
+
+@pytest.mark.parametrize(("device", "precision"), [("cpu", "bfloat16"), ("cuda", None)])
+def test_the_kernels_compute_float32_on_the_cpu(monkeypatch, device, precision):
+    monkeypatch.setattr(library, "path", lambda: "portable")
+    with pytest.raises(InputError, match="engine native: it computes float32 on the CPU"):
+        pick_engine(torch.device(device), SMALL, "native", precision)
+
+
+def test_the_layer_that_will_run_is_timed():
     state = torch.random.get_rng_state()
-    assert hardware.layer_seconds(SMALL, "float32") < hardware.layer_seconds(ModelConfig(5, "lstm", 512), "float32")
-    assert pick_precision(CPU, SMALL) in {"float32", "bfloat16"}
+    large = ModelConfig(5, "lstm", 512)
+    assert hardware.layer_seconds(SMALL, "torch", "float32") < hardware.layer_seconds(large, "torch", "float32")
+    assert pick_engine(CPU, SMALL) in TIMES
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert pick_precision(torch.device("mps"), SMALL) == "float32"
+    assert pick_engine(torch.device("mps"), SMALL) == ("torch", "float32")
+
+
+def test_a_precision_that_cannot_run_takes_for_ever(monkeypatch):
+    def fails(*_):
+        raise RuntimeError("could not create a primitive descriptor")
+
+    monkeypatch.setitem(ENGINES, "torch", fails)
+    assert hardware.layer_seconds(SMALL, "torch", "bfloat16") == math.inf
 
 
 def test_tf32_is_used_where_it_is_asked_for_and_nowhere_else():
