@@ -68,7 +68,7 @@ def test_a_time_that_is_over_before_training_is_refused_with_advice():
 
 def test_the_speed_is_that_of_a_plausible_machine():
     """Multiplications a second; a unit that is wrong would be off by a thousand or more."""
-    assert 1e8 < operations_per_second(CORPUS, "gru", CPU, "float32") < 1e12
+    assert 1e8 < operations_per_second(CORPUS, "gru", CPU, FixedSettings(precision="float32")) < 1e12
 
 
 def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
