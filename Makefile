@@ -34,10 +34,12 @@ docs: .venv/installed  # write the tables of options and files anew
 	$(BIN)/python docs/tables.py
 
 .venv/installed: $(SOURCES) | .venv
+	rm -rf build  # or files that are gone would be installed again
 	$(BIN)/pip install --quiet -c constraints.txt .
 	touch $@
 
 .venv/tested: $(SOURCES) | .venv
+	rm -rf build
 	$(BIN)/pip install --quiet -c constraints.txt '.[test]'
 	touch $@
 

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -41,11 +42,16 @@ def start(*arguments, cwd, **options):
 
 
 def wait_for(process, words):
-    """Read what the process prints until a line has `words`; return the line."""
-    for line in process.stderr:
-        if words in line:
-            return line
-    pytest.fail(f"the process ended without a word of {words!r}")
+    """Read what the process prints until a line has `words`; return the line. It is killed after two minutes."""
+    deadline = threading.Timer(120, process.kill)
+    deadline.start()
+    try:
+        for line in process.stderr:
+            if words in line:
+                return line
+    finally:
+        deadline.cancel()
+    pytest.fail(f"the process ended, or two minutes passed, without a word of {words!r}")
 
 
 def weights(path):
@@ -144,9 +150,9 @@ def kill_and_resume(folder, kills, seconds, options, seed=0):
             same_result(folder)
             announced, arguments = 0, begin
             continue
-        if "going on with" in stderr:
+        if "resuming checkpoints" in stderr:
             resumed += 1
-            at = int(stderr.split("going on with")[1].split(" after ")[1].split(" steps")[0].replace(",", ""))
+            at = int(stderr.split("resuming checkpoints")[1].split(" after ")[1].split(" steps")[0].replace(",", ""))
             assert at >= announced, f"{announced} steps were announced as saved, but it went on from {at}"
         saved = [int(part.split(" steps")[0].replace(",", "")) for part in stderr.split("saved after ")[1:]]
         announced = max([announced, *saved])
@@ -284,7 +290,7 @@ def test_a_disk_that_fills_up_ends_it_with_one_line_and_the_last_save(folder):
     refused(result, "cannot write", ".safetensors", "File too large", "what was saved before is unchanged", code=1)
     assert steps_saved(folder / "checkpoints/long/last.safetensors") > 0
     resumed = start("train", "--resume", "long", cwd=folder)
-    wait_for(resumed, "going on with")
+    wait_for(resumed, "resuming checkpoints")
     wait_for(resumed, "epoch")
     resumed.terminate()
     resumed.communicate(timeout=20)

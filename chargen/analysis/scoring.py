@@ -183,14 +183,16 @@ def _predict(sampler: Sampler, ids: np.ndarray, start: int, top: int) -> Predict
     probabilities = np.empty(guesses.shape, np.float32)  # (B, T, top)
     starts = rows.starts()  # (B,)
     state = _warmed_up(sampler, ids, rows)
-    for t in range(rows.length):
-        places = np.minimum(starts + t, len(ids) - 2)  # (B,)
-        logits, state = sampler.step(ids[places], state)  # (B, V)
-        log_p = _log_softmax(logits)  # (B, V)
-        losses[:, t] = -log_p[np.arange(rows.count), ids[places + 1]]
+    chunk = rows.chunk(len(sampler.vocabulary))
+    for first in range(0, rows.length, chunk):
+        steps = slice(first, min(first + chunk, rows.length))
+        places = np.minimum(starts[:, None] + np.arange(steps.start, steps.stop), len(ids) - 2)  # (B, T)
+        logits, state = sampler.read(ids[places], state)  # (B, T, V)
+        log_p = _log_softmax(logits)  # (B, T, V)
+        losses[:, steps] = -np.take_along_axis(log_p, ids[places + 1][..., None], axis=2)[..., 0]
         if top:
-            guesses[:, t] = _likeliest(log_p, top)
-            probabilities[:, t] = np.exp(np.take_along_axis(log_p, guesses[:, t], axis=1))
+            guesses[:, steps] = _likeliest(log_p, top)
+            probabilities[:, steps] = np.exp(np.take_along_axis(log_p, guesses[:, steps], axis=2))
     arrays = (losses, guesses, probabilities)
     flat = (array.reshape(rows.count * rows.length, *array.shape[2:])[:targets] for array in arrays)
     predictions = Predictions(*flat)
@@ -200,24 +202,22 @@ def _predict(sampler: Sampler, ids: np.ndarray, start: int, top: int) -> Predict
 def _warmed_up(sampler: Sampler, ids: np.ndarray, rows: EvaluationRows) -> tuple[State, ...]:
     """Return the state of each row after the characters before it."""
     starts = rows.starts()  # (B,)
-    state = sampler.begin_state(rows.count)
-    for places in rows.warmup_places(starts).T:  # (B,) each
-        _, state = sampler.step(ids[places], state)
+    _, state = sampler.read(ids[rows.warmup_places(starts)], sampler.begin_state(rows.count))
     follows = (starts > 0)[:, None]  # (B, 1); nothing comes before the text
     return tuple(tuple(part * follows for part in layer) for layer in state)  # (B, H) each
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(np.float64)  # (B, V)
-    logits -= logits.max(axis=1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    logits = logits.astype(np.float64)  # (..., V)
+    logits -= logits.max(axis=-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
 def _likeliest(log_p: np.ndarray, top: int) -> np.ndarray:
-    """Return the ids of the `top` likeliest characters, best first, (B, top)."""
-    ids = np.argpartition(-log_p, top - 1, axis=1)[:, :top]
-    order = np.argsort(-np.take_along_axis(log_p, ids, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(ids, order, axis=1)
+    """Return the ids of the `top` likeliest characters, best first, (..., top)."""
+    ids = np.argpartition(-log_p, top - 1, axis=-1)[..., :top]
+    order = np.argsort(-np.take_along_axis(log_p, ids, axis=-1), axis=-1, kind="stable")
+    return np.take_along_axis(ids, order, axis=-1)
 
 
 def _after_the_first(predictions: Predictions) -> Predictions:

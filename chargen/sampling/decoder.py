@@ -1,19 +1,30 @@
-"""`Decoder`: a trained network on NumPy, one character at a time; `DecoderState`: the texts that it has read."""
+"""`Decoder`: a trained network without PyTorch; `DecoderState`: the texts that it has read.
 
+One text is read by NumPy, character by character: a step is too short to gain from the native kernels. Many texts side
+by side, and long ones as a whole, are read by the kernels where they are faster than NumPy.
+"""
+
+import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.network import cells
 from chargen.network.cells import CELLS, State, layer_weights
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.native import library
+from chargen.network.native.packed import PackedLayer
 from chargen.sampling.filters import SamplingSettings, draw, probabilities
 
 CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
 
 
+MANY = 8  # texts side by side, from which on the kernels are faster than NumPy
+
+
 class Decoder:
-    """A trained network that reads one character at a time.
+    """A trained network that reads characters and predicts the next one.
 
     Attributes:
         config: the shape of the network.
@@ -36,6 +47,7 @@ class Decoder:
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
         self._cell = CELLS[self.config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(self.config.num_layers)]
+        self._kernels = None if library.path() in (None, "portable") else self._packed_layers()
         self._one_hot = not self.config.embedding_size
         # A character's row: what it contributes to the gates of the first layer, (V, G*H), or its embedding.
         first = self._layers[0]
@@ -57,6 +69,9 @@ class Decoder:
         Returns:
             The logits of the next character, (B, V), and the next state.
         """
+        if self._kernels and len(ids) >= MANY:
+            logits, state = self.read(ids[:, None], state)  # (B, 1, V)
+            return logits[:, 0], state
         x, next_state = self._rows.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
         for layer, weights in enumerate(self._layers):
             a = x if layer == 0 and self._one_hot else x @ weights.W_ih.T + weights.b_ih  # (B, G*H)
@@ -64,6 +79,32 @@ class Decoder:
             x = next_state[-1][0]  # (B, H)
         outputs = x if len(next_state) == 1 else np.concatenate([h for h, *_ in next_state], axis=1)  # (B, L*H)
         return outputs @ self._output_weight + self._output_bias, tuple(next_state)
+
+    def read(self, ids: np.ndarray, state: tuple[State, ...]) -> tuple[np.ndarray, tuple[State, ...]]:
+        """Read several characters in each row.
+
+        Args:
+            ids: integer array of shape (B, T).
+            state: as `begin_state` makes it; it is not changed.
+
+        Returns:
+            The logits of each next character, (B, T, V), and the state after the last one.
+        """
+        x = ids if self._one_hot else self._rows[ids]  # (B, T), or of an embedding (B, T, embedding_size)
+        outputs, next_state = [], []
+        for layer, weights in enumerate(self._layers):
+            if self._kernels:
+                x, after = self._kernels[layer].run(x, state[layer])  # (B, T, H), (B, H) each
+            else:
+                x, after = cells.run_layer(self.config.cell, x, state[layer], weights)
+            outputs.append(x)
+            next_state.append(after)
+        x = np.concatenate(outputs, axis=2) if len(outputs) > 1 else x  # (B, T, L*H)
+        return x @ self._output_weight + self._output_bias, tuple(next_state)
+
+    def _packed_layers(self) -> list[PackedLayer]:
+        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+        return [PackedLayer(self.config.cell, weights, threads) for weights in self._layers]
 
 
 class DecoderState:

@@ -8,9 +8,15 @@ from hypothesis import strategies as st
 
 from chargen.network import cells
 from chargen.network.cells import CELLS, LayerWeights
+from chargen.network.native import library
 from chargen.training.engines import ENGINES
 
-ENGINE_NAMES = sorted(ENGINES)
+ENGINE_NAMES = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(name == "native" and library.path() is None, reason="NO NATIVE KERNELS")
+    )
+    for name in sorted(ENGINES)
+]
 
 
 def problem(cell, B, T, inputs, H, ids, seed):
