@@ -81,3 +81,14 @@ def refuse_same_file(text: str, page: str | os.PathLike | None) -> None:
     """Raise InputError if a page would replace the file that it shows."""
     if page is not None and os.path.exists(text) and os.path.exists(page) and os.path.samefile(text, page):
         raise InputError(f"{page} is the file to read", "write to another file")
+
+
+def use_one_blas_thread() -> None:
+    """Let NumPy multiply in one thread where the native kernels do the large products; call it before NumPy is loaded.
+
+    The threads of OpenBLAS spin for milliseconds after each product, on the processors that the kernels need.
+    """
+    from chargen.network.native import library
+
+    if library.path() not in (None, "portable"):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

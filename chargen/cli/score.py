@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chargen.cli.options import checkpoint_option, positive, refuse_same_file, require_folder, unknown_option
+from chargen.cli.options import (
+    checkpoint_option,
+    positive,
+    refuse_same_file,
+    require_folder,
+    unknown_option,
+    use_one_blas_thread,
+)
 
 if TYPE_CHECKING:  # these take a while to load
     from chargen.analysis.comparison import Comparison
@@ -45,6 +52,7 @@ def score(
     FILE is a text file, - for standard input, or any other CORPUS of `chargen train`. It is normalized like the model's
     training text. The score is the mean over all characters but the first.
     """
+    use_one_blas_thread()
     from chargen.analysis.comparison import Comparison
     from chargen.analysis.scoring import Scoring
     from chargen.errors import InputError

@@ -6,6 +6,7 @@ by side, and long ones as a whole, are read by the kernels where they are faster
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,6 @@ class Decoder:
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
         self._cell = CELLS[self.config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(self.config.num_layers)]
-        self._kernels = None if library.path() in (None, "portable") else self._packed_layers()
         self._one_hot = not self.config.embedding_size
         # A character's row: what it contributes to the gates of the first layer, (V, G*H), or its embedding.
         first = self._layers[0]
@@ -69,7 +69,7 @@ class Decoder:
         Returns:
             The logits of the next character, (B, V), and the next state.
         """
-        if self._kernels and len(ids) >= MANY:
+        if len(ids) >= MANY and self._kernels:
             logits, state = self.read(ids[:, None], state)  # (B, 1, V)
             return logits[:, 0], state
         x, next_state = self._rows.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
@@ -102,7 +102,11 @@ class Decoder:
         x = np.concatenate(outputs, axis=2) if len(outputs) > 1 else x  # (B, T, L*H)
         return x @ self._output_weight + self._output_bias, tuple(next_state)
 
-    def _packed_layers(self) -> list[PackedLayer]:
+    @cached_property
+    def _kernels(self) -> list[PackedLayer]:
+        """The layers on the native kernels; none where the processor has no fast path of theirs."""
+        if library.path() in (None, "portable"):
+            return []
         threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
         return [PackedLayer(self.config.cell, weights, threads) for weights in self._layers]
 

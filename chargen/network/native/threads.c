@@ -19,7 +19,7 @@ enum {
     MOST_THREADS = 64, /* at most 255, see `begin` */
     SOON = 10,         /* looks */
     LOOKS = 1000,      /* before a thread sleeps, 20 to 50 microseconds */
-    CALLS_ALONE = 100, /* after a call that others disturbed */
+    ALONE = 10,        /* times as long as a call that others disturbed: calls run in one thread */
 };
 
 /* A number that changes, and threads that wait for that. */
@@ -48,7 +48,7 @@ static struct team pool = {
 };
 static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* guards the pool and what follows */
 static long workers = -1;                                  /* threads that have been started; -1: nor is fork watched */
-static long calls_alone;                                   /* that remain */
+static long alone_until;                                   /* nanoseconds, as `now` counts them */
 static unsigned started_at[MOST_THREADS];                  /* the value of `begin` when a worker was started */
 static int forked;                                         /* whether fork made this process */
 static struct {
@@ -128,7 +128,8 @@ static void begin_anew(void) {
     pthread_cond_init(&pool.begin.changed, 0);
     pthread_mutex_init(&pool.passed.mutex, 0);
     pthread_cond_init(&pool.passed.changed, 0);
-    workers = calls_alone = 0;
+    workers = 0;
+    alone_until = 0;
     forked = 1;
 }
 
@@ -182,16 +183,16 @@ static void run_in_pool(long threads, task *function, void *argument) {
         function(argument, &pool, 0, threads);
         wait_for_all(&pool);
     }
-    double working = threads - (double)atomic_load(&pool.waited) / (now() - start + 1);
-    if (working < 1 + USEFUL * (threads - 1)) calls_alone = CALLS_ALONE;
+    long end = now();
+    double working = threads - (double)atomic_load(&pool.waited) / (end - start + 1);
+    if (working < 1 + USEFUL * (threads - 1)) alone_until = end + ALONE * (end - start);
 }
 
 void run_together(long threads, task *function, void *argument) {
     if (threads > MOST_THREADS) threads = MOST_THREADS;
     if (threads > 1 && !pthread_mutex_trylock(&in_use)) { /* another thread of Python may be using the pool */
         if (workers < 0 && !pthread_atfork(0, 0, begin_anew)) workers = 0;
-        if (workers < 0 || calls_alone) {
-            calls_alone -= calls_alone > 0;
+        if (workers < 0 || now() < alone_until) {
             threads = 1;
         } else if (!find_openmp()) {
             long available = start_workers(threads - 1) + 1;
