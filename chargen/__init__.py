@@ -8,8 +8,30 @@
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:  # for editors and type checkers
+    from chargen.analysis.copies import CopyIndex as CopyIndex
+    from chargen.analysis.scoring import score as score
+    from chargen.errors import ChargenError as ChargenError
+    from chargen.network.checkpoint import Checkpoint as Checkpoint
+    from chargen.network.config import ModelConfig as ModelConfig
+    from chargen.sampling.filters import SamplingSettings as SamplingSettings
+    from chargen.sampling.sampler import Sampler as Sampler
+    from chargen.text.batches import Batching as Batching
+    from chargen.text.corpus import Corpus as Corpus
+    from chargen.text.corpus import load_corpus as load_corpus
+    from chargen.text.vocabulary import Vocabulary as Vocabulary
+    from chargen.training.model import CharModel as CharModel
+    from chargen.training.records import EpochRecord as EpochRecord
+    from chargen.training.records import Progress as Progress
+    from chargen.training.run import Run as Run
+    from chargen.training.run import Saved as Saved
+    from chargen.training.settings import TrainingSettings as TrainingSettings
+    from chargen.training.text_task import evaluate as evaluate
+    from chargen.training.text_task import fit as fit
 
 # Every public name and the module that defines it, imported when it is first used, so that sampling never loads torch.
 _EXPORTS = {

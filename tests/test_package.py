@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import chargen
+import chargen.series
 
 PACKAGE = Path(chargen.__file__).parent
 WITHOUT_TORCH = ["errors", "files", "report", "text", "network", "sampling", "analysis", "cli"]
@@ -59,6 +60,14 @@ def test_importing_these_parts_of_series_does_not_load_torch():
     modules = ", ".join(f"chargen.series.{name}" for name in SERIES_WITHOUT_TORCH)
     program = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+@pytest.mark.parametrize("package", [chargen, chargen.series])
+def test_editors_are_told_the_public_names(package):
+    """The names of the TYPE_CHECKING block, with their modules, are those that are imported when first used."""
+    (block,) = [node for node in ast.parse(Path(package.__file__).read_text()).body if isinstance(node, ast.If)]
+    told = {alias.asname: node.module for node in block.body for alias in node.names}
+    assert told == {name: f"{package.__name__}.{module}" for name, module in package._EXPORTS.items()}
 
 
 def test_the_tests_run_against_a_package_that_is_whole():

@@ -8,6 +8,10 @@
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for editors and type checkers
+    from chargen.series.forecast.forecaster import Forecaster as Forecaster
 
 _EXPORTS = {"Forecaster": "forecast.forecaster"}  # imported when first used, so that the other files need no torch
 __all__ = sorted(_EXPORTS)
