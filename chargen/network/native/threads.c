@@ -19,7 +19,7 @@ enum {
     MOST_THREADS = 64, /* at most 255, see `begin` */
     SOON = 10,         /* looks */
     LOOKS = 1000,      /* before a thread sleeps, 20 to 50 microseconds */
-    ALONE = 10,        /* times as long as a call that others disturbed: calls run in one thread */
+    ALONE = 30,        /* times as long as a call that others disturbed: calls run in one thread */
 };
 
 /* A number that changes, and threads that wait for that. */
