@@ -14,12 +14,12 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-SMALL = 2_000_000  # multiplications of one time step up to which one thread is at least as fast as several
+SMALL = 1_000_000  # multiplications of one time step up to which one thread is at least as fast as several
 FASTER = 0.9  # of the time of a step: another number of threads must take less
 SLOW = 1.5  # times the fastest step: from here on the machine may be busy
 RECENT = 5  # steps that are looked at
 FIRST_LOOK = 3  # steps after which one thread is tried for the first time
-TRIED_EVERY, TRIED_AT_LEAST = 10.0, 80.0  # seconds between two tries; the first doubles up to the second
+TRIED_EVERY, TRIED_AT_LEAST = 5.0, 80.0  # seconds between two tries; the first doubles up to the second
 
 
 class Threads:
