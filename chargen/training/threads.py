@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-SMALL = 1_000_000  # multiplications of one time step up to which one thread is at least as fast as several
+SMALL = 2_000_000  # multiplications of one time step up to which one thread is at least as fast as several
 FASTER = 0.9  # of the time of a step: another number of threads must take less
 SLOW = 1.5  # times the fastest step: from here on the machine may be busy
 RECENT = 5  # steps that are looked at
