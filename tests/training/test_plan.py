@@ -53,7 +53,7 @@ def test_the_seed_decides_the_weights():
 
 def test_a_time_is_kept_less_what_planning_took():
     plan = make_plan(CORPUS, CPU, FixedSettings(hidden_size=1024), seconds=10)
-    assert 4 < plan.settings.seconds < 8.5
+    assert 2 < plan.settings.seconds < 8.5
     assert f"for {plan.settings.seconds:.0f} s" in plan.why
 
 
