@@ -41,6 +41,7 @@ def info(context: click.Context, checkpoint: str | None, as_json: bool, machine:
     facts = {
         "checkpoint": str(path),
         "parameters": sum(array.size for array in loaded.weights.values()),
+        "bits_per_weight": loaded.bits,
         "input": f"embedding of {loaded.config.embedding_size}" if loaded.config.embedding_size else "one-hot",
         **asdict(loaded.config),
         **asdict(loaded.vocabulary),

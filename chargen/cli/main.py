@@ -9,6 +9,7 @@ import click
 
 from chargen import __version__
 from chargen.cli.corpora import corpora
+from chargen.cli.export import export
 from chargen.cli.info import info
 from chargen.cli.inspect import inspect
 from chargen.cli.sample import sample
@@ -30,7 +31,7 @@ def cli():
     """
 
 
-for command in (train, sample, score, inspect, info, corpora, series):
+for command in (train, sample, score, inspect, info, export, corpora, series):
     cli.add_command(command)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from chargen.errors import CheckpointError, DamagedError
 from chargen.files.atomic import write_atomically
 
-FORMAT_VERSION = 3  # of the descriptions; 1: the digest was over the tensors alone; 3: "metadata" in place of "about"
+FORMAT_VERSION = 4  # 1: the digest was over the tensors alone; 3: "metadata" in place of "about"; 4: weights in 8 bits
 KINDS = {  # what they are for, said to whoever mistakes one for another
     "chargen": "a model of text, for chargen sample and score",
     "chargen-series": "a forecaster of time series, for chargen series forecast",

@@ -14,6 +14,7 @@ from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.container import read_tensors, write_tensors
 from chargen.network.config import ModelConfig
 from chargen.network.provenance import Provenance
+from chargen.network.storage import pack, unpack
 from chargen.text.vocabulary import Vocabulary
 
 KIND = "chargen"
@@ -33,6 +34,7 @@ class Checkpoint:
         weights: float arrays by name; names and shapes as in `ModelConfig.weight_shapes`.
         provenance: where the model came from.
         resume: arrays by name that only resuming needs, such as the optimizer's; empty in a finished model.
+        bits: in which a file stores an element of a matrix: 32, 16 or 8.
     """
 
     config: ModelConfig
@@ -40,6 +42,7 @@ class Checkpoint:
     weights: dict[str, np.ndarray]
     provenance: Provenance = field(default_factory=Provenance)
     resume: dict[str, np.ndarray] = field(default_factory=dict)
+    bits: int = 32
 
     def save(self, path: str | Path, previous: str | Path | None = None) -> None:
         """Write the checkpoint to `path` atomically: a reader finds the old file or the new one.
@@ -49,13 +52,15 @@ class Checkpoint:
 
         Raises:
             SaveError: the file cannot be written.
+            InputError: a weight is too large for 16 bits.
         """
         about = {
             "config": asdict(self.config),
             "vocabulary": asdict(self.vocabulary),
             "training": self.provenance.to_json(),
         }
-        tensors = self.weights | {f"{RESUME}{name}": array for name, array in self.resume.items()}
+        resume = {f"{RESUME}{name}": array for name, array in self.resume.items()}
+        tensors = pack(self.weights, self.bits) | resume
         write_tensors(Path(path), KIND, about, tensors, Path(previous) if previous else None)
 
     @classmethod
@@ -71,11 +76,13 @@ class Checkpoint:
             provenance = Provenance.from_json(about["training"], about["format"])
         except (KeyError, TypeError, ValueError, InputError) as error:
             raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
-        weights = {name: array for name, array in tensors.items() if not name.startswith(RESUME)}
-        resume = {name.removeprefix(RESUME): array for name, array in tensors.items() if name not in weights}
-        if fault := _fault(config, vocabulary, weights):
-            raise DamagedError(f"{path} is damaged: {fault}")
-        return cls(config, vocabulary, weights, provenance, resume)
+        resume = {name.removeprefix(RESUME): tensors.pop(name) for name in list(tensors) if name.startswith(RESUME)}
+        try:
+            weights, bits = unpack(tensors)
+            _check(config, vocabulary, weights)
+        except ValueError as fault:
+            raise DamagedError(f"{path} is damaged: {fault}") from None
+        return cls(config, vocabulary, weights, provenance, resume, bits)
 
 
 def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> Path:
@@ -117,15 +124,12 @@ def _model_of(run: Path) -> Path:
     return last if os.path.isfile(last) and not os.path.isfile(best) else best
 
 
-def _fault(config: ModelConfig, vocabulary: Vocabulary, weights: dict[str, np.ndarray]) -> str | None:
-    """Return why these weights cannot belong to this network, or None."""
+def _check(config: ModelConfig, vocabulary: Vocabulary, weights: dict[str, np.ndarray]) -> None:
+    """Raise ValueError if these weights cannot belong to this network."""
     shapes = {name: array.shape for name, array in weights.items()}
     fits = config.num_layers <= len(weights)  # or listing the shapes might never end
     if not fits or shapes != config.weight_shapes() or config.vocab_size != len(vocabulary):
-        return "its weights do not fit the network that it describes"
+        raise ValueError("its weights do not fit the network that it describes")
     for name, array in weights.items():
-        if array.dtype not in (np.float16, np.float32):
-            return f"{name} is of type {array.dtype}, not float16 or float32"
         if not np.isfinite(array).all():
-            return f"{name} holds values that are not finite"
-    return None
+            raise ValueError(f"{name} holds values that are not finite")

@@ -1,0 +1,71 @@
+"""`chargen export`: real processes."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chargen.analysis.scoring import score
+from chargen.network.checkpoint import Checkpoint, find
+from chargen.sampling.sampler import Sampler
+
+CHARGEN = str(Path(sys.executable).with_name("chargen"))
+STORY = (Path(__file__).parents[2] / "corpora" / "the-lamp-at-low-water.txt").read_text("utf-8")[:3_000]
+
+
+@pytest.fixture
+def chargen(tmp_path):
+    """Run chargen in a folder."""
+
+    def run(*arguments):
+        command = [CHARGEN, *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+
+    return run
+
+
+def test_an_exported_model_is_small_and_as_good(chargen, tmp_path):
+    bundled = find("time-machine")
+    original = json.loads(chargen("info", "time-machine", "--json").stdout)
+    for bits, size in ((16, 2_500_000), (8, 1_300_000)):
+        result = chargen("export", "small.safetensors", "--checkpoint", "time-machine", "--bits", bits)
+        assert f" MB, in {bits} bits; before: " in result.stderr
+        assert (tmp_path / "small.safetensors").stat().st_size < size
+        about = json.loads(chargen("info", "small.safetensors", "--json").stdout)
+        assert about == {**original, "checkpoint": "small.safetensors", "bits_per_weight": bits}
+    before, after = (
+        score(Sampler.load(path), STORY, "skip").bits for path in (bundled, tmp_path / "small.safetensors")
+    )
+    assert 0 < abs(after - before) < 0.005
+
+
+def test_what_only_resuming_needs_is_left_out(chargen, tmp_path):
+    model = Checkpoint.load(find("time-machine"))
+    unfinished = replace(model.provenance, resume={"position": {}, "environment": {}})
+    run = replace(model, provenance=unfinished, resume={"optimizer": np.zeros(1000, np.float32)})
+    run.save(tmp_path / "run.safetensors")
+    assert chargen("export", "small.safetensors", "--checkpoint", "run.safetensors").returncode == 0
+    small = Checkpoint.load(tmp_path / "small.safetensors")
+    assert (small.resume, small.provenance) == ({}, model.provenance)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["model.safetensors", "--checkpoint", "model.safetensors"], "model.safetensors is the file to read"),
+        (["nowhere/small.safetensors"], "there is no folder nowhere"),
+        (["small.safetensors", "--bits", "4"], "'4' is not one of '8', '16'"),
+        (["small.safetensors", "--checkpoint", "none"], "no checkpoint 'none'"),
+        ([], "Missing argument 'OUT'"),
+    ],
+)
+def test_bad_input_gets_one_line(chargen, tmp_path, arguments, words):
+    (tmp_path / "model.safetensors").write_bytes(b"as it was")
+    result = chargen("export", *arguments)
+    assert (result.returncode, result.stdout) == (2, ""), result.stderr
+    assert words in result.stderr
+    assert (tmp_path / "model.safetensors").read_bytes() == b"as it was"
