@@ -1,6 +1,7 @@
 """From a corpus and what the user fixed to a model and its settings."""
 
 import time
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from chargen.errors import InputError
 from chargen.network.cells import CELLS
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig, embedding_size_for
+from chargen.report.words import counted, duration
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
 from chargen.training.engines import ENGINES, engine_name
@@ -21,7 +23,9 @@ from chargen.training.records import EpochRecord
 from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
 
-SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains
+SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains, on which the settings depend
+ESTIMATE_SECONDS = 0.3  # the same, where only what the user is told depends on it
+READING_SPEED = 3  # reading held-out text is this many times as fast as training
 FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
 EVALUATION_SHARE = 0.1  # of a time budget that one evaluation may take
 FEWEST_VALID_CHARS = 100_000  # evaluated on if there are as many, however slow the machine
@@ -59,7 +63,7 @@ class FixedSettings:
 
 @dataclass(frozen=True)
 class Plan:
-    """A model that is ready to be trained with `settings`; `why` says in one line what was chosen."""
+    """A model that is ready to be trained with `settings`; `why` says in three lines what was chosen, and how long."""
 
     model: CharModel
     settings: TrainingSettings
@@ -106,7 +110,8 @@ def make_plan(
         values |= _within_budget(corpus, model.config, speed, _time_left(ends, processes)) | fixed.given()
     batching = Batching(seed=seed, **_take(values, Batching))
     settings = TrainingSettings(batching=batching, **_take(values, TrainingSettings))
-    return Plan(model, settings, _why(corpus, model, settings, device))
+    needed = settings.seconds or _seconds_needed(corpus, model, settings, processes)
+    return Plan(model, settings, _why(corpus, model, settings, needed))
 
 
 def operations_per_second(
@@ -124,10 +129,27 @@ def operations_per_second(
     batch_size = -(-16 // processes.size) * processes.size
     model.engine, precision = _agreed_engine(device, model.config, fixed, processes)
     settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
-    ids = corpus.train_ids[np.arange(100_000) % len(corpus.train_ids)]  # enough, however short the text is
+    return _characters_per_second(corpus, model, settings, processes) * operations_per_character(model.config)
+
+
+def _characters_per_second(corpus: Corpus, model: CharModel, settings: TrainingSettings, processes: Processes) -> float:
+    """Return the speed of training, measured for the seconds of `settings`; the model is changed."""
+    enough = max(100_000, settings.batching.batch_size * settings.batching.num_steps + 1)
+    ids = corpus.train_ids[np.arange(enough) % len(corpus.train_ids)]  # however short the text is
     *_, last = text_trainer(model, ids, ids[:0], settings, processes).records()
     assert isinstance(last, EpochRecord)
-    return last.characters_per_second * operations_per_character(model.config)
+    return last.characters_per_second
+
+
+def _seconds_needed(corpus: Corpus, model: CharModel, settings: TrainingSettings, processes: Processes) -> float:
+    """Return about how long the epochs of `settings` take here, by a few steps of a copy of the model."""
+    settings.batching.batches_per_epoch(len(corpus.train_ids))  # refuses a text that is too short
+    scratch = deepcopy(model)
+    settings_of_a_try = replace(settings, learning_rate=1e-9)  # a high one might diverge
+    for seconds in (0.01, ESTIMATE_SECONDS):  # the first time prepares
+        speed = _characters_per_second(corpus, scratch, replace(settings_of_a_try, seconds=seconds), processes)
+    read = min(len(corpus.valid_ids), settings.valid_chars)
+    return settings.epochs * (len(corpus.train_ids) + read / READING_SPEED) / speed
 
 
 def _agreed_engine(
@@ -192,7 +214,7 @@ def _within_budget(corpus: Corpus, config: ModelConfig, speed: float, seconds: f
     per_character = operations_per_character(config)
     enough = MOST_EPOCHS * len(corpus.train_ids) * per_character / speed  # more would only overfit
     seconds = min(seconds, enough)
-    readable = EVALUATION_SHARE * seconds * 3 * speed / per_character  # reading is three times as fast as training
+    readable = EVALUATION_SHARE * seconds * READING_SPEED * speed / per_character
     return {"seconds": seconds, "valid_chars": round(min(max(readable, FEWEST_VALID_CHARS), VALID_CHARS))}
 
 
@@ -201,17 +223,17 @@ def _take(values: dict, settings: type) -> dict:
     return {field.name: values[field.name] for field in fields(settings) if field.name in values}
 
 
-def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, device: torch.device) -> str:
+def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, seconds: float) -> str:
     config, batching = model.config, settings.batching
-    length = f"{settings.epochs} epochs" if settings.seconds is None else f"for {settings.seconds:.0f} s"
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return "; ".join(
-        [
-            f"{len(corpus.train_ids):,} characters to learn, {len(corpus.valid_ids):,} held out,"
-            f" {config.vocab_size} different",
-            f"{config.cell} {config.num_layers} x {config.hidden_size} ({parameters:,} weights), {length},"
-            f" dropout {config.dropout:g}, recurrent dropout {config.recurrent_dropout:g}",
-            f"{settings.optimizer} at {settings.learning_rate:g}, {batching.batch_size} x {batching.num_steps}"
-            f" characters a step, {settings.precision} on {device}, {engine_name(model.engine)} engine",
-        ]
+    epochs = f"{counted(settings.epochs, 'epoch')}, " if settings.seconds is None else ""
+    device = next(model.parameters()).device
+    return (
+        f"{len(corpus.train_ids):,} characters to learn, {config.vocab_size} different;"
+        f" {len(corpus.valid_ids):,} held out\n"
+        f"{config.cell} {config.num_layers} x {config.hidden_size}, {parameters:,} weights;"
+        f" {epochs}about {duration(seconds)}\n"
+        f"{settings.optimizer} {settings.learning_rate:g}, {batching.batch_size} x {batching.num_steps} a step,"
+        f" dropout {config.dropout:g} / {config.recurrent_dropout:g},"
+        f" {settings.precision}, {engine_name(model.engine)} on {device}"
     )

@@ -25,8 +25,10 @@ def test_what_is_not_settled_is_chosen_by_the_recipe():
     assert (plan.settings.epochs, plan.model.config.dropout) == (recipe.epochs, recipe.dropout)
     assert plan.settings.batching.batch_size == recipe.batch_size
     assert plan.settings.learning_rate == CELLS["lstm"].learning_rate
-    assert f"{recipe.epochs} epochs" in plan.why
-    assert "\n" not in plan.why
+    text, network, _ = plan.why.splitlines()
+    assert text == "18,000 characters to learn, 8 different; 2,000 held out"
+    assert f"{recipe.epochs} epochs, about" in network
+    assert max(map(len, plan.why.splitlines())) < 80
 
 
 def test_what_is_settled_is_kept():
@@ -54,7 +56,7 @@ def test_the_seed_decides_the_weights():
 def test_a_time_is_kept_less_what_planning_took():
     plan = make_plan(CORPUS, CPU, FixedSettings(hidden_size=1024), seconds=10)
     assert 2 < plan.settings.seconds < 8.5
-    assert f"for {plan.settings.seconds:.0f} s" in plan.why
+    assert f"weights; about {plan.settings.seconds:.0f} s" in plan.why
 
 
 def test_more_time_than_a_short_text_is_worth_is_not_taken():
