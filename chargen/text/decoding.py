@@ -3,9 +3,12 @@
 import codecs
 import contextlib
 import itertools
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from chargen.errors import InputError
+from chargen.text.normalization import separable
 
 SAMPLE = 1 << 16  # bytes from the first fault on that are looked at to suggest an encoding
 DETECTED = 4096  # bytes of them that are given to charset-normalizer
@@ -13,11 +16,12 @@ BYTE_ORDER_MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),  # after utf-32, whose mark may begin with the same bytes
 }
+LINE_ENDS = {"CRLF": "\r\n", "CR": "\r", "NEL": "\x85", "U+2028": "\u2028", "U+2029": "\u2029"}  # in this order
 COUNTING = "chargen.text.decoding"  # the name under which Python's codecs know the handler of errors
 
 
 class Decoder:
-    """Decodes the bytes of one document, drops a byte order mark, and turns CRLF into LF.
+    """Decodes the bytes of one document, drops a byte order mark, and turns every kind of line end into LF.
 
     A strict decoder refuses bytes that are not in the encoding, and NUL. A lenient one puts U+FFFD in place of what it
     cannot decode and counts it; only one lenient decoder can be at work at a time.
@@ -26,7 +30,8 @@ class Decoder:
         codec: the canonical name of the encoding.
         bytes: the number of bytes read so far.
         marked: whether a byte order mark was dropped.
-        crlf: the number of CRLF line ends that were turned into LF.
+        line_ends: the numbers of line ends that were turned into LF, by what `LINE_ENDS` calls them.
+        apart: the number of marks that follow their letters and that the Unicode form NFC puts into one character.
         lacks_mark: whether a mark is missing that the encoding needs; the order of the bytes is then little-endian.
         faults: the number of bytes that could not be decoded.
         first_fault: the offset of the first of them.
@@ -40,7 +45,8 @@ class Decoder:
             InputError: Python knows no such text encoding.
         """
         self.codec = text_codec(encoding)
-        self.bytes = self.crlf = self.faults = self.first_fault = 0
+        self.bytes = self.apart = self.faults = self.first_fault = 0
+        self.line_ends = Counter[str]()
         self.marked = self.lacks_mark = False
         self.likely = ""
         self._name, self._lenient = name, lenient
@@ -49,7 +55,10 @@ class Decoder:
     def notes(self) -> list[str]:
         """What was repaired, one sentence each."""
         notes = ["dropped a byte order mark"] if self.marked else []
-        return notes + ([f"turned {self.crlf:,} CRLF line ends into LF"] if self.crlf else [])
+        if self.line_ends:
+            kinds = " and ".join(f"{self.line_ends[kind]:,} {kind}" for kind in LINE_ENDS if self.line_ends[kind])
+            notes.append(f"turned {kinds} line ends into LF")
+        return notes + ([f"put {self.apart:,} marks together with their letters (Unicode NFC)"] if self.apart else [])
 
     def pieces(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """Yield the text of a document whose bytes come in chunks of any length.
@@ -58,13 +67,15 @@ class Decoder:
             InputError: the decoder is strict, and the bytes are binary or not in the encoding.
         """
         before = 0
-        for piece in self._tidied(filter(None, self._decoded(iter(chunks)))):
+        for piece, _ in separable(self._tidied(filter(None, self._decoded(iter(chunks))))):
             if not self._lenient and "\0" in piece:
                 raise InputError(
                     f"{self._name} looks binary, not text: NUL at character {before + piece.index(chr(0)):,}",
                     "give a plain text file, or its {encoding}, for example utf-16",
                 )
             before += len(piece)
+            if not unicodedata.is_normalized("NFC", piece):
+                self.apart += max(len(piece) - len(unicodedata.normalize("NFC", piece)), 0)
             if piece:
                 yield piece
 
@@ -119,22 +130,27 @@ class Decoder:
         return "\ufffd", error.end
 
     def _tidied(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Drop a byte order mark and turn CRLF into LF, also where a piece ends between the two."""
+        """Drop a byte order mark and turn line ends into LF, also where a piece ends between CR and LF."""
         held = ""
         for number, piece in enumerate(pieces):
             if number == 0 and piece[0] == "\ufeff":
                 self.marked, piece = True, piece[1:]
             held += piece
-            if "\r" not in held:  # several times faster than to look for two characters
-                yield held
-                held = ""
-                continue
             whole = len(held) - held.endswith("\r")
-            tidy = held[:whole].replace("\r\n", "\n")
-            self.crlf += whole - len(tidy)
-            yield tidy
+            yield self._with_line_feeds(held[:whole])
             held = held[whole:]
-        yield held
+        yield self._with_line_feeds(held)
+
+    def _with_line_feeds(self, text: str) -> str:
+        """Return a text with LF in place of other line ends, and count them."""
+        if text.isascii() and "\r" not in text:
+            return text
+        for kind, end in LINE_ENDS.items():
+            in_wrong_encoding = end == "\x85" and self.codec.startswith("iso8859")  # Windows' ellipsis
+            if not in_wrong_encoding and (found := text.count(end)):
+                self.line_ends[kind] += found
+                text = text.replace(end, "\n")
+        return text
 
 
 def decode(data: bytes, name: str, encoding: str = "utf-8") -> tuple[str, list[str]]:

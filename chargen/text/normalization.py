@@ -1,5 +1,6 @@
-"""The normalization of text: none, lower case, or only letters and single spaces."""
+"""The normalization of text: one Unicode form for all, and on request lower case, or only letters and single spaces."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -8,14 +9,18 @@ import numpy as np
 from chargen.errors import InputError
 
 NORMALIZATIONS = ("none", "lower", "letters")
+JOINERS = "\u200c\u200d"  # which say inside a word whether letters join
 
 
 def normalize(text: str, normalization: str) -> str:
-    """Return `text` normalized: unchanged, in lower case, or reduced to lower-case letters and single spaces.
+    """Return `text` normalized: as it is, in lower case, or reduced to lower-case letters and single spaces.
+
+    The result is always in the Unicode form NFC, so that texts which look alike are alike.
 
     Args:
         normalization: "none", "lower", or "letters" (every run of non-letters becomes one space: the preparation of
-            The Time Machine in "Dive into Deep Learning", section 9.2, except that lines are joined by a space).
+            The Time Machine in "Dive into Deep Learning", section 9.2, except that lines are joined by a space). The
+            marks and joiners that follow a letter belong to it.
 
     Raises:
         InputError: `normalization` is none of the three.
@@ -25,6 +30,7 @@ def normalize(text: str, normalization: str) -> str:
     """
     if normalization not in NORMALIZATIONS:
         raise InputError(f"{normalization!r}: must be one of {', '.join(NORMALIZATIONS)}", setting="normalization")
+    text = unicodedata.normalize("NFC", text)
     if normalization == "none":
         return text
     text = text.lower()
@@ -34,8 +40,10 @@ def normalize(text: str, normalization: str) -> str:
         symbols = np.frombuffer(text.encode().translate(_ASCII_LETTERS), np.uint8)
         return _single_spaces(symbols).tobytes().decode("ascii")
     points = code_points(text)
-    letters = _is_letter(0x10000 if points.max() < 0x10000 else 0x110000)
-    return _single_spaces(np.where(letters[points], points, ord(" "))).tobytes().decode("utf-32-le", "surrogatepass")
+    letters, marks = (table[points] for table in _letters_and_marks(0x10000 if points.max() < 0x10000 else 0x110000))
+    bases = np.maximum.accumulate(np.where(marks, 0, np.arange(len(points))))  # what each mark follows
+    kept = letters | (marks & letters[bases])
+    return _single_spaces(np.where(kept, points, ord(" "))).tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
@@ -44,35 +52,43 @@ def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
     >>> "".join(normalized(["The ", "  Time", " Mach", "ine"], "letters"))
     'the time machine'
     """
-    if normalization == "none":
-        yield from pieces
-        return
     after_space = False
-    for piece in _lowered(filter(None, pieces)):
-        piece = normalize(piece, normalization)
+    for piece in _normalized_alone(pieces, normalization):
         if normalization == "letters" and piece:
             piece, after_space = piece.removeprefix(" ") if after_space else piece, piece.endswith(" ")
         yield piece
 
 
-def _lowered(pieces: Iterable[str]) -> Iterator[str]:
-    """Yield a text in lower case. The lower case of a capital sigma depends on whether it ends a word.
+def _normalized_alone(pieces: Iterable[str], normalization: str) -> Iterator[str]:
+    """Yield a text whose pieces are normalized each for itself."""
+    for piece, follower in separable(pieces):
+        last = normalize(follower, normalization)
+        yield normalize(piece + follower, normalization).removesuffix(last)
 
-    So a piece is cut at its last character on whose two sides that does not matter (Unicode, Final_Sigma).
+
+def separable(pieces: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield a text in pieces that can be normalized apart, each with the character that follows it.
+
+    The lower case of a capital sigma may depend on that character.
     """
     held = ""
-    for piece in pieces:
+    for piece in filter(None, pieces):
+        if held and _stands_alone(piece[0]):
+            yield held, piece[0]
+            held = ""
         held += piece
-        cut = next((place for place in reversed(range(len(held))) if _settles(held[place])), 0)
-        lowered = held[: cut + 1].lower()
-        yield lowered.removesuffix(held[cut].lower())
-        held = held[cut:]
-    yield held.lower()
+    yield held, ""
 
 
-def _settles(character: str) -> bool:
-    """Whether no sigma's lower case depends on what lies beyond `character`, nor its own on its neighbours."""
-    return character != "Σ" and ("A" + character + "Σ").lower()[-1] == (" " + character + "Σ").lower()[-1]
+def _stands_alone(character: str) -> bool:
+    """Whether a text can be cut before `character`.
+
+    It must not be part of the letter before it, as marks and the later parts of Korean syllables are, and no sigma's
+    lower case may depend on what lies beyond it, nor its own on its neighbours (Unicode, Final_Sigma).
+    """
+    if unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff" or character in "Σ\U00016d67":
+        return False
+    return ("A" + character + "Σ").lower()[-1] == (" " + character + "Σ").lower()[-1]
 
 
 def code_points(text: str) -> np.ndarray:
@@ -84,9 +100,12 @@ _ASCII_LETTERS = bytes(point if chr(point).isalpha() else ord(" ") for point in 
 
 
 @cache
-def _is_letter(limit: int) -> np.ndarray:
-    """Return which of the code points below `limit` are letters."""
-    return np.array([chr(point).isalpha() for point in range(limit)])
+def _letters_and_marks(limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the code points below `limit` are letters, and which belong to the letter before them."""
+    letters = np.array([chr(point).isalpha() for point in range(limit)])
+    marks = np.array([unicodedata.category(chr(point))[0] == "M" for point in range(limit)])
+    marks[list(map(ord, JOINERS))] = True
+    return letters, marks
 
 
 def _single_spaces(symbols: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from chargen.errors import InputError
 
+READING = 2  # raised whenever the same bytes and options begin to make another text
+
 
 @dataclass(frozen=True)
 class ReadingOptions:
@@ -30,4 +32,5 @@ class ReadingOptions:
     @property
     def identity(self) -> dict:
         """The options that decide about the ids of a text; the names of files in the cache depend on them."""
-        return {name: getattr(self, name) for name in ("encoding", "normalization", "max_chars", "separator")}
+        options = {name: getattr(self, name) for name in ("encoding", "normalization", "max_chars", "separator")}
+        return {"reading": READING} | options

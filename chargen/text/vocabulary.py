@@ -57,8 +57,11 @@ class Vocabulary:
         """
         if unknown not in UNKNOWN_POLICIES:
             raise InputError(f"{unknown!r}: must be one of {', '.join(UNKNOWN_POLICIES)}", setting="unknown")
-        points = code_points(normalize(text, self.normalization))
-        ids = self._ids_by_code_point[np.minimum(points, len(self._ids_by_code_point) - 1)]
+        text = normalize(text, self.normalization)
+        points, ids = self._look_up(text)
+        if (ids < 0).any():  # a model may know a letter and its mark, but not the two as one character
+            apart = self._look_up(unicodedata.normalize("NFD", text))
+            points, ids = min((points, ids), apart, key=lambda found: (found[1] < 0).sum())
         missing = ids < 0
         if not missing.any():
             return ids
@@ -84,6 +87,11 @@ class Vocabulary:
         base = unicodedata.normalize("NFKD", character)[0]
         candidates = (character.swapcase(), base, base.swapcase(), " ")
         return next((known for known in candidates if len(known) == 1 and known in self.characters), self.characters[0])
+
+    def _look_up(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the code points of `text` and their ids, -1 for unknown."""
+        points = code_points(text)
+        return points, self._ids_by_code_point[np.minimum(points, len(self._ids_by_code_point) - 1)]
 
     @cached_property
     def _ids_by_code_point(self) -> np.ndarray:

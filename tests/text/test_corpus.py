@@ -110,8 +110,8 @@ def test_byte_order_mark_and_crlf_are_dropped_and_noted():
     )
 
 
-def test_carriage_returns_that_end_no_line_stay():
-    assert decode(b"a\rb\n\r\nc\n", "text") == ("a\rb\n\nc\n", ["text: turned 1 CRLF line ends into LF"])
+def test_mixed_line_ends_are_told_once():
+    assert decode(b"a\rb\n\r\nc\n", "text") == ("a\nb\n\nc\n", ["text: turned 1 CRLF and 1 CR line ends into LF"])
 
 
 def test_sha256_is_of_the_bytes_as_read():

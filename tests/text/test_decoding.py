@@ -31,11 +31,15 @@ def test_text_is_the_same_in_chunks_and_as_a_whole_strict_and_lenient(text, enco
     decoder = Decoder("letter", encoding, lenient)
     decoded = data.decode(encoding)
     pieces = "".join(decoder.pieces(in_chunks(data, size)))
-    assert pieces == decoded.removeprefix("\ufeff").replace("\r\n", "\n")
+    lines = decoded.removeprefix("\ufeff").replace("\r\n", "\n")
+    assert pieces == lines.replace("\r", "\n")
     assert (decoder.bytes, decoder.faults, decoder.lacks_mark) == (len(data), 0, False)
     marked = decoded.startswith("\ufeff")
+    counts = {"CRLF": decoded.count("\r\n"), "CR": lines.count("\r")}
     assert decoder.notes == ["dropped a byte order mark"] * marked + [
-        f"turned {count} CRLF line ends into LF" for count in [decoded.count("\r\n")] if count
+        f"turned {kinds} line ends into LF"
+        for kinds in [" and ".join(f"{count} {kind}" for kind, count in counts.items() if count)]
+        if kinds
     ]
 
 
@@ -68,7 +72,7 @@ def test_a_nul_is_found_at_the_same_place_in_chunks(size):
 def test_a_lenient_decoder_counts_faults_and_goes_on(size):
     decoder = Decoder("letter", lenient=True)
     assert "".join(decoder.pieces(in_chunks(b"caf\xe9\r\nna\xef.e\0", size))) == "caf\ufffd\nna\ufffd.e\0"
-    assert (decoder.bytes, decoder.faults, decoder.first_fault, decoder.crlf) == (12, 2, 3, 1)
+    assert (decoder.bytes, decoder.faults, decoder.first_fault, decoder.line_ends) == (12, 2, 3, {"CRLF": 1})
     assert decoder.likely == "latin-1"
 
 
@@ -76,6 +80,28 @@ def test_a_lenient_decoder_takes_bytes_without_their_mark_for_little_endian():
     decoder = Decoder("letter", "utf-16", lenient=True)
     assert "".join(decoder.pieces(["text".encode("utf-16-le")])) == "text"
     assert decoder.lacks_mark
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "read"),
+    [
+        ("a\u2028b\u2029c\x85d\r\re\r\nf\n", "utf-8", "a\nb\nc\nd\n\ne\nf\n"),
+        ("wait\x85", "latin-1", "wait\x85"),  # Windows' ellipsis, in the wrong encoding
+        ("zOS\x85", "cp037", "zOS\n"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_every_kind_of_line_end_becomes_a_line_feed(text, encoding, read, size):
+    decoder = Decoder("letter", encoding)
+    assert "".join(decoder.pieces(in_chunks(text.encode(encoding), size))) == read
+    if encoding == "utf-8":
+        assert decoder.notes == ["turned 1 CRLF and 2 CR and 1 NEL and 1 U+2028 and 1 U+2029 line ends into LF"]
+
+
+def test_marks_apart_from_their_letters_are_counted():
+    decoder = Decoder("letter")
+    list(decoder.pieces(["Be\u030chem \u0161 \u0958 \u1100\u1161\u11a8".encode()]))
+    assert decoder.notes == ["put 2 marks together with their letters (Unicode NFC)"]
 
 
 @pytest.mark.parametrize(

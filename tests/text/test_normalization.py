@@ -1,23 +1,30 @@
-import itertools
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargen.text.normalization import NORMALIZATIONS, normalize, normalized
+from chargen.text.normalization import JOINERS, NORMALIZATIONS, normalize, normalized
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-AWKWARD = st.lists(st.sampled_from(["\r\n", *"aZ.' ΣΑσς\r\n\ufeffİé\u0301\U0001d400"]), max_size=40).map("".join)
+AWKWARD = st.lists(
+    st.sampled_from(["\r\n", *"aZ.' ΣΑσς\r\n\ufeffİé\u0301\U0001d400\u0323\u200dकि\u1100\u1161\u11a8"]), max_size=40
+).map("".join)
 
 code_points = st.text(st.characters(categories=None))  # lone surrogates too
 quick = settings(max_examples=60, deadline=None)
 
 
 def naive_letters(text):
-    runs = itertools.groupby(text.lower(), str.isalpha)
-    return "".join("".join(run) if letters else " " for letters, run in runs)
+    """Letters with the marks that follow them; a space for each run of anything else."""
+    kept, inside = [], False
+    for character in unicodedata.normalize("NFC", text).lower():
+        belongs = unicodedata.category(character)[0] == "M" or character in JOINERS
+        inside = character.isalpha() or (inside and belongs)
+        kept.append(character if inside else " ")
+    return re.sub(" +", " ", "".join(kept))
 
 
 def test_letters_on_the_time_machine_is_the_textbook_preparation():
@@ -53,6 +60,19 @@ def test_letters_equals_a_naive_reference(text):
 def test_normalization_is_idempotent_on_every_beginning(text, normalization, length):
     beginning = normalize(text, normalization)[:length]  # what max_chars keeps is normalised again by encode
     assert normalize(beginning, normalization) == beginning
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी में लिखा।", "हिन्दी में लिखा "),
+        ("ที่นี่, น้ำ!", "ที่นี่ น้ำ "),
+        ("Be\u030chem 2\u20e3 x\u030c", "b\u011bhem x\u030c"),  # a mark on a digit is no letter
+        ("می\u200cخواهم ❤\ufe0f", "می\u200cخواهم "),  # noqa: RUF001
+    ],
+)
+def test_letters_keep_their_marks(text, words):
+    assert normalize(text, "letters") == words
 
 
 @given(st.lists(AWKWARD, max_size=6), st.sampled_from(NORMALIZATIONS))

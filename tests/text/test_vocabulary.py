@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargen.errors import InputError, UnknownCharacterError
-from chargen.text.normalization import normalize
+from chargen.text.normalization import JOINERS, normalize
 from chargen.text.vocabulary import Vocabulary
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -35,14 +35,15 @@ def test_unknown_normalization_is_refused(build):
 @quick
 @given(code_points)
 def test_encode_and_decode_equal_a_naive_dictionary(text):
-    rank = {character: i for i, character in enumerate(sorted(set(text)))}
+    composed = unicodedata.normalize("NFC", text)
+    rank = {character: i for i, character in enumerate(sorted(set(composed)))}
     vocabulary = Vocabulary.from_text(text)
     ids = vocabulary.encode(text)
     assert vocabulary.characters == "".join(rank)
     assert len(vocabulary) == len(rank)
     assert ids.dtype == np.int64
-    assert ids.tolist() == [rank[character] for character in text]
-    assert vocabulary.decode(ids) == text
+    assert ids.tolist() == [rank[character] for character in composed]
+    assert vocabulary.decode(ids) == composed
 
 
 @quick
@@ -163,4 +164,15 @@ def test_decode_takes_any_integer_sequence(ids):
 
 def test_letters_leaves_only_letters_of_all_unicode():
     everything = "".join(map(chr, range(sys.maxunicode + 1)))
-    assert {c for c in normalize(everything, "letters") if not c.isalpha()} == {" "}
+    others = {c for c in normalize(everything, "letters") if not c.isalpha()} - set(JOINERS)
+    assert {unicodedata.category(c)[0] for c in others - {" "}} == {"M"}
+    assert " " in others
+
+
+@pytest.mark.parametrize("prompt", ["Be\u030chem \u1112\u1161\u11ab", "B\u011bhem \ud55c"])
+@pytest.mark.parametrize("learned", ["Be\u030chem \u1112\u1161\u11ab", "B\u011bhem \ud55c"])
+def test_a_prompt_meets_a_text_in_either_unicode_form(prompt, learned):
+    vocabulary = Vocabulary.from_text(learned)
+    assert vocabulary.decode(vocabulary.encode(prompt)) == "B\u011bhem \ud55c"
+    older = Vocabulary("".join(sorted(set(learned))))  # of a text that was not brought into one form
+    assert older.decode(older.encode(prompt)) == learned
