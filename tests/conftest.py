@@ -1,4 +1,4 @@
-"""What several tests need: a real browser (headless Chromium, driven by the WebDriver protocol), and a precision."""
+"""What several tests need: a browser (headless Chromium, driven by the WebDriver protocol), a precision, a model."""
 
 import contextlib
 import shutil
@@ -6,8 +6,13 @@ import socket
 import subprocess
 import time
 
+import numpy as np
 import pytest
 import requests
+
+from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
+from chargen.text.vocabulary import Vocabulary
 
 
 class Browser:
@@ -95,3 +100,27 @@ def require_precision():
             pytest.skip(f"PYTORCH CANNOT RUN {cell} IN {precision} ON THIS PROCESSOR: {error}")
 
     return require
+
+
+@pytest.fixture
+def spelling():
+    """A function that makes the checkpoint of a model that spells a text of different characters over and over."""
+    return _spelling
+
+
+def _spelling(text):
+    """Return an RNN whose state is the last character, one-hot."""
+    vocabulary = Vocabulary.from_text(text)
+    V = len(vocabulary)
+    successor = np.zeros((V, V), np.float32)
+    for a, b in zip(text, text[1:] + text[0], strict=True):
+        successor[vocabulary.encode(b)[0], vocabulary.encode(a)[0]] = 100
+    weights = {
+        "layers.0.weight_ih_l0": 10 * np.eye(V, dtype=np.float32),
+        "layers.0.weight_hh_l0": np.zeros((V, V), np.float32),
+        "layers.0.bias_ih_l0": np.zeros(V, np.float32),
+        "layers.0.bias_hh_l0": np.zeros(V, np.float32),
+        "output.weight": successor,
+        "output.bias": np.zeros(V, np.float32),
+    }
+    return Checkpoint(ModelConfig(V, "rnn", V), vocabulary, weights)

@@ -134,8 +134,8 @@ class Scoring:
         for piece in normalized(text, self.vocabulary.normalization):
             ids = self.vocabulary.encode(piece, self._unknown)
             if self._unknown != "error":
-                self.unknown_characters += len(self.vocabulary.encode(piece, "replace"))
-                self.unknown_characters -= len(self.vocabulary.encode(piece, "skip"))
+                piece = self.vocabulary.prepare(piece)
+                self.unknown_characters += len(piece) - len(self.vocabulary.encode(piece, "skip"))
             yield ids
 
 

@@ -20,7 +20,7 @@ from chargen.cli.options import checkpoint_option, positive, refuse_same_file, r
 )
 @click.option("--top", type=positive, default=3, help="Number of units to show for each feature.")
 @click.option("--encoding", default="utf-8", help="Encoding of the text.")
-@unknown_option
+@unknown_option("error")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, encoding: str, unknown: str, as_json: bool):
     """Find the hidden units that follow quotations, lines, words.

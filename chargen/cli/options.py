@@ -1,12 +1,12 @@
 """Options and checks that several commands share."""
 
 import os
-import re
 
 import click
 from click.core import ParameterSource
 
 from chargen.errors import InputError
+from chargen.report.terminal import unescaped
 
 positive = click.IntRange(min=1)
 not_negative = click.IntRange(min=0)
@@ -17,23 +17,23 @@ checkpoint_option = click.option(
     help="A .safetensors file, or the name of a run.  [default: the newest run in ./checkpoints, or the bundled model]",
     show_default=False,
 )
-unknown_option = click.option(
-    "--unknown",
-    type=click.Choice(["error", "skip", "replace"]),
-    default="error",
-    help="What to do with characters that the model does not know.",
-)
 
 
-def _unescaped(_context, _parameter, text: str) -> str:
-    return re.sub(r"\\([nt\\])", lambda escape: {"n": "\n", "t": "\t", "\\": "\\"}[escape[1]], text)
+def unknown_option(default: str):
+    """The option that says what to do with unknown characters."""
+    return click.option(
+        "--unknown",
+        type=click.Choice(["error", "skip", "replace"]),
+        default=default,
+        help="What to do with characters that the model does not know; replace takes the nearest known ones.",
+    )
 
 
 separator_option = click.option(
     "--separator",
     metavar="TEXT",
     default="\\n",
-    callback=_unescaped,
+    callback=lambda _context, _option, text: unescaped(text),
     help="Put this between two texts; \\n is a line break, \\t a tab, \\\\ a backslash.",
 )
 

@@ -11,6 +11,7 @@ import click
 
 from chargen.cli.options import checkpoint_option, not_negative, positive, refuse_with, unknown_option
 from chargen.errors import InputError
+from chargen.report.terminal import unescaped
 
 if TYPE_CHECKING:
     from chargen.analysis.copies import Copied, CopyScan
@@ -46,9 +47,15 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
     show_default=False,
 )
 @click.option("--num-samples", type=positive, default=1, help="Number of texts to write.")
-@click.option("--stop", multiple=True, help="End a text before this would appear in it; may be given several times.")
+@click.option(
+    "--stop",
+    multiple=True,
+    callback=lambda _context, _option, texts: tuple(map(unescaped, texts)),
+    help="End a text before this would appear in it, such as \\n\\n; may be given several times.",
+)
 @click.option("--lines", type=positive, help="End a text after this number of lines.")
-@unknown_option
+@click.option("--no-prefix", is_flag=True, help="Print only what the model writes.")
+@unknown_option("replace")
 @click.option(
     "--audit",
     metavar="[CORPUS]",
@@ -59,12 +66,15 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--json", "as_json", is_flag=True, help="Print each text as a JSON object on a line of its own.")
 @click.option("--interactive", is_flag=True, help="Take turns: you write a piece, the model continues it.")
 @click.pass_context
-def sample(context, prefix, prefix_file, encoding, checkpoint, unknown, seed, audit, as_json, interactive, **options):
+def sample(
+    context, prefix, prefix_file, encoding, checkpoint, unknown, seed, audit, as_json, interactive, no_prefix, **options
+):
     """Continue PREFIX.
 
     Without PREFIX, start with a random character.
     """
     from chargen.sampling.filters import SamplingSettings
+    from chargen.sampling.prompt import read_prompt
     from chargen.sampling.sampler import Sampler
 
     filters = {name: options.pop(name) for name in vars(SamplingSettings())}
@@ -81,21 +91,35 @@ def sample(context, prefix, prefix_file, encoding, checkpoint, unknown, seed, au
         return
     scan = None if audit is None else _copy_scan(model, audit, encoding, prefix)
     prefix = _read_prefix(prefix, prefix_file, encoding or "utf-8")
-    prefix = sampler.vocabulary.decode(sampler.vocabulary.encode(prefix, unknown))
+    ids, note = read_prompt(sampler.vocabulary, prefix, unknown)
+    if note:
+        click.echo(note, err=True)
+    prefix = sampler.vocabulary.decode(ids)
     texts = _write(sampler, prefix, settings, seed, **options)
     for number, (pieces, copied) in enumerate(_audited(texts, scan)):
         if as_json:
+            given = {} if no_prefix else {"prefix": prefix}
             drawn = {} if options["beam"] else {"seed": seed, "number": number}
             audited = {"copied": asdict(copied)} if copied else {}
-            click.echo(json.dumps({"prefix": prefix, "text": "".join(pieces)} | drawn | audited))
+            click.echo(json.dumps(given | {"text": "".join(pieces)} | drawn | audited, ensure_ascii=False))
         else:
-            _show("---\n" * (number > 0), prefix, pieces, copied)
+            _show("---\n" * (number > 0), prefix * (not no_prefix), pieces, copied)
 
 
 def _refuse_combinations(context: click.Context, *filters: str) -> None:
     """Raise UsageError if an option was given that has no effect beside another one."""
     useless = {
-        "interactive": ("prefix", "prefix_file", "encoding", "beam", "num_samples", "audit", "as_json", "lines"),
+        "interactive": (
+            "prefix",
+            "prefix_file",
+            "encoding",
+            "beam",
+            "num_samples",
+            "audit",
+            "as_json",
+            "lines",
+            "no_prefix",
+        ),
         "beam": ("seed", "num_samples", "greedy", *filters),
         "greedy": filters,
     }

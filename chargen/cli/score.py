@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # these take a while to load
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page that shades each character by its bits.")
 @click.option("--per-char", is_flag=True, help="Print one JSON object for each character.")
 @click.option("--top", type=positive, default=3, help="Number of likeliest characters to show at each place.")
-@unknown_option
+@unknown_option("error")
 @click.option("--encoding", default="utf-8", help="Encoding of the text.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def score(

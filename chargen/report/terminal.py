@@ -1,4 +1,4 @@
-"""Text for terminals: control characters made visible, passages marked, colours only where wanted."""
+"""Text for terminals: control characters made visible and typed as escapes, marks, colours."""
 
 import os
 import re
@@ -20,6 +20,11 @@ def printable(text: str, stream: TextIO) -> str:
     if not stream.isatty():
         return text
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def unescaped(text: str) -> str:
+    r"""Return text in which \n stands for a line break, \t for a tab and \\ for a backslash."""
+    return re.sub(r"\\([nt\\])", lambda escape: {"n": "\n", "t": "\t", "\\": "\\"}[escape[1]], text)
 
 
 def mark(

@@ -10,9 +10,10 @@ from typing import Any, TextIO, TypeVar
 import numpy as np
 
 from chargen.errors import InputError
-from chargen.report.terminal import printable
+from chargen.report.terminal import printable, unescaped
 from chargen.sampling.decoder import DecoderState
 from chargen.sampling.filters import SamplingSettings
+from chargen.sampling.prompt import read_prompt
 from chargen.sampling.sampler import Sampler
 from chargen.sampling.stop_condition import StopCondition
 
@@ -38,6 +39,7 @@ class PromptLoop:
         seed: of the random draws.
         stop: texts before which the model ends.
         unknown: what to do with characters that the model does not know, see `Vocabulary.encode`.
+        note: what was replaced or left out of the last line, see `read_prompt`.
     """
 
     sampler: Sampler
@@ -51,6 +53,7 @@ class PromptLoop:
         self._text = DecoderState(self.sampler)
         self._rng = np.random.default_rng(self.seed)
         self._settings_at_start = self.settings
+        self.note = ""
 
     def answer(self, line: str) -> Iterator[str]:
         """Read a line, and yield what the model writes. Of an answer that is cut short, only what was yielded counts.
@@ -58,7 +61,8 @@ class PromptLoop:
         Raises:
             InputError: the line has unknown characters.
         """
-        self._text.read(self.sampler.vocabulary.encode(line, self.unknown))
+        ids, self.note = read_prompt(self.sampler.vocabulary, line, self.unknown)
+        self._text.read(ids)
         condition = StopCondition(self.length, self.stop)
         marks = deque([(0, self._text.mark())], maxlen=max(map(len, self.stop), default=0) + 2)
         shown = 0
@@ -93,7 +97,7 @@ class PromptLoop:
             self.seed = _not_negative(value, name)
             self._rng = np.random.default_rng(self.seed)
         elif name == "stop":
-            self.stop = (value,) if value else ()
+            self.stop = (unescaped(value),) if value else ()
         elif name == "reset":
             self._text.reset()
         elif name == "help":
@@ -126,6 +130,9 @@ def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.st
                 print(loop.run_command(line), file=messages)
                 continue
             for piece in loop.answer(line):
+                if loop.note:
+                    print(loop.note, file=messages)
+                    loop.note = ""
                 output.write(printable(piece, output))
                 output.flush()
             print(file=output)

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from chargen.errors import InputError, UnknownCharacterError
+from chargen.text import alike
 from chargen.text.normalization import code_points, normalize
 
 UNKNOWN_POLICIES = ("error", "skip", "replace")
@@ -49,7 +50,7 @@ class Vocabulary:
 
         Args:
             unknown: what to do with a character that the vocabulary lacks: "error" raises, "skip" leaves it out,
-                "replace" takes the nearest character that the vocabulary has (see `nearest`).
+                "replace" takes the nearest that the vocabulary has (see `chargen.text.alike.nearest`).
 
         Raises:
             UnknownCharacterError: `text` holds unknown characters and `unknown` is "error"; the message names them.
@@ -57,36 +58,32 @@ class Vocabulary:
         """
         if unknown not in UNKNOWN_POLICIES:
             raise InputError(f"{unknown!r}: must be one of {', '.join(UNKNOWN_POLICIES)}", setting="unknown")
-        text = normalize(text, self.normalization)
+        text = self.prepare(text)
+        if unknown == "replace":
+            text = text.translate({ord(stranger): near for stranger, near in self.substitutes(text).items()})
         points, ids = self._look_up(text)
-        if (ids < 0).any():  # a model may know a letter and its mark, but not the two as one character
-            apart = self._look_up(unicodedata.normalize("NFD", text))
-            points, ids = min((points, ids), apart, key=lambda found: (found[1] < 0).sum())
-        missing = ids < 0
-        if not missing.any():
+        if (ids >= 0).all():
             return ids
         if unknown == "error":
-            raise self._unknown_characters(points[missing])
-        if unknown == "skip":
-            return ids[~missing]
-        strangers, places = np.unique(points[missing], return_inverse=True)
-        nearest = [self.characters.index(self.nearest(chr(point))) for point in strangers]
-        ids[missing] = np.array(nearest)[places]
-        return ids
+            raise self._unknown_characters(points[ids < 0])
+        return ids[ids >= 0]
+
+    def prepare(self, text: str) -> str:
+        """Return `text` normalized, in the Unicode form of which the vocabulary knows more characters."""
+        text = normalize(text, self.normalization)
+        if (self._look_up(text)[1] >= 0).all():
+            return text
+        forms = text, unicodedata.normalize("NFD", text)  # a model may know a letter and its mark, but not both as one
+        return min(forms, key=lambda form: (self._look_up(form)[1] < 0).sum())
+
+    def substitutes(self, text: str) -> dict[str, str]:
+        """Return what "replace" puts in the place of each unknown character of a prepared text, in their order."""
+        known = set(self.characters)
+        return {stranger: alike.nearest(stranger, known) for stranger in dict.fromkeys(text) if stranger not in known}
 
     def decode(self, ids) -> str:
         """Return the text of a sequence of ids (any integer array-like of shape (length,))."""
         return "".join(map(self.characters.__getitem__, np.asarray(ids, dtype=np.int64).tolist()))
-
-    def nearest(self, character: str) -> str:
-        """Return the known character nearest to an unknown one.
-
-        That is its other case, its base letter without accents, a space, or, where the vocabulary has none of these,
-        its first character.
-        """
-        base = unicodedata.normalize("NFKD", character)[0]
-        candidates = (character.swapcase(), base, base.swapcase(), " ")
-        return next((known for known in candidates if len(known) == 1 and known in self.characters), self.characters[0])
 
     def _look_up(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the code points of `text` and their ids, -1 for unknown."""

@@ -392,11 +392,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_unknown_characters_of_a_prefix(trained):
-    refused(chargen("sample", "Tyger!", "--checkpoint", "poem-lstm", cwd=trained[0]), "'!' 'T'", "--unknown")
+    strict = chargen("sample", "Tyger!", "--unknown", "error", "--checkpoint", "poem-lstm", cwd=trained[0])
+    refused(strict, "'!' 'T'", "--unknown")
+    refused(chargen("sample", "漢", "--checkpoint", "poem-lstm", cwd=trained[0]), "'漢'")
     skipped = chargen("sample", "Tyger!", "--unknown", "skip", "--length", "0", cwd=trained[0])
     assert skipped.stdout == "yger\n"
-    replaced = chargen("sample", "Tyger!", "--unknown", "replace", "--length", "0", cwd=trained[0])
+    replaced = chargen("sample", "Tyger!", "--length", "0", cwd=trained[0])
     assert replaced.stdout == "tyger \n"
+    assert "new to the model: T read as t, ! read as a space" in replaced.stderr
 
 
 @posix

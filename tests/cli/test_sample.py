@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from chargen.cli.main import main
+
+
+@pytest.fixture
+def sample(tmp_path, monkeypatch, capsys, spelling):
+    """A function that runs `chargen sample` with a model that spells a text, and returns stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(spelled, *arguments, code=0):
+        spelling(spelled).save("model.safetensors")
+        with pytest.raises(SystemExit) as ended:
+            main(["sample", "--checkpoint", "model.safetensors", "--seed", "1", *arguments])
+        captured = capsys.readouterr()
+        assert ended.value.code == code, captured.err
+        return captured.out, captured.err
+
+    return run
+
+
+def test_what_the_prompt_has_beyond_the_model_is_replaced_and_said(sample):
+    out, err = sample("ab.'", "“a…", "--length", "4")
+    assert (out, err) == ("'a...'ab.\n", "new to the model: “ read as ', … read as ...\n")
+
+
+def test_stop_texts_are_typed_as_separators_are(sample):
+    assert sample("ab\ncd", "a", "--stop", r"\nc")[0] == "ab\n"
+
+
+def test_json_is_plain_unicode_and_the_prefix_can_be_left_out(sample):
+    out, _ = sample("äöü", "ä", "--length", "3", "--json")
+    assert "äöü" not in out
+    assert "öüä" in out
+    assert json.loads(out) == {"prefix": "ä", "text": "öüä", "seed": 1, "number": 0}
+    out, _ = sample("äöü", "ä", "--length", "3", "--json", "--no-prefix")
+    assert json.loads(out) == {"text": "öüä", "seed": 1, "number": 0}
+    assert sample("äöü", "ä", "--length", "3", "--no-prefix")[0] == "öüä\n"
