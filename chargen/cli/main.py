@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import sys
+import warnings
 
 import click
 
@@ -42,6 +43,7 @@ def main(args: list[str] | None = None) -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
         if isinstance(getattr(sys, name), io.TextIOWrapper):  # texts are UTF-8 wherever they come from and go
             getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
+    warnings.formatwarning = lambda message, *_: f"note: {message}\n"
     try:
         sys.exit(cli.main(args, prog_name="chargen", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -5,10 +5,13 @@ the disk is one call of `os`, so that the tests can make each of them fail.
 """
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+import stat
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chargen.errors import InputError, SaveError
@@ -21,17 +24,20 @@ def write_atomically(
     data: bytes | Iterable[bytes | memoryview],
     previous: Path | None = None,
     advice: str = "free some space, or choose another folder",
+    instead_of: Sequence[Path] = (),
 ) -> None:
     """Write `data` to `path` so that a crash at any moment leaves either the old file or the new one, complete.
 
     The data is written to a temporary file in the same folder and synced to the disk before the file is renamed. The
-    file's mode follows the umask.
+    file's mode follows the umask. A symbolic link at `path` is replaced, not followed.
 
     Args:
         data: the bytes, as a whole or in pieces.
         previous: a second path, to which the file that is at `path` now is renamed. A crash may then leave no file at
             `path`, and the old one at `previous`.
         advice: what to do if the file cannot be written.
+        instead_of: files of the same folder that are removed, in this order, before the new file takes its place: once
+            it is there, none of them is.
 
     Raises:
         SaveError: the file cannot be written; the old file is unchanged.
@@ -42,6 +48,9 @@ def write_atomically(
     try:
         try:
             _write_durably(temporary, [data] if isinstance(data, bytes) else data)
+            if instead_of:
+                _remove(instead_of)
+                _sync_folder(path.parent)
             if previous is not None and os.path.exists(path):
                 os.replace(path, previous)
             os.replace(temporary, path)
@@ -51,24 +60,52 @@ def write_atomically(
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise SaveError(
-            f"cannot write {path}: {error.strerror}", f"what was saved before is unchanged; {advice}"
-        ) from None
+        raise SaveError(f"cannot write {path}: {error.strerror}", f"what was saved before is kept; {advice}") from None
 
 
 def append_durably(path: Path, text: str) -> None:
     """Append `text` to the file at `path`, and sync it to the disk.
 
     Raises:
-        SaveError: the file cannot be written.
+        SaveError: the file cannot be written, or is a symbolic link or no file at all.
     """
     try:
-        with path.open("a", encoding="utf-8", newline="\n") as file:
+        descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow=False)
+        with os.fdopen(descriptor, "a", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise SaveError(f"cannot write {path}: {error.strerror}", "what was saved before is unchanged") from None
+
+
+def open_file(path: Path, flags: int = os.O_RDONLY, follow: bool = True) -> int:
+    """Return the descriptor of a file that is really a file: a pipe or a device might never end, or answer.
+
+    Args:
+        follow: whether the file may be a symbolic link to one.
+
+    Raises:
+        OSError: it cannot be opened, or is something else.
+    """
+    flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a file")
+    return descriptor
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that are missing, and sync their names to the disk.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        _sync_folder(place.parent)
 
 
 def require_space(folder: Path, size: int, what: str, advice: str) -> None:
@@ -96,6 +133,16 @@ def _write_durably(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
         os.close(descriptor)
 
 
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise SaveError(f"cannot remove {path}: {error.strerror}", "remove it yourself, or leave it") from None
+
+
 def _sync_folder(folder: Path) -> None:
     """Sync the names in a folder to the disk; Windows cannot open a folder, and does so by itself."""
     if os.name == "nt":
@@ -103,5 +150,10 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        lost = "a power cut may undo the last save"
+        warnings.warn(f"the file system of {folder} cannot sync folders; {lost}", stacklevel=2)  # told once
     finally:
         os.close(descriptor)

@@ -6,13 +6,15 @@ the tensors. Whatever a file holds, reading it costs memory in proportion to its
 
 import hashlib
 import json
+import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from chargen.errors import CheckpointError, DamagedError
-from chargen.files.atomic import write_atomically
+from chargen.files.atomic import open_file, write_atomically
 
 FORMAT_VERSION = 4  # 1: the digest was over the tensors alone; 3: "metadata" in place of "about"; 4: weights in 8 bits
 KINDS = {  # what they are for, said to whoever mistakes one for another
@@ -23,14 +25,19 @@ LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 mi
 
 
 def write_tensors(
-    path: Path, kind: str, about: dict, tensors: dict[str, np.ndarray], previous: Path | None = None
+    path: Path,
+    kind: str,
+    about: dict,
+    tensors: dict[str, np.ndarray],
+    previous: Path | None = None,
+    instead_of: Sequence[Path] = (),
 ) -> None:
     """Write a file; whoever reads there meanwhile finds the old file or the new one, whole.
 
     Args:
         kind: what the file is, which `read_tensors` asks for.
         about: the description, as plain JSON values; `format` is added.
-        previous: as in `write_atomically`.
+        previous, instead_of: as in `write_atomically`.
 
     Raises:
         SaveError: the file cannot be written.
@@ -39,7 +46,9 @@ def write_tensors(
 
     text = json.dumps({"format": FORMAT_VERSION} | about)
     tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    write_atomically(path, save(tensors, {kind: text, "digest": _digest(tensors, text)}), previous)
+    write_atomically(
+        path, save(tensors, {kind: text, "digest": _digest(tensors, text)}), previous, instead_of=instead_of
+    )
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
@@ -77,7 +86,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
     from safetensors import SafetensorError, safe_open
 
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path), "rb") as file:
             (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
         if header > min(LARGEST_HEADER, path.stat().st_size):
             raise DamagedError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chargen.errors import InputError
-from chargen.files.atomic import TEMPORARY
+from chargen.errors import InputError, SaveError
+from chargen.files.atomic import TEMPORARY, make_folder, open_file
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -19,19 +19,37 @@ POLL_SECONDS = 0.1
 class FolderLock:
     """A folder's lock, held until `close` is called; the system releases it when the process ends, however it ends."""
 
-    def __init__(self, file_lock: "BaseFileLock", owner: Path):
-        self._file_lock, self._owner = file_lock, owner
+    def __init__(self, file_lock: "BaseFileLock", folder: Path):
+        self._file_lock, self._folder = file_lock, folder
+        self._identity = (folder / LOCK).stat()
 
     @property
     def closed(self) -> bool:
         """Whether the lock has been released."""
         return not self._file_lock.is_locked
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the lock that is held still is the one in the folder: neither was moved, removed or made anew."""
+        try:
+            return not self.closed and os.path.samestat(self._identity, (self._folder / LOCK).stat())
+        except OSError:
+            return False
+
+    def require(self) -> None:
+        """Raise SaveError if another process could lock the folder, which must then be left alone."""
+        if not self.in_place:
+            raise SaveError(
+                f"{self._folder} was moved or replaced, or its {LOCK} removed, while it was in use",
+                "nothing more is written there",
+            )
+
     def close(self) -> None:
         """Release the lock."""
         if not self.closed:
-            with contextlib.suppress(OSError):  # the next process writes it anew
-                self._owner.unlink(missing_ok=True)
+            if self.in_place:
+                with contextlib.suppress(OSError):  # the next process writes it anew
+                    (self._folder / OWNER).unlink(missing_ok=True)
             self._file_lock.release()
 
     def __enter__(self) -> "FolderLock":
@@ -62,12 +80,15 @@ def lock(
     from filelock import FileLock, Timeout
 
     file_lock = FileLock(folder / LOCK, timeout=-1 if wait else 0, thread_local=False)
-    held = FolderLock(file_lock, folder / OWNER)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
+        os.close(open_file(folder / LOCK, os.O_RDWR | os.O_CREAT, follow=False))
         file_lock.acquire(poll_interval=POLL_SECONDS)
+        held = FolderLock(file_lock, folder)
         try:
-            (folder / OWNER).write_text(f"process {os.getpid()}", "utf-8")
+            (folder / OWNER).unlink(missing_ok=True)  # whatever it is, it is not written through
+            with os.fdopen(open_file(folder / OWNER, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w") as file:
+                file.write(f"process {os.getpid()}")
             for leftover in folder.glob(f".*{TEMPORARY}"):
                 leftover.unlink(missing_ok=True)
         except BaseException:
@@ -81,6 +102,6 @@ def lock(
 
 
 def _owner(folder: Path) -> str:
-    with contextlib.suppress(OSError):
-        return (folder / OWNER).read_text("utf-8", "replace").strip() or "another process"
+    with contextlib.suppress(OSError), os.fdopen(open_file(folder / OWNER, follow=False), encoding="ascii") as file:
+        return file.read(100) or "another process"
     return "another process"

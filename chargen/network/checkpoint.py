@@ -3,7 +3,9 @@
 Loading trusts nothing: it returns a checkpoint that makes sense or raises a `CheckpointError`.
 """
 
+import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -21,6 +23,7 @@ KIND = "chargen"
 RESUME = "resume."  # prefix of the tensors that only resuming needs
 SUFFIX = ".safetensors"
 BEST, LAST, PREVIOUS = (f"{name}{SUFFIX}" for name in ("best", "last", "previous"))  # a run's files
+MODELS = BEST, LAST, PREVIOUS  # by preference: while a run is saved, only the last of them may be there
 BUNDLED = f"time-machine{SUFFIX}"
 
 
@@ -44,11 +47,12 @@ class Checkpoint:
     resume: dict[str, np.ndarray] = field(default_factory=dict)
     bits: int = 32
 
-    def save(self, path: str | Path, previous: str | Path | None = None) -> None:
+    def save(self, path: str | Path, previous: str | Path | None = None, instead_of: Sequence[str | Path] = ()) -> None:
         """Write the checkpoint to `path` atomically: a reader finds the old file or the new one.
 
         Args:
             previous: the file that is at `path` now is kept under this name. Between the two renames it is there alone.
+            instead_of: files of the same folder that are removed before the checkpoint takes its place.
 
         Raises:
             SaveError: the file cannot be written.
@@ -61,7 +65,8 @@ class Checkpoint:
         }
         resume = {f"{RESUME}{name}": array for name, array in self.resume.items()}
         tensors = pack(self.weights, self.bits) | resume
-        write_tensors(Path(path), KIND, about, tensors, Path(previous) if previous else None)
+        old = list(map(Path, instead_of))
+        write_tensors(Path(path), KIND, about, tensors, Path(previous) if previous else None, old)
 
     @classmethod
     def load(cls, path: str | Path) -> "Checkpoint":
@@ -97,8 +102,8 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
         CheckpointError: there is no such checkpoint.
     """
     folder = Path(folder)
-    found = {path.parent for file in (BEST, LAST) for path in folder.glob(f"*/{file}")}
-    runs = sorted(found, key=lambda run: os.path.getmtime(_model_of(run)))
+    found = {path.parent for file in MODELS for path in folder.glob(f"*/{file}")}
+    runs = sorted(found, key=_age)
     bundled = Path(str(resources.files("chargen.checkpoints")))
     if name is None:
         return _model_of(runs[-1]) if runs else bundled / BUNDLED
@@ -119,9 +124,14 @@ def model_name(path: Path) -> str:
 
 
 def _model_of(run: Path) -> Path:
-    """Return the path of a run's best model, or of its last one while there is no best."""
-    best, last = run / BEST, run / LAST
-    return last if os.path.isfile(last) and not os.path.isfile(best) else best
+    """Return the path of a run's best model; while there is none, of its last save, or the one before."""
+    return next((run / name for name in MODELS if os.path.isfile(run / name)), run / BEST)
+
+
+def _age(run: Path) -> float:
+    with contextlib.suppress(OSError):  # it may be gone by now
+        return os.path.getmtime(_model_of(run))
+    return 0.0
 
 
 def _check(config: ModelConfig, vocabulary: Vocabulary, weights: dict[str, np.ndarray]) -> None:

@@ -1,15 +1,19 @@
-"""PNG plots and animated GIFs from plain numbers."""
+"""Plots and animated GIFs from plain numbers."""
 
+import io
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from chargen.errors import InputError, SaveError
+from chargen.errors import InputError
+from chargen.files.atomic import write_atomically
 
 FRAMES_PER_SECOND = 8
+FORMATS = ("png", "svg", "pdf", "jpg", "jpeg", "webp")
 
 
 def read_history(path: str | Path) -> list[dict]:
@@ -32,7 +36,7 @@ def read_history(path: str | Path) -> list[dict]:
 
 
 def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[str, float] | None = None) -> None:
-    """Plot training and validation perplexity by epoch, as a PNG of 1200 by 750 pixels.
+    """Plot training and validation perplexity by epoch; as a PNG it has 1200 by 750 pixels.
 
     Args:
         history: a dict for each epoch with `epoch`, `train_loss` and `valid_loss` (nats per character, or None).
@@ -86,7 +90,7 @@ class Panel(NamedTuple):
 
 
 def save_panels(panels: Sequence[Panel], path: str | Path) -> None:
-    """Plot panels one below the other, as a PNG with 1200 by 525 pixels for each.
+    """Plot panels one below the other; a PNG has 1200 by 525 pixels for each.
 
     Raises:
         SaveError: the file cannot be written.
@@ -108,15 +112,15 @@ def save_animation(frames: Sequence[Panel], path: str | Path) -> None:
     figure, (axes,) = new_figure(1, dpi=75)
     values = np.concatenate([line.y for frame in frames for line in frame.lines])
     writer = PillowWriter(fps=FRAMES_PER_SECOND)
-    try:
-        with writer.saving(figure, str(path), dpi=75):
+    with tempfile.TemporaryDirectory() as place:
+        made = Path(place) / "animation.gif"
+        with writer.saving(figure, str(made), dpi=75):
             for frame in frames:
                 axes.clear()
                 draw(frame, axes)
                 axes.set_ylim(values.min(), values.max())  # the same in all frames
                 writer.grab_frame()
-    except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}", "choose another place") from None
+        write_atomically(Path(path), made.read_bytes(), advice="choose another place")
 
 
 def draw(panel: Panel, axes) -> None:
@@ -139,12 +143,24 @@ def new_figure(panels: int, dpi: int = 150):
 
 
 def save_figure(figure, path: str | Path) -> None:
-    """Write a figure as a PNG.
+    """Write a figure in the format that the file's name asks for, see `picture_format`.
 
     Raises:
+        InputError: pictures cannot be drawn in that format.
         SaveError: the file cannot be written.
     """
-    try:
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}", "choose another place") from None
+    data = io.BytesIO()
+    figure.savefig(data, format=picture_format(path))
+    write_atomically(Path(path), data.getvalue(), advice="choose another place")
+
+
+def picture_format(path: str | Path) -> str:
+    """Return the format of a picture by its file's name, such as "svg"; "png" where the name says nothing.
+
+    Raises:
+        InputError: pictures cannot be drawn in that format.
+    """
+    kind = Path(path).suffix[1:].lower() or "png"
+    if kind not in FORMATS:
+        raise InputError(f"{path}: pictures cannot be drawn as .{kind}", f"name it {', '.join(FORMATS)}")
+    return kind

@@ -22,13 +22,14 @@ from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord, Progress
 from chargen.training.run_folder import (
-    DAMAGED,
+    ALL,
     HISTORY,
     PLOT,
     Lock,
     closed_on_error,
-    fault_of,
     locked,
+    put_aside,
+    put_aside_if_damaged,
     refuse_existing,
     size_on_disk,
 )
@@ -80,6 +81,7 @@ class Run:
         self.notes: list[str] = []
         self._trainer, self._processes, self._save_every = trainer, trainer.processes, save_every
         self._lock, self._ended = lock, False
+        self._replaces: tuple[Path, ...] = ()  # files of another run, which go when the first save takes their place
         self._unsaved_best: Checkpoint | None = None
         self._unsaved_history: list[EpochRecord] = []
         self._saved_at, self._saving_seconds = time.perf_counter(), 0.0
@@ -124,10 +126,8 @@ class Run:
                 advice = "free some space, or train in another folder"
                 require_space(folder, size_on_disk(model), "the run", advice)
             run = cls(folder, lock, model, trainer, corpus, metadata or {}, save_every)
+            run._replaces = tuple(folder / name for name in ALL if name != LAST)
             run.save()  # fails before the training and before an old run is removed, if it fails
-            if processes.first:
-                for name in (BEST, PREVIOUS, HISTORY, PLOT, DAMAGED):
-                    (folder / name).unlink(missing_ok=True)
         return run
 
     @classmethod
@@ -185,9 +185,9 @@ class Run:
         if self._processes.first:
             self.history = saved.read_history()
             if position.best is not None:
-                fault = fault_of(self.folder / BEST)
+                fault = put_aside_if_damaged(self.folder / BEST)
             if saved.notes and (self.folder / LAST).exists():  # the next save would keep it as the previous one
-                (self.folder / LAST).replace(self.folder / DAMAGED)
+                put_aside(self.folder / LAST)
         if fault:
             self.notes.append(f"{fault}; the next epoch takes its place")
         if self._processes.agree(fault is not None):
@@ -239,11 +239,12 @@ class Run:
                     return
         finally:
             self._ended = True
-            self._lock.close()
             if self.history and self._processes.first:
                 with contextlib.suppress(SaveError):  # a missing plot must not hide what ended the run
+                    self._lock.require()
                     history = [asdict(record) for record in self.history]
                     plots.save_losses(history, self.folder / PLOT, self.metadata.get("baselines"))
+            self._lock.close()
 
     def _news(self) -> Iterator[Progress | EpochRecord | Saved]:
         for record in self._trainer.records():
@@ -274,6 +275,7 @@ class Run:
         self._saving_seconds = self._saved_at - began
 
     def _write(self, tensors: dict[str, torch.Tensor], position: dict) -> None:
+        self._lock.require()
         if self._unsaved_best is not None:
             self._unsaved_best.save(self.folder / BEST)
             self._unsaved_best = None
@@ -285,7 +287,9 @@ class Run:
         provenance = replace(self._provenance(self.history[-1] if self.history else None), resume=resume)
         arrays = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
         checkpoint = self.model.to_checkpoint(self.corpus.vocabulary, provenance)
-        replace(checkpoint, resume=arrays).save(self.folder / LAST, self.folder / PREVIOUS)
+        previous = None if self._replaces else self.folder / PREVIOUS
+        replace(checkpoint, resume=arrays).save(self.folder / LAST, previous, self._replaces)
+        self._replaces = ()
 
     def _position(self) -> tuple[int, int]:
         return self._trainer.position.epoch, self._trainer.position.step

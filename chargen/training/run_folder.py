@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from chargen.errors import CheckpointError, InputError
+from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.lock import lock
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.training.model import CharModel
 from chargen.training.processes import Processes
 
-HISTORY, PLOT, DAMAGED = "history.jsonl", "loss.png", "damaged.safetensors"
+HISTORY, PLOT = "history.jsonl", "loss.png"
+ASIDE = "damaged-"  # is put before the name of a file that cannot be read, when another takes its place
+ALL = PLOT, f"{ASIDE}{LAST}", f"{ASIDE}{BEST}", PREVIOUS, HISTORY, BEST, LAST  # a run's files, the most valuable last
 
 
 class Lock(Protocol):
     """Keeps other processes out of a folder until it is closed."""
+
+    def require(self) -> None:
+        """Raise SaveError if other processes are no longer kept out."""
 
     def close(self) -> None:
         """Give the folder back."""
@@ -29,7 +34,17 @@ def locked(folder: Path, processes: Processes) -> Lock:
         InputError: another process uses the folder, or it cannot be written.
     """
     words = "is training in", "wait for it, or give another {name}", "train where you may write files"
-    return lock(folder, *words) if processes.first else contextlib.ExitStack()
+    return lock(folder, *words) if processes.first else NoLock()
+
+
+class NoLock:
+    """In place of a lock in processes that write nothing."""
+
+    def require(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def refuse_existing(folder: str | Path, overwrite: bool) -> None:
@@ -51,13 +66,28 @@ def closed_on_error(lock: Lock) -> Iterator[None]:
         raise
 
 
-def fault_of(path: Path) -> str | None:
-    """Return what is wrong with the checkpoint at `path`, or None."""
+def put_aside_if_damaged(path: Path) -> str | None:
+    """Return what is wrong with the checkpoint at `path`, or None; a damaged one is kept under another name.
+
+    Raises:
+        CheckpointError: it may be good, but this user, or this version of chargen, cannot read it.
+    """
     try:
         Checkpoint.load(path)
+    except DamagedError as error:
+        put_aside(path)
+        return error.message
     except CheckpointError as error:
+        if os.path.lexists(path):
+            advice = error.advice or "make it readable, or move it elsewhere to go on without it"
+            raise CheckpointError(error.message, advice) from None
         return error.message
     return None
+
+
+def put_aside(path: Path) -> None:
+    """Give a damaged file another name, so that nothing replaces it."""
+    path.replace(path.with_name(f"{ASIDE}{path.name}"))
 
 
 def size_on_disk(model: CharModel) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from chargen.errors import InputError, SaveError
 from chargen.files import atomic
-from chargen.files.atomic import append_durably, require_space, write_atomically
+from chargen.files.atomic import append_durably, make_folder, open_file, require_space, write_atomically
 from chargen.files.lock import LOCK, OWNER, lock
 
 OPERATIONS = ("open", "write", "fsync", "close", "replace", "unlink")
@@ -105,6 +105,8 @@ class MemoryDisk:
 
     def unlink(self, path):
         self.tick()
+        if os.fspath(path) not in self.names:
+            raise FileNotFoundError
         self.rename(os.fspath(path), None, self.names[os.fspath(path)])
 
     def outcomes(self):
@@ -174,6 +176,25 @@ def test_a_save_that_returned_survives_every_power_cut(monkeypatch):
     disk = save_to_memory(monkeypatch, cut_at=1000)
     assert {surviving(folder) for folder in disk.outcomes()} == {b"new new new"}
     assert {folder["previous"] for folder in disk.outcomes()} == {b"old old"}
+
+
+def test_a_power_cut_leaves_the_old_run_or_the_new_one_and_no_mixture(monkeypatch):
+    """`best` is of the old run: it goes before the new `last` comes."""
+    old, new = {"last": b"old", "best": b"old"}, {"last": b"new"}
+    for cut_at in itertools.count(1):
+        disk = MemoryDisk(old, cut_at)
+        with monkeypatch.context() as patch:
+            patch.setattr(atomic, "os", disk)
+            try:
+                write_atomically(Path("last"), b"new", instead_of=[Path("history"), Path("best")])
+            except PowerCut:
+                pass
+            else:
+                break
+        for folder in disk.outcomes():
+            left = {name: data for name, data in folder.items() if name in old}
+            assert left in (old, {"last": b"old"}, new), f"a cut at operation {cut_at} leaves {left}"
+    assert {tuple(folder.items()) for folder in disk.outcomes()} == {tuple(new.items())}
 
 
 def test_an_operation_that_fails_leaves_the_old_save_or_the_new_one(tmp_path, monkeypatch):
@@ -292,6 +313,45 @@ def test_the_file_mode_follows_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+@posix
+def test_no_link_is_written_through_and_no_pipe_waited_for(tmp_path):
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / "link").symlink_to(tmp_path / "mine")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(SaveError, match="cannot write"):
+            append_durably(tmp_path / name, "theirs")
+    with pytest.raises(OSError, match="it is not a file"):
+        open_file(tmp_path / "pipe")
+    write_atomically(tmp_path / "link", b"theirs")
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+    assert (tmp_path / "link").read_bytes() == b"theirs"
+
+
+@posix
+def test_a_file_system_that_cannot_sync_folders_is_told_and_used(tmp_path, monkeypatch):
+    class NoFolders:
+        def __getattr__(self, name):
+            return getattr(os, name)
+
+        def fsync(self, descriptor):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(atomic, "os", NoFolders())
+    with pytest.warns(UserWarning, match="cannot sync folders"):
+        write_atomically(tmp_path / "file", b"data")
+    assert (tmp_path / "file").read_bytes() == b"data"
+
+
+@posix
+def test_the_names_of_new_folders_are_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(atomic, "_sync_folder", synced.append)
+    make_folder(tmp_path / "runs" / "run")
+    assert set(synced) == {tmp_path, tmp_path / "runs"}
 
 
 def test_what_is_appended_follows_what_was_there(tmp_path):

@@ -63,6 +63,25 @@ with lock(Path(sys.argv[1]), wait=True):
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
+@posix
+def test_what_a_foreign_folder_has_in_place_of_a_lock_is_refused_or_replaced(tmp_path):
+    (tmp_path / "mine").write_bytes(b"mine")
+    for name, is_refused in ((".lock", True), (".owner", False)):
+        for kind in ("link", "pipe"):
+            folder = tmp_path / f"{name}-{kind}"
+            folder.mkdir()
+            if kind == "link":
+                (folder / name).symlink_to(tmp_path / "mine")
+            else:
+                os.mkfifo(folder / name)
+            if is_refused:
+                with pytest.raises(InputError, match="cannot write in"):
+                    lock(folder)
+            else:
+                lock(folder).close()
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
 def test_a_folder_that_cannot_be_made_cannot_be_locked(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match=r"cannot write in .*file.cache: .*; set CACHE$"):

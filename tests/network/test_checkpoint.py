@@ -295,6 +295,13 @@ def test_find_takes_the_newest_run(tmp_path):
     assert find(folder=tmp_path).parent.name == "newest"
 
 
+def test_find_takes_the_best_model_then_the_last_save_then_the_one_before(tmp_path):
+    (tmp_path / "run").mkdir()
+    for name in ("previous", "last", "best"):
+        make().save(tmp_path / "run" / f"{name}.safetensors")
+        assert find(folder=tmp_path) == find("run", tmp_path) == tmp_path / "run" / f"{name}.safetensors"
+
+
 def test_find_says_what_there_is(tmp_path):
     assert find(folder=tmp_path).name == find("time-machine", tmp_path).name == "time-machine.safetensors"
     (tmp_path / "poem").mkdir()

@@ -45,6 +45,13 @@ def test_losses_without_validation_are_drawn(tmp_path, drawn):
     assert [line.get_label() for line in drawn[0].axes[0].get_lines()] == ["training"]
 
 
+def test_the_name_of_a_picture_chooses_its_format(tmp_path):
+    save_losses(HISTORY, tmp_path / "loss.svg")
+    assert "<svg" in (tmp_path / "loss.svg").read_text()
+    with pytest.raises(InputError, match=r"cannot be drawn as \.mp3; name it png, svg"):
+        save_losses(HISTORY, tmp_path / "loss.mp3")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -277,7 +277,7 @@ def test_a_damaged_save_falls_back_to_the_one_before(tmp_path):
     assert "resuming from the save before it, after" in note
     assert resumed.step < 3 * Batching(4, 10).batches_per_epoch(900)
     list(itertools.islice(resumed.records(), 1))  # leaves at once, and saves
-    assert (tmp_path / "run" / "damaged.safetensors").exists()
+    assert (tmp_path / "run" / "damaged-last.safetensors").exists()
     assert last_save(tmp_path / "run").notes == ()
     Checkpoint.load(tmp_path / "run" / "previous.safetensors")  # the good one, not the damaged one
     list(Run.resume(tmp_path / "run", CORPUS).records())
@@ -299,6 +299,26 @@ def test_a_damaged_best_model_is_told_and_replaced(tmp_path):
     assert "best.safetensors is damaged" in resumed.notes[0]
     list(resumed.records())
     Checkpoint.load(tmp_path / "run" / "best.safetensors")
+    assert (tmp_path / "run" / "damaged-best.safetensors").exists()
+
+
+@pytest.mark.parametrize("fault", ["newer", "unreadable"])
+def test_a_best_model_that_cannot_be_read_is_not_replaced(tmp_path, monkeypatch, fault):
+    run(tmp_path / "run")
+    best = tmp_path / "run" / "best.safetensors"
+    if fault == "newer":
+        monkeypatch.setattr("chargen.files.container.FORMAT_VERSION", 99)
+        Checkpoint.load(best).save(best)
+        monkeypatch.undo()
+    else:  # for this user, who may be root
+        best.unlink()
+        best.mkdir()
+    with pytest.raises(CheckpointError, match="upgrade chargen" if fault == "newer" else "make it readable"):
+        Run.resume(tmp_path / "run", CORPUS)
+    assert best.exists()
+    best.rename(tmp_path / "elsewhere")
+    (note,) = Run.resume(tmp_path / "run", CORPUS).notes
+    assert "the next epoch takes its place" in note
 
 
 def test_what_a_save_lacks_is_damage(tmp_path):
@@ -360,6 +380,37 @@ def test_an_old_run_is_there_until_the_new_one_is_known_to_be_writable(tmp_path,
     with pytest.raises(SaveError):
         begin(tmp_path / "run", overwrite=True)
     assert Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance == before
+
+
+def test_a_run_that_cannot_be_replaced_as_a_whole_is_kept(tmp_path):
+    run(tmp_path / "run")
+    before = Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance
+    (tmp_path / "run" / "history.jsonl").unlink()
+    (tmp_path / "run" / "history.jsonl").mkdir()  # what cannot be deleted as a file is
+    with pytest.raises(SaveError, match=r"cannot remove .*history.jsonl"):
+        begin(tmp_path / "run", overwrite=True)
+    assert Checkpoint.load(tmp_path / "run" / "best.safetensors").provenance == before
+    assert last_save(tmp_path / "run").position.step > 0
+    (tmp_path / "run" / "history.jsonl").rmdir()
+    begin(tmp_path / "run", overwrite=True)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".lock", ".owner", "last.safetensors"]
+
+
+@pytest.mark.parametrize("change", ["moved", "lock removed"])
+def test_a_run_whose_folder_another_could_lock_ends_and_leaves_it_alone(tmp_path, change):
+    folder = tmp_path / "run"
+    records = begin(folder, epochs=50, save_every=0).records()
+    list(itertools.islice(records, 4))
+    if change == "moved":
+        folder.rename(tmp_path / "moved")
+    else:
+        (folder / ".lock").unlink()
+    other = begin(folder, overwrite=True)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(SaveError, match="while it was in use"):
+        list(records)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert other.step == 0
 
 
 def test_a_newer_save_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
