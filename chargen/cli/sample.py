@@ -28,7 +28,12 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--prefix-file", type=click.Path(), help="Read the prefix from this file; - (or PREFIX -) reads stdin.")
 @click.option("--encoding", help="Encoding of the prefix file, or of the CORPUS to audit.")
 @checkpoint_option
-@click.option("--length", type=not_negative, default=500, help="Number of characters to write.")
+@click.option(
+    "--length",
+    type=not_negative,
+    help="Number of characters to write.  [default: about 500, and to the end of the sentence]",
+    show_default=False,
+)
 @click.option(
     "--temperature",
     type=click.FloatRange(0),
@@ -54,6 +59,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
     help="End a text before this would appear in it, such as \\n\\n; may be given several times.",
 )
 @click.option("--lines", type=positive, help="End a text after this number of lines.")
+@click.option("--sentences", type=positive, help="End a text after this number of sentences.")
 @click.option("--no-prefix", is_flag=True, help="Print only what the model writes.")
 @unknown_option("replace")
 @click.option(
@@ -71,7 +77,7 @@ def sample(
 ):
     """Continue PREFIX.
 
-    Without PREFIX, start with a random character.
+    Without PREFIX, begin as after an empty line or the end of a line.
     """
     from chargen.sampling.filters import SamplingSettings
     from chargen.sampling.prompt import read_prompt
@@ -157,7 +163,7 @@ def _write(
     num_samples: int,
     **limits,
 ) -> Iterator[Iterable[str]]:
-    """Yield each text in pieces; `limits` are the length, the stop texts and the number of lines."""
+    """Yield each text in pieces; `limits` are those of `StopCondition`."""
     if beam:
         yield [sampler.beam_search(prefix, width=beam, **limits)]
     elif num_samples == 1:

@@ -23,7 +23,7 @@ def beam_search(decoder: Decoder, ids: np.ndarray, condition: StopCondition, wid
         width: the number of beginnings kept.
 
     Raises:
-        InputError: the prefix is empty, or the width is below 1.
+        InputError: the width is below 1, or the prefix is empty and the model knows nothing to begin after.
     """
     if width < 1:
         raise InputError(f"{width}: must be at least 1", setting="width")
@@ -31,8 +31,10 @@ def beam_search(decoder: Decoder, ids: np.ndarray, condition: StopCondition, wid
     state.read(ids)
     if state.logits is None:
         raise InputError("beam search needs a prefix", "give a text of at least one character to continue")
+    if condition.length == 0:
+        return ""
     texts, scores, complete = [""], np.zeros(1), []
-    for _ in range(condition.length):
+    while True:
         total = scores[:, None] + np.log(probabilities(state.logits, AS_LEARNED) + 1e-300)  # (B, V)
         best = np.argsort(-total, axis=None, kind="stable")[:width]  # (width,)
         rows, new = np.divmod(best, decoder.config.vocab_size)  # (width,) each
@@ -40,11 +42,11 @@ def beam_search(decoder: Decoder, ids: np.ndarray, condition: StopCondition, wid
         characters = decoder.vocabulary.decode(new)
         texts = [texts[row] + character for row, character in zip(rows, characters, strict=True)]
         for number, text in enumerate(texts):
-            if (end := condition.end(text)) is not None:
+            if scores[number] > -np.inf and (end := condition.end(text)) is not None:
                 complete.append((scores[number] / len(text), text[:end]))
                 scores[number] = -np.inf
-        if len(complete) >= width or scores.max() == -np.inf:
-            break
+        best_complete, best_other = max(complete, default=(-np.inf, "")), scores.max() / len(texts[0])
+        if best_other == -np.inf or (len(complete) >= width and best_complete[0] >= best_other):
+            return best_complete[1]
         state.select(rows)
         state.feed(new)
-    return max([*complete, *zip(scores / max(len(texts[0]), 1), texts, strict=True)])[1]

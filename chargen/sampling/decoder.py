@@ -19,8 +19,8 @@ from chargen.network.native.packed import PackedLayer
 from chargen.sampling.filters import SamplingSettings, draw, probabilities
 
 CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
-
-
+BEGINNINGS = "\n 。"  # after the first of them that a model knows, a text begins
+EMPTY_LINES = 0.01  # the probability of a second line end from which on a text is taken to have empty lines
 MANY = 8  # texts side by side, from which on the kernels are faster than NumPy
 
 
@@ -129,11 +129,28 @@ class DecoderState:
         self.logits: np.ndarray | None = None
 
     def read(self, ids: np.ndarray) -> None:
-        """Read on in the one text, ids of shape (T,)."""
+        """Read on in the one text, ids of shape (T,); if there is no text at all yet, begin one, see `_begin`."""
         if len(ids) > CONTEXT:
             self.reset()
         for char_id in ids[-CONTEXT:]:
             self.feed(char_id[None])
+        if self.logits is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Go where a text begins: after an empty line, the end of a line or a space, whichever the model knows."""
+        vocabulary = self._decoder.vocabulary
+        characters = np.array(list(vocabulary.characters))  # (V,)
+        before = next((character for character in BEGINNINGS if character in vocabulary.characters), None)
+        if before is None:
+            return  # the first character can be any
+        self.feed(vocabulary.encode(before))
+        assert self.logits is not None
+        if before == "\n" and probabilities(self.logits, SamplingSettings())[0, characters == "\n"] > EMPTY_LINES:
+            self.feed(vocabulary.encode(before))
+        blank = np.array([character.isspace() for character in characters])  # (V,)
+        if not blank.all():
+            self.logits = np.where(blank, -np.inf, self.logits)  # (1, V)
 
     def feed(self, ids: np.ndarray) -> None:
         """Read one more character of each text, (B,)."""

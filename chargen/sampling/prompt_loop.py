@@ -20,10 +20,12 @@ from chargen.sampling.stop_condition import StopCondition
 HELP = """\
 Write something, and the model continues it; an empty line lets it write more. It remembers the whole text.
   /temperature 0.7   /top-k 5   /top-p 0.9   /min-p 0.1   (without a number: the value at the start)
-  /length 300        characters to write      /stop TEXT    end before TEXT (without TEXT: never)
-  /seed 1            restart the random draws /reset        forget the text so far
-  /settings          show the settings        /help         show this help
-  /quit              end (also Ctrl-D)        Ctrl-C        interrupt the model"""
+  /length 300        characters to write (without a number: about 500, and to the end of the sentence)
+  /stop TEXT         end before TEXT (without TEXT: never)
+  /seed 1            restart the random draws
+  /reset             forget the text so far   /settings     show the settings
+  /help              show this help           /quit         end (also Ctrl-D)
+  Ctrl-C             interrupt the model"""
 
 Number = TypeVar("Number", int, float)
 
@@ -35,7 +37,7 @@ class PromptLoop:
     Attributes:
         sampler: the model.
         settings: how each character is drawn.
-        length: characters that the model writes at a time.
+        length: characters that the model writes at a time; None for about 500, see `StopCondition`.
         seed: of the random draws.
         stop: texts before which the model ends.
         unknown: what to do with characters that the model does not know, see `Vocabulary.encode`.
@@ -44,7 +46,7 @@ class PromptLoop:
 
     sampler: Sampler
     settings: SamplingSettings
-    length: int
+    length: int | None
     seed: int
     stop: tuple[str, ...]
     unknown: str
@@ -64,19 +66,19 @@ class PromptLoop:
         ids, self.note = read_prompt(self.sampler.vocabulary, line, self.unknown)
         self._text.read(ids)
         condition = StopCondition(self.length, self.stop)
-        marks = deque([(0, self._text.mark())], maxlen=max(map(len, self.stop), default=0) + 2)
-        shown = 0
+        marks = deque([self._text.mark()])  # where what was shown so far ends, and after each character since
         try:
             for piece in condition.cut(self._write(marks)):
-                shown += len(piece)
+                for _ in piece:
+                    marks.popleft()
                 yield piece
-        finally:  # the model has also read a stop text, or the beginning of one, that is not shown
-            self._text.rewind(next(mark for written, mark in marks if written == shown))
+        finally:  # the model has also read what is not shown, such as a stop text or the beginning of one
+            self._text.rewind(marks[0])
 
-    def _write(self, marks: deque[tuple[int, tuple]]) -> Iterator[str]:
+    def _write(self, marks: deque[tuple]) -> Iterator[str]:
         """Write, and mark the place after each character."""
-        for written, character in enumerate(self._text.write(self.settings, self._rng), 1):
-            marks.append((written, self._text.mark()))
+        for character in self._text.write(self.settings, self._rng):
+            marks.append(self._text.mark())
             yield character
 
     def run_command(self, line: str) -> str:
@@ -92,7 +94,7 @@ class PromptLoop:
             number: Any = _number(kind, value, name) if value else getattr(self._settings_at_start, name)
             self.settings = replace(self.settings, **{name: number})
         elif name == "length":
-            self.length = _not_negative(value, name)
+            self.length = _not_negative(value, name) if value else None
         elif name == "seed":
             self.seed = _not_negative(value, name)
             self._rng = np.random.default_rng(self.seed)
@@ -108,7 +110,8 @@ class PromptLoop:
 
     def _describe_settings(self) -> str:
         values = {_command(name).removeprefix("/"): value for name, value in vars(self.settings).items()}
-        values |= {"length": self.length, "seed": self.seed, "stop": " ".join(map(repr, self.stop)) or None}
+        length = "to the end of a sentence" if self.length is None else self.length
+        values |= {"length": length, "seed": self.seed, "stop": " ".join(map(repr, self.stop)) or None}
         return ", ".join(f"{name} {'off' if value is None else value}" for name, value in values.items())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,33 +36,35 @@ class Sampler(Decoder):
     def stream(
         self,
         prefix: str = "",
-        length: int = 500,
+        length: int | None = None,
         settings: SamplingSettings = AS_LEARNED,
         seed: int | tuple[int, ...] = 0,
         stop: str | Sequence[str] = (),
         lines: int | None = None,
+        sentences: int | None = None,
     ) -> Iterator[str]:
         """Return an iterator over the text that follows `prefix`, in pieces as soon as they are certain.
 
         Args:
-            prefix: the text to continue, which the result does not repeat; if it is empty, the first character is drawn
-                uniformly from the vocabulary. Only the last `CONTEXT` characters of a longer prefix are read.
-            length: the number of characters to write.
+            prefix: the text to continue, which the result does not repeat; if it is empty, a text begins as after an
+                empty line or the end of a line. Only the last `CONTEXT` characters of a longer prefix are read.
+            length: the number of characters to write; None for about 500, with the last sentence finished.
             settings: how each is drawn.
             seed: the same seed, prefix and settings give the same text.
             stop: end before this text, or any of several, would appear; the result does not contain it.
             lines: end after this number of lines, without the last line break.
+            sentences: end after this number of sentences.
 
         Raises:
             InputError: a setting is out of its range.
             UnknownCharacterError: the prefix has characters that the model does not know; see `Vocabulary.encode`.
         """
-        condition = StopCondition(length, stop, lines)
+        condition = StopCondition(length, stop, lines, sentences)
         state = DecoderState(self)
         state.read(self.vocabulary.encode(prefix))
         return condition.cut(state.write(settings, np.random.default_rng(seed)))
 
-    def sample(self, prefix: str = "", length: int = 500, **options) -> str:
+    def sample(self, prefix: str = "", length: int | None = None, **options) -> str:
         """Return the text that follows `prefix`, all at once; options as for `stream`."""
         return "".join(self.stream(prefix, length, **options))
 
@@ -69,18 +72,19 @@ class Sampler(Decoder):
         self,
         count: int,
         prefix: str = "",
-        length: int = 500,
+        length: int | None = None,
         settings: SamplingSettings = AS_LEARNED,
         seed: int = 0,
-        stop: str | Sequence[str] = (),
-        lines: int | None = None,
+        **limits: Any,
     ) -> Iterator[str]:
         """Return an iterator over `count` texts, written many at a time; text n is `sample` with the seed (seed, n).
+
+        `limits` are `stop`, `lines` and `sentences`.
 
         Sums may be rounded differently side by side, in the seventh digit. That changes a text about once in a million
         characters.
         """
-        condition = StopCondition(length, stop, lines)
+        condition = StopCondition(length, **limits)
         ids = self.vocabulary.encode(prefix)
         for first in range(0, count, SIDE_BY_SIDE):
             rngs = [np.random.default_rng((seed, n)) for n in range(first, min(first + SIDE_BY_SIDE, count))]
@@ -105,27 +109,19 @@ class Sampler(Decoder):
             ends = [condition.end(text) if end is None else end for text, end in zip(texts, ends, strict=True)]
         return [text[:end] for text, end in zip(texts, ends, strict=True)]
 
-    def beam_search(
-        self,
-        prefix: str,
-        length: int,
-        width: int,
-        stop: str | Sequence[str] = (),
-        lines: int | None = None,
-    ) -> str:
+    def beam_search(self, prefix: str, length: int | None, width: int, **limits: Any) -> str:
         """Return the most probable text after `prefix` that a beam search of this width finds.
 
         Args:
-            prefix: the text to continue, of at least one character.
-            length: the number of characters to write.
+            prefix: the text to continue.
+            length: as for `stream`.
             width: the number of beginnings kept after each character.
-            stop: as for `stream`.
-            lines: as for `stream`.
+            limits: `stop`, `lines` and `sentences`, as for `stream`.
 
         Raises:
-            InputError: the prefix is empty, or a setting is out of its range.
+            InputError: a setting is out of its range, or the prefix is empty and the model knows no space or line end.
             UnknownCharacterError: the prefix has characters that the model does not know.
         """
-        return beam_search(self, self.vocabulary.encode(prefix), StopCondition(length, stop, lines), width)
+        return beam_search(self, self.vocabulary.encode(prefix), StopCondition(length, **limits), width)
 
     likeliest = beam_search  # its former name

@@ -11,9 +11,10 @@ def sample(tmp_path, monkeypatch, capsys, spelling):
     monkeypatch.chdir(tmp_path)
 
     def run(spelled, *arguments, code=0):
+        arguments += () if "--beam" in arguments else ("--seed", "1")
         spelling(spelled).save("model.safetensors")
         with pytest.raises(SystemExit) as ended:
-            main(["sample", "--checkpoint", "model.safetensors", "--seed", "1", *arguments])
+            main(["sample", "--checkpoint", "model.safetensors", *arguments])
         captured = capsys.readouterr()
         assert ended.value.code == code, captured.err
         return captured.out, captured.err
@@ -38,3 +39,14 @@ def test_json_is_plain_unicode_and_the_prefix_can_be_left_out(sample):
     out, _ = sample("äöü", "ä", "--length", "3", "--json", "--no-prefix")
     assert json.loads(out) == {"text": "öüä", "seed": 1, "number": 0}
     assert sample("äöü", "ä", "--length", "3", "--no-prefix")[0] == "öüä\n"
+
+
+def test_without_a_length_it_ends_with_a_sentence(sample):
+    out, _ = sample("Go. ", "Go", "--sentences", "3")
+    assert out == "Go. Go. Go.\n"
+    assert sample("Go. ", "Go")[0] == "Go. " * 125 + "Go.\n"
+
+
+def test_without_a_prefix_it_begins_a_text(sample):
+    assert sample("ab\ncd", "--lines", "2")[0] == "cdab\ncdab\n"
+    assert sample("ab\ncd", "--beam", "2", "--lines", "1")[0] == "cdab\n"

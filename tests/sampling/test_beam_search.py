@@ -48,6 +48,7 @@ def test_a_beam_of_one_is_greedy_and_a_wider_one_is_likelier(make):
 def test_a_beam_ends_at_a_stop_text(counting):
     assert counting("abcd").beam_search("a", 50, width=3, stop="da") == "bc"
     assert counting("ab\n").beam_search("a", 50, width=3, lines=2) == "b\nab"
+    assert counting("abcd").beam_search("a", 0, width=3) == ""
     with pytest.raises(InputError, match="width 0"):
         counting("abcd").beam_search("a", 5, width=0)
     with pytest.raises(InputError, match="needs a prefix"):

@@ -48,9 +48,22 @@ def test_the_prefix_matters(counting):
     assert counting("abcd").sample("abc", 1, settings=greedy) == "d"
 
 
-def test_an_empty_prefix_begins_with_any_character(make):
-    first = {make().sample("", 1, seed=seed) for seed in range(200)}
-    assert first == set(LETTERS.characters)
+def test_without_a_prefix_a_text_begins_as_after_a_line_end(counting):
+    assert {counting("ab\ncd").sample("", 3, seed=seed) for seed in range(9)} == {"cda"}
+    assert counting("ab\ncd").sample("", 3, settings=SamplingSettings(temperature=0)) == "cda"
+    assert next(counting("ab\ncd").samples(1, "", 3)) == counting("ab\ncd").beam_search("", 3, 2) == "cda"
+    assert counting("ab cd").sample("", 3) == "cda"
+    assert counting("a\n b").sample("", 2) == "b" + "a", "no text begins with blank space"
+
+
+def test_where_a_text_has_empty_lines_it_begins_after_one(make):
+    sampler = make(vocabulary=Vocabulary.from_text("ab\n"))
+    ends = {name: sampler.sample(name, 40, seed=1) for name in ("\n", "\n\n")}
+    assert sampler.sample("", 40, seed=1) == ends["\n\n"]
+
+
+def test_without_anything_to_begin_after_the_first_character_is_any(counting):
+    assert {counting("abcd").sample("", 1, seed=seed) for seed in range(50)} == set("abcd")
 
 
 @pytest.mark.parametrize("stop", ["e", "efg", "abcdefgh", "gha"])
