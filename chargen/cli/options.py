@@ -1,12 +1,13 @@
 """Options and checks that several commands share."""
 
 import os
+import sys
 
 import click
 from click.core import ParameterSource
 
 from chargen.errors import InputError
-from chargen.report.terminal import unescaped
+from chargen.report.terminal import unescaped, width_of, wrapped
 
 positive = click.IntRange(min=1)
 not_negative = click.IntRange(min=0)
@@ -58,6 +59,12 @@ def corpus_options(command):
     ):
         command = option(command)
     return command
+
+
+def say(text: str) -> None:
+    """Write talk to stderr; where that is a terminal, its lines are broken at words."""
+    width = width_of(sys.stderr)
+    click.echo("\n".join(wrapped(text, width)) if width else text, err=True)
 
 
 def refuse_with(context: click.Context, option: str, *others: str) -> None:

@@ -5,44 +5,95 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from chargen.report.terminal import printable
+from chargen.report.terminal import printable, width_of, wrapped
 
 BUSY = "the machine is busy: training in one thread while that is faster, as now"
+BAR = "{desc}  {percentage:3.0f} %  {remaining} left{postfix}  |{bar}|"  # a narrow terminal loses its end
+MARGIN = "    | "
+WIDEST = 100  # characters of a sample's line
 
 
-def show_training(run, records: Iterable, preview: Callable[[int], str | None]) -> None:
+def show_training(run, records: Iterable, preview: Callable[[bool], str | None]) -> None:
     """Show the `records` of a `chargen.Run` on stderr as they come.
 
     Args:
-        preview: called with each epoch's number after it; returns the text to show, or None.
+        preview: returns a sample to show if one is due; called often, with whether the training has ended.
     """
-    from tqdm import tqdm
-
-    from chargen.training.records import Progress
-    from chargen.training.run import Saved
+    from chargen.training.records import EpochRecord, Progress
 
     best = math.inf if run.best is None else run.best
-    saved_after_epoch, told = False, False
-    with tqdm(unit="step", initial=run.step, disable=None, dynamic_ncols=True, leave=False) as bar:
+    saved, busy = False, False
+    with _bar(initial=run.step) as bar:
         for record in records:
             if isinstance(record, Progress):
-                bar.total = round(record.step / record.progress)
-                bar.set_description(f"epoch {record.epoch}", refresh=False)
-                bar.set_postfix_str(f"perplexity {perplexity(record.loss)}", refresh=False)
-                bar.update(record.step - bar.n)
-                if record.busy and not told:
-                    told = True
+                _show_progress(bar, record, epoch_of(run, record.epoch))
+                if record.busy and not busy:
+                    busy = True
                     bar.write(BUSY, file=sys.stderr)
-            elif isinstance(record, Saved):
-                saved_after_epoch = record.after_epoch  # the epoch's own line tells
-                if not saved_after_epoch:
-                    bar.write(f"    saved after {record.step:,} steps", file=sys.stderr)
+            elif isinstance(record, EpochRecord):
+                marks = "*" * (record.valid_loss is not None and record.score < best), "saved" * saved
+                bar.write(epoch_line(record, epoch_of(run, record.epoch), *marks), file=sys.stderr)
+                best, saved = min(best, record.score), False
             else:
-                marks = "  *" if record.valid_loss is not None and record.score < best else ""
-                bar.write(epoch_line(record) + marks + "  saved" * saved_after_epoch, file=sys.stderr)
-                best, saved_after_epoch = min(best, record.score), False
-                if (text := preview(record.epoch)) is not None:
-                    bar.write(f"    | {printable(text, sys.stderr)}".replace("\n", "\n    | "), file=sys.stderr)
+                saved = record.after_epoch  # the epoch's own line tells
+                if not saved and bar.disable:  # in a file; on a terminal the bar says how far it is
+                    bar.write(f"    saved after {how_far(run)}", file=sys.stderr)
+            if text := preview(isinstance(record, EpochRecord) and run.finished):
+                bar.write(quoted(text), file=sys.stderr)
+
+
+def _bar(**options):
+    from tqdm import tqdm
+
+    return tqdm(bar_format=BAR, disable=None, dynamic_ncols=True, leave=False, **options)
+
+
+def _show_progress(bar, record, description: str) -> None:
+    bar.total = round(record.step / record.progress)
+    bar.set_description_str(description, refresh=False)
+    bar.set_postfix_str(f"training {perplexity(record.loss)}", refresh=False)
+    bar.update(record.step - bar.n)
+
+
+def quoted(text: str) -> str:
+    """Return a sample for stderr: wrapped at words, behind a line in the margin."""
+    width = min(width_of(sys.stderr) or WIDEST, WIDEST) - len(MARGIN)
+    lines = wrapped(printable(text, sys.stderr), width)
+    return "\n".join(f"{MARGIN}{line}" for line in lines)
+
+
+def epoch_of(run, epoch: int) -> str:
+    """Return "epoch  3/16", or "epoch 3" where their number follows from the time."""
+    if run.settings.seconds is not None:
+        return f"epoch {epoch:2}"
+    epochs = str(run.settings.epochs)
+    return f"epoch {epoch:{len(epochs)}}/{epochs}"
+
+
+def how_far(run) -> str:
+    """Return how far the training is, for people and for machines."""
+    return f"{run.step:,} steps, {100 * run.progress:.0f} % done"
+
+
+def epoch_line(record, epoch: str, best: str = "", saved: str = "") -> str:
+    """Return an epoch's figures as one line; where it is too long for the terminal, some of them are left out."""
+    thousands = record.characters_per_second / 1000
+    speed = f"{thousands:.1f}k" if thousands < 10 else f"{thousands:.0f}k"
+    figures = {
+        "epoch": epoch,
+        "training": f"training {perplexity(record.train_loss):>5}",
+        "held-out": "" if record.valid_loss is None else f"held-out {perplexity(record.valid_loss):>5}",
+        "bits": f"{record.score / math.log(2):.3f} bits",
+        "speed": f"{speed:>4} chars/s",
+        "marks": f"{best or ' '} {saved}".rstrip(),
+    }
+    line = "  ".join(filter(None, figures.values()))
+    for least in ("speed", "training", "bits"):
+        if len(line) <= (width_of(sys.stderr) or math.inf):
+            break
+        del figures[least]
+        line = "  ".join(filter(None, figures.values()))
+    return line
 
 
 @contextlib.contextmanager
@@ -70,11 +121,9 @@ def show_exercise(report_every: int | None) -> Iterator[Callable]:
 
 def show_fitting(steps: Iterable) -> None:
     """Show the steps of a `chargen.series.Forecaster` that is being fitted on stderr, as they come."""
-    from tqdm import tqdm
-
     from chargen.training.records import Progress
 
-    with tqdm(unit="step", disable=None, dynamic_ncols=True, leave=False) as bar:
+    with _bar() as bar:
         stage, validation = None, ""
         for stage_now, record in steps:
             if stage_now != stage:
@@ -82,42 +131,14 @@ def show_fitting(steps: Iterable) -> None:
                 bar.reset()
             if isinstance(record, Progress):
                 bar.total = round(record.step / record.progress)
-                bar.set_description(f"{stage}, epoch {record.epoch}", refresh=False)
+                bar.set_description_str(f"{stage}, epoch {record.epoch}", refresh=False)
                 bar.set_postfix_str(f"loss {record.loss:.4f}{validation}", refresh=False)
                 bar.update(record.step - bar.n)
             elif record.valid_loss is not None:
                 validation = f", validation {record.valid_loss:.4f}"
 
 
-def show_summary(run, path: str) -> None:
-    """Show what training reached, beside what simpler means reach on the same text, in bits per character by name."""
-    best = next((record for record in run.history if record.score == run.best), None)
-    if best is None:
-        print("the record of the best epoch is lost; what there is goes on with more --epochs", file=sys.stderr)
-        return
-    kind = "training" if best.valid_loss is None else "validation"
-    lines = [
-        f"saved {path}: {kind} perplexity {perplexity(best.score)},"
-        f" {best.score / math.log(2):.3f} bits per character, after epoch {best.epoch} of {len(run.history)},"
-        f" {run.history[-1].seconds:.0f} s of training"
-    ]
-    if baselines := run.metadata.get("baselines"):
-        figures = ", ".join(f"{name} {bits:.3f}" for name, bits in baselines.items())
-        lines.append(f"for comparison, on the same held-out text: {figures} bits per character")
-    print(*lines, "now try: chargen sample", sep="\n", file=sys.stderr)
-
-
 def perplexity(loss: float) -> str:
     """Return exp(loss) to two places, or in powers of ten where it is beyond all measure."""
     value = math.exp(min(loss, 700.0))
     return f"{value:.2f}" if value < 1e6 else f"{value:.0e}"
-
-
-def epoch_line(record) -> str:
-    """Return an epoch's figures as one line."""
-    figures = [f"epoch {record.epoch:3}", f"train perplexity {perplexity(record.train_loss):>6}"]
-    if record.valid_loss is not None:
-        figures.append(f"validation perplexity {perplexity(record.valid_loss):>6}")
-    figures.append(f"{record.score / math.log(2):.3f} bits per character")
-    figures.append(f"{record.characters_per_second:9,.0f} characters/s")
-    return "  ".join(figures)

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from chargen.cli.options import say
+
 RUNS = "checkpoints"  # the folder of the runs
 
 
@@ -34,7 +36,7 @@ def begin(
     base = Checkpoint.load(find(init_from)) if init_from else None
     text = _read(processes, corpus, base, options)
     for note in text.notes:
-        click.echo(note, err=True)
+        say(note)
     folder = _folder(name, text.name, options["cell"], base)
     if processes.first:
         refuse_existing(folder, overwrite)
@@ -48,8 +50,8 @@ def begin(
     kept = {"overwrite": overwrite, "save_every": save_every, "metadata": metadata, "processes": processes}
     run = Run.begin(folder, plan.model, text, plan.settings, **kept)
     if base:
-        click.echo(_what_fits(base.vocabulary.characters, text.vocabulary.characters), err=True)
-    click.echo(plan.why, err=True)
+        say(_what_fits(base.vocabulary.characters, text.vocabulary.characters))
+    say(plan.why)
     return run
 
 
@@ -65,6 +67,7 @@ def _read(processes, corpus, base, options):
 
 def resume(context, processes, corpus, device, sample_prefix, resume_name, *, name, overwrite, save_every, **options):
     """Return the run that is to go on, and say on stderr where it stands."""
+    from chargen.cli.progress import how_far
     from chargen.text.corpus import read_corpus
     from chargen.training.run import Run
     from chargen.training.saved_run import SavedRun
@@ -96,9 +99,12 @@ def resume(context, processes, corpus, device, sample_prefix, resume_name, *, na
         saved.lock.close()
         raise
     for note in run.notes:
-        click.echo(note, err=True)
-    over = "; it is finished: give more --epochs or a longer --budget to train further" if run.finished else ""
-    click.echo(f"resuming {folder} after {run.step:,} steps, {len(run.history)} epochs{over}", err=True)
+        say(note)
+    if run.finished:
+        more = f"--epochs {2 * run.settings.epochs}" if budget is None and had is None else "a longer --budget"
+        say(f"{folder} is finished; give {more} to train further")
+    else:
+        say(f"resuming {folder} after {how_far(run)}")
     return run
 
 
@@ -137,14 +143,15 @@ def _more(context, saved, options) -> tuple[int | None, float | None]:
     return epochs, budget
 
 
-def train(run, processes, sample_every: int, sample_prefix: str) -> int:
+def train(run, processes, sample_every: float | None, sample_prefix: str) -> int:
     """Train, show how it goes, and return the exit code."""
-    from chargen.cli.progress import show_summary, show_training
+    from chargen.cli.conclusion import conclusion
+    from chargen.cli.preview import Preview
+    from chargen.cli.progress import how_far, show_training
     from chargen.cli.stop_signals import StopRequest
-    from chargen.network.checkpoint import BEST
 
     _warn_of_held_out(run)
-    preview = _preview(run, processes, sample_every, sample_prefix)
+    preview = Preview(run, sample_every if processes.first else 0, sample_prefix)
     with StopRequest() as request:
         failure = None
         try:
@@ -159,12 +166,11 @@ def train(run, processes, sample_every: int, sample_prefix: str) -> int:
             name = run.folder.name if run.folder.parent == Path(RUNS) else run.folder
             command = "chargen" if processes.size == 1 else "torchrun ... -m chargen"
             with contextlib.suppress(OSError):
-                click.echo(
-                    f"stopped and saved after {run.step:,} steps; to go on: {command} train --resume {name}", err=True
-                )
+                say(f"stopped and saved after {how_far(run)}; to go on: {command} train --resume {name}")
             return exit_code
     if processes.first:
-        show_summary(run, os.path.join(run.folder, BEST))
+        for line in conclusion(run):
+            say(line)
     return 0
 
 
@@ -173,25 +179,9 @@ def _warn_of_held_out(run) -> None:
 
     held_out, read = len(run.corpus.valid_ids), run.settings.valid_chars
     if held_out > read:
-        message = f"the first {read:,} held-out characters are read after each epoch; --valid-chars reads more"
-        click.echo(message, err=True)
+        say(f"the first {read:,} held-out characters are read after each epoch; --valid-chars reads more")
     if 0 < held_out < TRUSTED_VALIDATION:
-        click.echo(f"only {held_out:,} characters are held out: the validation loss is only a hint", err=True)
-
-
-def _preview(run, processes, sample_every: int, sample_prefix: str):
-    """Return a function that writes a sample after an epoch, or None where none is due."""
-    from chargen.sampling.filters import SamplingSettings
-    from chargen.sampling.sampler import Sampler
-
-    def preview(epoch: int) -> str | None:
-        if not sample_every or epoch % sample_every or not processes.first:
-            return None
-        sampler = Sampler(run.model.to_checkpoint(run.corpus.vocabulary))
-        settings = SamplingSettings(temperature=0.8)
-        return sample_prefix + sampler.sample(sample_prefix, 200, settings=settings, seed=epoch)
-
-    return preview
+        say(f"only {held_out:,} characters are held out: the held-out figures are only a hint")
 
 
 def _require_known(sample_prefix: str, vocabulary) -> None:

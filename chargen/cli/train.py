@@ -135,7 +135,9 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same machine, same model.")
 @click.option("--device", default="auto", help="auto, cpu, cuda or mps; auto takes cuda if it is there, else cpu.")
-@click.option("--sample-every", type=not_negative, default=4, help="Show a sample every N epochs; 0 shows none.")
+@click.option(
+    "--sample-every", type=Duration(0), help="Time between samples; 0 shows none.  [default: 20s, later longer]"
+)
 @click.option("--sample-prefix", default="", help="What the samples go on from.")
 @click.pass_context
 def train(context, corpus, resume, device, sample_every, sample_prefix, **options):

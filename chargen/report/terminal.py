@@ -2,6 +2,8 @@
 
 import os
 import re
+import textwrap
+import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TextIO
@@ -68,3 +70,23 @@ def merge_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             apart.append((begin, end))
     return apart
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Return the columns of the terminal that a stream writes to, or None if it is no terminal."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a text, the longer ones broken at words; characters of double width count as two.
+
+    >>> wrapped("the lamp  is lit", 9)
+    ['the lamp', 'is lit']
+    """
+    wide = any(unicodedata.east_asian_width(character) in "WF" for character in text)
+    width = max(width // (2 if wide else 1), 10)
+    lines = (textwrap.wrap(line, width, replace_whitespace=False) or [""] for line in text.split("\n"))
+    return [part for parts in lines for part in parts]

@@ -23,7 +23,6 @@ D2L = {
     "warmup_steps": 0,
     "final_learning_rate": 1.0,
     "precision": "float32",
-    "sample_every": 50,
 }
 PRESETS = {"d2l": D2L}
 

@@ -209,6 +209,11 @@ class Run:
         return self._trainer.settings
 
     @property
+    def progress(self) -> float:
+        """How much of the training is done, from 0 to 1."""
+        return self._trainer.progress
+
+    @property
     def finished(self) -> bool:
         """Whether there is nothing left to train."""
         return self._trainer.finished

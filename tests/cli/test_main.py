@@ -21,7 +21,7 @@ from chargen.training import recipe, settings
 
 CHARGEN = str(Path(sys.executable).with_name("chargen"))
 POEM = "tyger tyger burning bright\nin the forests of the night\n" * 40
-SMALL = ["--hidden-size", "16", "--batch-size", "4", "--num-steps", "16", "--epochs", "2", "--sample-every", "1"]
+SMALL = ["--hidden-size", "16", "--batch-size", "4", "--num-steps", "16", "--epochs", "2", "--sample-every", "60"]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and pipes")
 
 
@@ -56,13 +56,12 @@ def test_train_reports_each_epoch_and_keeps_the_run(trained):
     folder, result = trained
     assert result.stdout == ""
     epochs = re.findall(
-        r"^epoch +(\d+)  train perplexity +[\d.]+  validation perplexity +[\d.]+  [\d.]+ bits per character +"
-        r"[\d,]+ characters/s",
+        r"^epoch (\d)/2  training +[\d.]+  held-out +[\d.]+  [\d.]+ bits +[\d.]+k chars/s  [* ]",
         result.stderr,
         re.MULTILINE,
     )
     assert epochs == ["1", "2"]
-    assert result.stderr.count("    | ") >= 2, "a sample was to be shown after each epoch"
+    assert result.stderr.count("\n    | ") >= 1, "a sample was to be shown at the end"
     assert {path.name for path in (folder / "checkpoints" / "poem-lstm").iterdir()} == {
         ".lock",
         "best.safetensors",
@@ -71,8 +70,16 @@ def test_train_reports_each_epoch_and_keeps_the_run(trained):
         "loss.png",
         "previous.safetensors",
     }
-    assert "saved checkpoints/poem-lstm/best.safetensors" in result.stderr.replace("\\", "/")
-    assert re.search(r"counts of up to 5 characters \d\.\d+, xz -9 \d\.\d+ bits per character", result.stderr)
+    *_, reached, verdict, last = result.stderr.replace("\\", "/").splitlines()
+    assert re.fullmatch(
+        r"best: held-out perplexity [\d.]+, [\d.]+ bits per character, after epoch 2 of 2, \d+ s of training", reached
+    )
+    assert re.fullmatch(
+        r"not yet better than counts of up to 5 characters \([\d.]+ bits\) and xz -9 \([\d.]+ bits\):"
+        r" give it more time \(--budget 5m\)",
+        verdict,
+    )
+    assert last == "saved in checkpoints/poem-lstm; now type: chargen sample"
     assert "only 220 characters are held out" in result.stderr
 
 

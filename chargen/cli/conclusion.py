@@ -1,0 +1,51 @@
+"""What a finished training has come to, and what to do next."""
+
+import math
+import os
+
+from chargen.cli.progress import perplexity
+from chargen.report.words import duration
+from chargen.training.recipe import MOST_EPOCHS
+
+BY_HEART = 0.6  # nats by which the training loss lies below that of the held-out text where it is learned by heart
+
+
+def conclusion(run) -> list[str]:
+    """Return what a `chargen.Run` reached, what that means, and what to type next, as lines."""
+    best = next((record for record in run.history if record.score == run.best), None)
+    if best is None:
+        return ["the record of the best epoch is lost; what there is goes on with more --epochs"]
+    kind = "training" if best.valid_loss is None else "held-out"
+    of = f" of {len(run.history)}" if len(run.history) > 1 else ""
+    reached = (
+        f"best: {kind} perplexity {perplexity(best.score)}, {best.score / math.log(2):.3f} bits per character,"
+        f" after epoch {best.epoch}{of}, {duration(run.history[-1].seconds)} of training"
+    )
+    return [reached, *_verdict(run, best), f"saved in {os.path.normpath(run.folder)}; now type: chargen sample"]
+
+
+def _verdict(run, best) -> list[str]:
+    if best.valid_loss is None:
+        return ["nothing was held out, so nobody knows whether it has learned the text by heart"]
+    baselines, bits = run.metadata.get("baselines") or {}, best.score / math.log(2)
+    ahead = {name: reached for name, reached in baselines.items() if reached <= bits}
+    simpler = " and ".join(f"{name} ({reached:.3f} bits)" for name, reached in (ahead or baselines).items())
+    verdict = [f"not yet better than {simpler}: {_remedy(run)}" if ahead else f"better than {simpler}"][
+        : len(baselines)
+    ]
+    last = run.history[-1]
+    if last.valid_loss - last.train_loss > BY_HEART:
+        verdict.append(
+            f"the training perplexity of {perplexity(last.train_loss)} is far below the held-out"
+            f" {perplexity(last.valid_loss)}: it has begun to learn the text by heart; a longer text helps most,"
+            " else fewer --epochs or more --dropout"
+        )
+    return verdict
+
+
+def _remedy(run) -> str:
+    """Return what would help a network that has not learned enough: time, unless it has had enough for its text."""
+    seconds = run.settings.seconds or run.history[-1].seconds
+    if len(run.history) >= MOST_EPOCHS:
+        return "give it more text"
+    return f"give it more time (--budget {max(5, math.ceil(3 * seconds / 60))}m)"
