@@ -143,7 +143,7 @@ def _fitted(context, file, table, **options):
     from chargen.series.forecast.checks import SeriesError
     from chargen.series.forecast.forecaster import Forecaster
 
-    forecaster = Forecaster(**options)
+    forecaster = Forecaster(likely_seasons=table.clock.seasons, **options)
     series = {one.name: one.values for one in table.series}
 
     def steps(request):

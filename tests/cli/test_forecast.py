@@ -106,6 +106,21 @@ def test_json_and_the_options_that_shape_a_forecaster(chargen):
     assert (framing.seasons, framing.log) == ((7,), False)
 
 
+def test_large_values_are_forecast_in_full(chargen):
+    """A trillion with changes of one: the season is found, each digit is printed, and the intervals are not empty."""
+    rows = [f"{date(2010 + row // 12, row % 12 + 1, 1)},{1e12 + value:.2f}" for row, value in enumerate(rhythm(144))]
+    Path("money.csv").write_text("ds,y\n" + "\n".join(rows))
+    code, _, err = chargen("fit", "money.csv", "--time", "ds", *QUICK)
+    assert code == 0, err
+    assert "a season of 12 rows" in err
+    _, *lines = csv.reader(io.StringIO(chargen("forecast", "money.forecaster.safetensors")[1]))
+    for _, *cells in lines:
+        point, low, high = map(float, cells)
+        assert all(cell.startswith(("10000000000", "99999999999")) for cell in cells)
+        assert low + 1 < point < high - 1
+    assert len({cells[1] for cells in lines}) == len(lines)
+
+
 def test_several_series_in_one_file(chargen):
     rows = [
         f"{name},{place},{size * value:.4f}\n"

@@ -61,7 +61,7 @@ def _numbers(values, name: str) -> np.ndarray:
 
 def is_constant(values: np.ndarray) -> bool:
     """Return whether all values are equal but for rounding."""
-    return np.ptp(values) <= 1e-12 * np.abs(values).max()
+    return np.ptp(values) <= 8 * np.spacing(np.abs(values).max())
 
 
 def validation_rows(length: int, framing: Framing) -> int:
@@ -110,7 +110,9 @@ def checked_framing(names: list[str], series: list[np.ndarray], settings: Foreca
     for name, training in zip(names, trainings, strict=True):
         if is_constant(training):
             raise SeriesError(name, "constant before the rows that the backtest holds out", "use fewer {folds}")
-    framing = choose_framing(trainings, settings.horizon, settings.window, settings.seasons, log)
+    framing = choose_framing(
+        trainings, settings.horizon, settings.window, settings.seasons, log, settings.likely_seasons
+    )
     for name, values in zip(names, series, strict=True):
         require_rows(name, len(values), folds, framing)
     return framing

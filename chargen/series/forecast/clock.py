@@ -39,6 +39,22 @@ class Clock:
     day: int = 1
     style: str = ""
 
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The seasons of the calendar, in rows: of hours a day and a week, of days a week, of months a year.
+
+        >>> Clock(FIXED, 3_600_000_000).seasons
+        (24, 168)
+        """
+        if self.kind == MONTHS:
+            return (12 // self.step,) if 12 % self.step == 0 and self.step < 12 else ()
+        if self.kind != FIXED:
+            return ()
+        if self.step == UNITS["week"] * 1_000_000:
+            return (52,)
+        cycles = (UNITS[unit] * 1_000_000 for unit in ("day", "week"))
+        return tuple(cycle // self.step for cycle in cycles if cycle % self.step == 0 and cycle > self.step)
+
     def times(self, last: str, places: Iterable[int]) -> list[str]:
         """Return the times of rows as text, by their distances from the row of time `last`.
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chargen.series.forecast.metrics import find_seasons, naive_scale
+from chargen.series.forecast.metrics import naive_scale
+from chargen.series.forecast.seasons import find_seasons
 
 MOST_CYCLES = 4  # seasons in the seasonal mean
 LONGEST_WINDOW = 64  # rows, unless the user asks for more
@@ -63,15 +64,17 @@ def choose_framing(
     window: int | None = None,
     seasons: tuple[int, ...] | None = None,
     log: bool | None = None,
+    likely: tuple[int, ...] = (),
 ) -> Framing:
     """Return the framing that suits series, chosen on their training rows; arguments that are not None are kept.
 
     Args:
         training: arrays (points,).
+        likely: seasons of the calendar, see `find_seasons`.
     """
     length = min(map(len, training))
     if seasons is None:
-        found = [find_seasons(values) for values in training[:20]]
+        found = [find_seasons(values, likely) for values in training[:20]]
         seasons = max(found, key=lambda each: (found.count(each), each))
     longest = max(seasons, default=0)
     cycles = min(max(length // (2 * longest), 1), MOST_CYCLES) if longest else 1

@@ -2,10 +2,13 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from chargen.errors import InputError
 from chargen.report.forecast_plot import Panel
@@ -66,6 +69,18 @@ def to_csv(forecaster: Forecaster, panels: Sequence[Panel], level: int) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([ID] * named + [time, column, f"{column}-lo-{level}", f"{column}-hi-{level}"])
     for panel in panels:
+        spread = np.ptp(np.concatenate([panel.history, panel.points, panel.low, panel.high]))
         for when, *values in zip(panel.times[-len(panel.points) :], panel.points, panel.low, panel.high, strict=True):
-            writer.writerow([panel.name] * named + [when, *(f"{value:.8g}" for value in values)])
+            writer.writerow([panel.name] * named + [when, *(_digits(value, spread) for value in values)])
     return text.getvalue()
+
+
+def _digits(value: float, spread: float) -> str:
+    """Return a number in full, whole ones first, to 8 digits of the spread of its series.
+
+    >>> _digits(1777582412345.678, 2e11), _digits(1e9 + 1 / 3, 2.0), _digits(12.0, 5.0)
+    ('1777582412346', '1000000000.3333334', '12')
+    """
+    decimals = max(7 - math.floor(math.log10(spread)), 0) if spread > 0 else 7
+    rounded = round(value, decimals) + 0.0  # without a sign where it is 0
+    return np.format_float_positional(rounded, trim="-") if 1e-6 < abs(rounded) < 1e16 else f"{rounded:.8g}"

@@ -23,6 +23,7 @@ class ForecastSettings:
         folds: of the backtest, one horizon each; None takes a fifth of the rows, 3 to 20 folds.
         epochs: the maximum; early stopping may choose fewer.
         seed: the same seed gives the same numbers on the same machine.
+        likely_seasons: of the calendar, preferred to others where seasons are detected: (24, 168) for hourly rows.
     """
 
     horizon: int = 24
@@ -34,6 +35,7 @@ class ForecastSettings:
     folds: int | None = None
     epochs: int = 60
     seed: int = 0
+    likely_seasons: tuple[int, ...] = ()
 
     def __post_init__(self):
         if self.cell not in CELLS:
@@ -42,6 +44,7 @@ class ForecastSettings:
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
                 raise InputError(f"{value!r}: must be a whole number, at least 1", setting=name)
+        object.__setattr__(self, "likely_seasons", tuple(self.likely_seasons))
         if self.seasons is not None:
             object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
             if any(season < 2 for season in self.seasons):

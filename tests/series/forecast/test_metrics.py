@@ -1,11 +1,11 @@
-"""Measures of forecasts, the naive forecasts, and the seasons of a series."""
+"""Measures of forecasts, and the naive forecasts."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen.series.forecast.metrics import find_seasons, mae, naive_scale, seasonal_naive, smape
+from chargen.series.forecast.metrics import mae, naive_scale, seasonal_naive, smape
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
 
@@ -34,28 +34,3 @@ def test_seasonal_naive_repeats_the_last_season(history, horizon, data):
 def test_the_scale_of_mase_is_the_error_of_the_naive_forecast_in_training(training, season):
     errors = [abs(training[i] - training[i - season]) for i in range(season, len(training))]
     assert naive_scale(np.array(training), season) == pytest.approx(sum(errors) / len(errors), abs=1e-9)
-
-
-def noise(count, seed, scale=1.0):
-    return scale * np.random.default_rng(seed).normal(size=count)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_seasons_are_found_under_noise_and_trend(seed):
-    t = np.arange(24 * 7 * 8)
-    weekend = (t // 24 % 7 >= 5) * 8.0
-    load = 10 * np.sin(2 * np.pi * t / 24) - weekend + 0.01 * t + noise(len(t), seed, 2)
-    assert find_seasons(load) == (24, 168)
-    assert find_seasons(5 * np.sin(2 * np.pi * t[:144] / 12) + 0.5 * t[:144] + noise(144, seed)) == (12,)
-
-
-@pytest.mark.parametrize("count", [100, 1000])
-def test_neither_noise_nor_random_walks_have_seasons(count):
-    for seed in range(20):
-        assert find_seasons(noise(count, seed)) == ()
-        assert find_seasons(np.cumsum(noise(count, seed))) == ()
-
-
-def test_a_constant_and_a_short_series_have_no_season():
-    assert find_seasons(np.full(50, 3.0)) == ()
-    assert find_seasons(np.array([1.0, 2.0, 1.0, 2.0])) == ()
