@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chargen.errors import InputError
 from chargen.network.provenance import Provenance
 from chargen.text.corpus import Corpus, Origin, load_corpus, read_corpus
+from chargen.text.sources import require_at_hand
 
 NAME_IT = "name the text to compare with, {audit} CORPUS"
 
@@ -36,6 +37,7 @@ def training_corpus(
 
 def _recorded(source: str | list[str], origin: Origin, sha256: str) -> Corpus:
     try:
+        require_at_hand(source)
         corpus = read_corpus(source, origin)
     except InputError as error:
         raise InputError(f"the training text cannot be read: {error.message}", NAME_IT) from None

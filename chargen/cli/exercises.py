@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import click
 
-from chargen.cli.options import positive, require_folder
+from chargen.cli.options import positive, require_output
 from chargen.series.exercises.catalog import CELLS, EXERCISES
 
 
@@ -33,6 +33,7 @@ def list_exercises():
 def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     """Do the exercise TASK: train, measure, and draw a picture."""
     from chargen.cli.progress import show_exercise
+    from chargen.report.plots import picture_format
     from chargen.series.exercises.attempt import Attempt
     from chargen.series.exercises.tasks import SOLUTIONS
 
@@ -45,7 +46,8 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     picture = out or f"{task}.png"
     if animate and picture.endswith(".gif"):
         raise click.UsageError(f"--out {picture}: the animation is written there; name the picture .png")
-    require_folder(picture)
+    require_output(picture)
+    picture_format(picture)
     settings = {
         "task": task,
         "cells": exercise.cells,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import checkpoint_option, refuse_same_file, require_folder
+from chargen.cli.options import checkpoint_option, files_of, require_output
 
 
 @click.command()
@@ -26,8 +26,7 @@ def export(out: Path, checkpoint: str | None, bits: str):
     from chargen.network.checkpoint import Checkpoint, find
 
     path = find(checkpoint)
-    refuse_same_file(str(path), out)
-    require_folder(out)
+    require_output(out, *files_of(path))
     if checkpoint is None:
         click.echo(f"exporting {path}", err=True)
     model = Checkpoint.load(path)

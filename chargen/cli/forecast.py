@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import positive, refuse_same_file, require_folder
+from chargen.cli.options import positive, require_output
 from chargen.series.exercises.catalog import RECURRENT
 
 SUFFIX = ".forecaster.safetensors"
@@ -102,15 +102,18 @@ def forecast(model, horizon, level, series, out, plot):
     The prediction intervals are quantiles of the backtest's errors, for each number of rows ahead.
     """
     from chargen.report.forecast_plot import save_forecast
+    from chargen.report.plots import picture_format
     from chargen.series.forecast.forecaster import Forecaster
     from chargen.series.forecast.output import column_names, forecast_panels, to_csv
 
-    for target in filter(None, (out, plot)):
-        refuse_same_file(model, target)
-        require_folder(target)
+    for target in (out, plot):
+        require_output(target, model)
+    if plot:
+        picture_format(plot)
     if out and plot and os.path.abspath(out) == os.path.abspath(plot):
         raise click.UsageError(f"--out and --plot both name {out}; choose another file for the picture")
     forecaster = Forecaster.load(model)
+    _keep_the_table(forecaster, out, plot)
     horizon = horizon or forecaster.settings.horizon
     panels = forecast_panels(forecaster, horizon, level, series)
     if forecaster.tested.unbeaten:
@@ -127,13 +130,21 @@ def forecast(model, horizon, level, series, out, plot):
     _write(out, to_csv(forecaster, panels, level))
 
 
+def _keep_the_table(forecaster, *outputs: str | None) -> None:
+    """Raise InputError if an output would replace the file that a forecaster was fitted to, known by its name alone."""
+    from chargen.errors import InputError
+
+    for output in filter(None, outputs):
+        if os.path.exists(output) and os.path.basename(output) == forecaster.about.get("file"):
+            raise InputError(f"{output} is the file that it was fitted to", "write to another file")
+
+
 def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
     from chargen.errors import InputError
 
-    refuse_same_file(file, out)
+    require_output(out, file)
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists", "choose another {out}, or replace it with {overwrite}")
-    require_folder(out)
 
 
 def _fitted(context, file, table, **options):

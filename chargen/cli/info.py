@@ -1,11 +1,10 @@
 """`chargen info`."""
 
 import json
-import sys
 
 import click
 
-from chargen.cli.options import refuse_with, require_folder
+from chargen.cli.options import files_of, refuse_with, require_output
 
 
 @click.command()
@@ -25,18 +24,22 @@ def info(context: click.Context, checkpoint: str | None, as_json: bool, machine:
         return
     from dataclasses import asdict
 
+    from chargen.errors import InputError
     from chargen.network.checkpoint import Checkpoint, find
-    from chargen.report.plots import read_history, save_losses
-    from chargen.report.terminal import printable
+    from chargen.report.plots import save_losses
+    from chargen.training.records import read_history
 
     if plot and as_json:
         raise click.UsageError("--plot and --json exclude each other; give one of them")
-    require_folder(plot)
     path = find(checkpoint)
+    require_output(plot, *files_of(path))
     loaded = Checkpoint.load(path)
     if plot:
         baselines = loaded.provenance.metadata.get("baselines")
-        save_losses(read_history(path.with_name("history.jsonl")), plot, baselines)
+        history = read_history(path.with_name("history.jsonl"))
+        if not history:
+            raise InputError(f"{path.parent}: no epoch has finished yet", "wait for the first one, or train for longer")
+        save_losses([asdict(record) for record in history], plot, baselines)
         return
     facts = {
         "checkpoint": str(path),
@@ -53,9 +56,9 @@ def info(context: click.Context, checkpoint: str | None, as_json: bool, machine:
     for key, value in facts.items():
         nested = value.items() if isinstance(value, dict) else ()
         shown = "" if nested else repr(value) if key == "characters" else value
-        click.echo(printable(f"{key.replace('_', ' '):24} {shown}".rstrip(), sys.stdout))
+        click.echo(f"{key.replace('_', ' '):24} {shown}".rstrip())
         for name, item in nested:
-            click.echo(printable(f"  {name.replace('_', ' '):22} {item}", sys.stdout))
+            click.echo(f"  {name.replace('_', ' '):22} {item}")
 
 
 def _show_machine() -> None:

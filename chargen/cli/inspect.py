@@ -1,13 +1,12 @@
 """`chargen inspect`."""
 
 import json
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from chargen.cli.options import checkpoint_option, positive, refuse_same_file, require_folder, unknown_option
+from chargen.cli.options import checkpoint_option, files_of, positive, require_output, unknown_option
 
 
 @click.command()
@@ -37,13 +36,12 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
-    refuse_same_file(file, html)
-    require_folder(html)
     path = find(checkpoint)
     if checkpoint is None:
         click.echo(f"inspecting {path}", err=True)
     sampler = Sampler(Checkpoint.load(path))
     name, texts = documents(file)
+    require_output(html, *files_of(path), *(text.path for text in texts))
     stream = TextStream(texts, encoding)
     text = _beginning(stream, LONGEST)
     inspection = inspect_text(sampler, text, top, unknown)
@@ -85,8 +83,6 @@ def _as_json(inspection, checkpoint: str, name: str) -> dict:
 
 
 def _show(inspection) -> None:
-    from chargen.report.terminal import printable
-
     T, units = inspection.activations.shape
     lines = [
         f"{units:,} units, {T:,} characters; Pearson correlation in the second half of them"
@@ -98,4 +94,4 @@ def _show(inspection) -> None:
         for score in finding.units:
             name = f"layer {score.layer}, unit {score.unit}" if inspection.layers > 1 else f"unit {score.unit}"
             lines.append(f"    {name:9}  {score.held_out:+.2f}  ({score.first_half:+.2f})")
-    click.echo(printable("\n".join(lines), sys.stdout))
+    click.echo("\n".join(lines))

@@ -18,6 +18,7 @@ from chargen.cli.score import score
 from chargen.cli.series import series
 from chargen.cli.train import train
 from chargen.errors import ChargenError
+from chargen.report.terminal import Escaping
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110})
@@ -44,6 +45,18 @@ def main(args: list[str] | None = None) -> None:
         if isinstance(getattr(sys, name), io.TextIOWrapper):  # texts are UTF-8 wherever they come from and go
             getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
     warnings.formatwarning = lambda message, *_: f"note: {message}\n"
+    with (
+        contextlib.redirect_stdout(Escaping(sys.stdout)),
+        contextlib.redirect_stderr(Escaping(sys.stderr, always=True)),
+    ):
+        _run(args)
+
+
+def _run(args: list[str] | None) -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        _fail("the folder that you work in is gone; change to another one", 1)
     try:
         sys.exit(cli.main(args, prog_name="chargen", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -57,8 +70,8 @@ def main(args: list[str] | None = None) -> None:
         _fail(error.worded(_flag_of), error.exit_code)
     except MemoryError:
         _fail("out of memory; ask for less at a time", 1)
-    except OSError as error:  # of standard output or error; whatever else is read or written has its own words
-        _fail(f"cannot write: {error.strerror or error}", 1)
+    except OSError as error:
+        _fail(f"{error.filename or 'cannot write to standard output'}: {error.strerror or error}", 1)
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
 
@@ -75,6 +88,7 @@ def _flag_of(setting: str) -> str:
 
 
 def _fail(message: str, code: int) -> None:
+    line = message.replace("\n", "\\n")
     with contextlib.suppress(OSError):  # there may be nobody left to tell
-        click.echo(f"chargen: {message}", err=True)
+        click.echo(f"chargen: {line}", err=True)
     sys.exit(code)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -75,19 +76,32 @@ def refuse_with(context: click.Context, option: str, *others: str) -> None:
             raise click.UsageError(f"{option} cannot be combined with {name}; leave one of them out")
 
 
-def require_folder(path: str | os.PathLike | None) -> None:
-    """Raise InputError, before any work is done, if there is no folder for the file that is to be written."""
-    folder = os.path.dirname(path or "") or "."
-    if path and not os.path.isdir(folder):
+def require_output(path: str | os.PathLike | None, *inputs: str | os.PathLike | None) -> None:
+    """Raise InputError, before any work is done, if a file cannot be written, or would replace one that is read.
+
+    Args:
+        path: of the file; None where nothing is written.
+        inputs: what the command reads: paths, or what is no path; of a model, see `files_of`.
+    """
+    if path is None:
+        return
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
         raise InputError(
             f"there is no folder {folder} for {os.path.basename(path)}", "create it, or choose another place"
         )
+    if not os.path.basename(path):
+        raise InputError(f"{os.fspath(path)!r} is no name of a file", "give one")
+    for one in inputs:
+        if one is not None and os.path.exists(one) and os.path.exists(path) and os.path.samefile(one, path):
+            raise InputError(f"{path} is a file to read", "write to another file")
 
 
-def refuse_same_file(text: str, page: str | os.PathLike | None) -> None:
-    """Raise InputError if a page would replace the file that it shows."""
-    if page is not None and os.path.exists(text) and os.path.exists(page) and os.path.samefile(text, page):
-        raise InputError(f"{page} is the file to read", "write to another file")
+def files_of(model: Path) -> list[Path]:
+    """Return the path of a model, and those of the other files of its run."""
+    from chargen.network.checkpoint import MODELS
+
+    return [model, *(model.with_name(name) for name in (*MODELS, "history.jsonl"))]
 
 
 def use_one_blas_thread() -> None:

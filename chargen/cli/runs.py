@@ -30,6 +30,7 @@ def begin(
     from chargen.training.run import Run
     from chargen.training.run_folder import refuse_existing
 
+    _require_folder_name(name)
     budget = options["budget"]
     if budget and context.get_parameter_source("epochs") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
@@ -206,7 +207,14 @@ def _folder(name: str | None, corpus_name: str, cell: str | None, base) -> str:
     from chargen.text.sources import folder_name
 
     cell = cell or (base.config.cell if base else "lstm")
-    return os.path.join(RUNS, folder_name(name or f"{corpus_name}-{cell}"))
+    return os.path.join(RUNS, name or folder_name(f"{corpus_name}-{cell}"))
+
+
+def _require_folder_name(name: str | None) -> None:
+    from chargen.text.sources import folder_name
+
+    if name is not None and (fit := folder_name(name)) != name:
+        raise click.UsageError(f"--name {name!r} is no name for a folder; choose another, such as {fit}")
 
 
 def _what_fits(before: str, now: str) -> str:

@@ -187,17 +187,18 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | 
     """Write a text to standard output, piece by piece; an audited one with its copies highlighted."""
     from chargen.report.terminal import colours, mark, printable
 
-    sys.stdout.write(separator + printable(prefix, sys.stdout))
+    sys.stdout.write(separator + prefix)
     if copied is None:
         for piece in pieces:
-            sys.stdout.write(printable(piece, sys.stdout))
+            sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
         return
     from chargen.analysis.copies import SPAN
 
     marked = copied.spans if colours(sys.stdout) else ()
-    sys.stdout.write(mark("".join(pieces), marked, lambda piece: printable(piece, sys.stdout)) + "\n")
+    trusted = getattr(sys.stdout, "trusted", sys.stdout)  # for the marks
+    trusted.write(mark("".join(pieces), marked, lambda piece: printable(piece, sys.stdout)) + "\n")
     sys.stdout.flush()
     click.echo(
         f"{copied.share:.1%} of it is copied from the training text, in spans of {SPAN} characters or more;"

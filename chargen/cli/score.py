@@ -13,9 +13,9 @@ import click
 
 from chargen.cli.options import (
     checkpoint_option,
+    files_of,
     positive,
-    refuse_same_file,
-    require_folder,
+    require_output,
     unknown_option,
     use_one_blas_thread,
 )
@@ -56,16 +56,17 @@ def score(
     from chargen.analysis.comparison import Comparison
     from chargen.analysis.scoring import Scoring
     from chargen.errors import InputError
-    from chargen.text.streams import read_text
+    from chargen.text.sources import documents
+    from chargen.text.streams import TextStream
 
     if per_char and as_json:
         raise InputError("--per-char and --json both print to stdout", "choose one of them")
-    refuse_same_file(file, html)
-    require_folder(html)
+    texts = documents(file)[1]
     paths, samplers = _load([checkpoint] if other is None else [checkpoint, other])
+    require_output(html, *(name for path in paths for name in files_of(path)), *(text.path for text in texts))
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, beginning = Comparison(), None
-    for piece in _with_progress(scoring.read(read_text(file, encoding)), show=not per_char):
+    for piece in _with_progress(scoring.read(TextStream(texts, encoding)), show=not per_char):
         beginning = beginning or piece
         if other is not None:
             comparison.add(piece)
@@ -161,7 +162,7 @@ def _summary(paths: Sequence[Path], scoring: Scoring, comparison: Comparison) ->
 
 
 def _show(paths: Sequence[Path], scores: Sequence[Score], comparison: Comparison, to_stderr: bool) -> None:
-    from chargen.cli.progress import perplexity, printable
+    from chargen.cli.progress import perplexity
     from chargen.network.checkpoint import model_name
 
     names = list(map(model_name, paths)) if len(paths) > 1 else [""]
@@ -176,5 +177,4 @@ def _show(paths: Sequence[Path], scores: Sequence[Score], comparison: Comparison
         if passages:
             click.echo(f"\n{name} is better here (bits, first character, text):", err=to_stderr)
         for passage in passages:
-            shown = printable(repr(passage.text), sys.stderr if to_stderr else sys.stdout)
-            click.echo(f"  {passage.bits:6.1f}  {passage.start:>11,}  {shown}", err=to_stderr)
+            click.echo(f"  {passage.bits:6.1f}  {passage.start:>11,}  {passage.text!r}", err=to_stderr)

@@ -8,8 +8,9 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ KINDS = {  # what they are for, said to whoever mistakes one for another
     "chargen": "a model of text, for chargen sample and score",
     "chargen-series": "a forecaster of time series, for chargen series forecast",
 }
+DEEPEST = 12  # of a description; a corpus of several texts takes 4
 LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 million
 
 
@@ -62,14 +64,40 @@ def read_tensors(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
         raise CheckpointError(f"{path} is {KINDS[other]}; here it takes {KINDS.get(kind, kind)}")
     try:
         about = json.loads(metadata[kind])
-        version = int(about["format"])
-    except (KeyError, OverflowError, TypeError, ValueError, RecursionError):
+        version = about["format"]
+        if type(version) is not int or version < 1 or _depth(about) > DEEPEST:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise DamagedError(f"{path} is a safetensors file, but not one that {kind} wrote") from None
     if version > FORMAT_VERSION:
         raise CheckpointError(f"{path} has format {version}, this chargen reads {FORMAT_VERSION}; upgrade chargen")
     if metadata.get("digest") != _digest(tensors, metadata[kind] if version > 1 else ""):
         raise DamagedError(f"{path} is damaged: what it holds does not match its digest; restore it or train again")
     return about, tensors
+
+
+def require_shapes(tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise ValueError, which names a tensor, unless these are just the tensors of those shapes."""
+    for name in sorted(tensors.keys() | shapes.keys()):
+        if name not in tensors:
+            raise ValueError(f"{name} is missing")
+        if name not in shapes:
+            raise ValueError(f"{name} is no part of the network that it describes")
+        if tuple(tensors[name].shape) != tuple(shapes[name]):
+            raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shapes[name])}")
+
+
+def _depth(value: object) -> int:
+    """Return how deep JSON values are nested."""
+    depth, level = 0, [value]
+    while level:
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _items(one)]
+        depth += 1
+    return depth
+
+
+def _items(value: dict | list) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _digest(tensors: dict[str, np.ndarray], about: str) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from chargen.errors import CheckpointError, DamagedError, InputError
-from chargen.files.container import read_tensors, write_tensors
+from chargen.files.container import read_tensors, require_shapes, write_tensors
+from chargen.files.typed import typed
 from chargen.network.config import ModelConfig
 from chargen.network.provenance import Provenance
 from chargen.network.storage import pack, unpack
@@ -77,7 +78,7 @@ class Checkpoint:
         """
         about, tensors = read_tensors(Path(path), KIND)
         try:
-            config, vocabulary = ModelConfig(**about["config"]), Vocabulary(**about["vocabulary"])
+            config, vocabulary = typed(ModelConfig, about["config"]), typed(Vocabulary, about["vocabulary"])
             provenance = Provenance.from_json(about["training"], about["format"])
         except (KeyError, TypeError, ValueError, InputError) as error:
             raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
@@ -136,10 +137,11 @@ def _age(run: Path) -> float:
 
 def _check(config: ModelConfig, vocabulary: Vocabulary, weights: dict[str, np.ndarray]) -> None:
     """Raise ValueError if these weights cannot belong to this network."""
-    shapes = {name: array.shape for name, array in weights.items()}
-    fits = config.num_layers <= len(weights)  # or listing the shapes might never end
-    if not fits or shapes != config.weight_shapes() or config.vocab_size != len(vocabulary):
-        raise ValueError("its weights do not fit the network that it describes")
+    if config.num_layers > len(weights):  # or listing the shapes might never end
+        raise ValueError(f"it has too few weights for {config.num_layers:,} layers")
+    if config.vocab_size != len(vocabulary):
+        raise ValueError(f"it has {len(vocabulary):,} characters, and a network for {config.vocab_size:,}")
+    require_shapes(weights, config.weight_shapes())
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds values that are not finite")

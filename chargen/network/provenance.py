@@ -2,8 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
+from chargen.files.typed import typed, value_of
 from chargen.text.corpus import Origin
+
+# What is known about the metadata; from Python, a run may keep more.
+METADATA: dict[str, Any] = {"budget": float | None, "init_from": str | None, "baselines": dict[str, float] | None}
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,13 @@ class Provenance:
         Raises:
             KeyError, TypeError, ValueError, InputError: the values make no sense.
         """
+        values = value_of(dict[str, Any], values, "training")
         for before in range(version, max(UPGRADES) + 1):
             values = UPGRADES[before](dict(values))
-        if values.get("origin") is not None:
-            values["origin"] = Origin(**values["origin"])
-        for name in ("settings", "metadata"):
-            values[name] = dict(values.get(name) or {})
-        return cls(**values)
+        found = typed(cls, {name: value for name, value in values.items() if value is not None})
+        for name, kind in METADATA.items():
+            value_of(kind, found.metadata.get(name), name)
+        return found
 
 
 def _with_metadata(values: dict) -> dict:

@@ -1,7 +1,7 @@
 """Plots and animated GIFs from plain numbers."""
 
 import io
-import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,25 +14,6 @@ from chargen.files.atomic import write_atomically
 
 FRAMES_PER_SECOND = 8
 FORMATS = ("png", "svg", "pdf", "jpg", "jpeg", "webp")
-
-
-def read_history(path: str | Path) -> list[dict]:
-    """Return the epochs in a run's history file, in the form that `save_losses` takes.
-
-    Raises:
-        InputError: there is no such file, or it is not a history.
-    """
-    try:
-        history = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "name a run; only runs have a history") from None
-    except ValueError:
-        raise InputError(f"{path} is not the history of a run", "name another run") from None
-    if not all(isinstance(record, dict) and "train_loss" in record for record in history):
-        raise InputError(f"{path} is not the history of a run", "name another run")
-    if not history:
-        raise InputError(f"{path}: no epoch has finished yet", "wait for the first one, or train for longer")
-    return history
 
 
 def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[str, float] | None = None) -> None:
@@ -48,16 +29,18 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
     epochs = [record["epoch"] for record in history]
     figure, (axes,) = new_figure(1)
     marker = "o" if len(epochs) <= 30 else None
-    axes.plot(epochs, np.exp([record["train_loss"] for record in history]), marker=marker, ms=4, label="training")
+    training = [_perplexity(record["train_loss"]) for record in history]
+    axes.plot(epochs, training, marker=marker, ms=4, label="training")
     validated = [
-        (record["epoch"], np.exp(record["valid_loss"])) for record in history if record["valid_loss"] is not None
+        (record["epoch"], _perplexity(record["valid_loss"])) for record in history if record["valid_loss"] is not None
     ]
     if validated:
         axes.plot(*zip(*validated, strict=True), marker=marker, ms=4, label="validation")
         best_epoch, best = min(validated, key=lambda point: point[1])
         axes.plot(best_epoch, best, "*", ms=16, color="black", label=f"best: {best:.2f} after epoch {best_epoch}")
     for (name, bits), style in zip((baselines or {}).items(), ("--", ":"), strict=False):
-        axes.axhline(2**bits, color="gray", ls=style, label=f"{name}: {2**bits:.2f}")
+        value = _perplexity(bits * math.log(2))
+        axes.axhline(value, color="gray", ls=style, label=f"{name}: {value:.2f}")
     axes.set_xlabel("epoch")
     axes.set_ylabel("perplexity (choices per character)")
     axes.set_yscale("log")
@@ -67,6 +50,11 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     save_figure(figure, path)
+
+
+def _perplexity(loss: float) -> float:
+    """Return exp(loss) as far as it can be drawn."""
+    return math.exp(min(max(loss, -100.0), 100.0))
 
 
 class Line(NamedTuple):

@@ -6,22 +6,60 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TextIO
+from typing import Any, TextIO
+
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: str, stream: TextIO) -> str:
-    r"""Return `text` for writing to `stream`; for a terminal, control characters are escaped.
-
-    A model may have learned escape sequences from its corpus, and these must not control the terminal.
+    r"""Return `text` for writing to `stream`; for a terminal it is `shown`.
 
     >>> class Terminal:
     ...     isatty = staticmethod(lambda: True)
     >>> printable("red: \x1b[31m\n", Terminal)
     'red: \\x1b[31m\n'
     """
-    if not stream.isatty():
-        return text
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
+    return shown(text) if is_terminal(stream) else text
+
+
+def shown(text: str) -> str:
+    r"""Return text with its control characters, and those that turn the direction of writing, as escapes.
+
+    A corpus, a file's name or a server may bring escape sequences, and these must not control the terminal.
+
+    >>> shown("\x1b[31mred\u202e\n")
+    '\\x1b[31mred\\u202e\n'
+    """
+    return UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}" if match[0] < "\xff" else f"\\u{ord(match[0]):04x}", text)
+
+
+class Escaping:
+    """A text stream that writes what is `shown`: wherever text comes from, it cannot control the terminal.
+
+    Attributes:
+        trusted: the stream itself, for what chargen itself sends, such as colours.
+    """
+
+    def __init__(self, stream: TextIO, always: bool = False):
+        """Write to `stream`.
+
+        Args:
+            always: whether to escape also where the stream is no terminal.
+        """
+        self.trusted, self._escapes = stream, always or is_terminal(stream)
+
+    def write(self, text: str) -> int:
+        """Write text; a carriage return at its beginning is obeyed, for progress bars."""
+        first = "\r" if text[:1] == "\r" else ""
+        return self.trusted.write(first + shown(text[len(first) :]) if self._escapes else text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.trusted, name)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether people look at what a stream writes."""
+    return stream.isatty()
 
 
 def unescaped(text: str) -> str:

@@ -1,19 +1,29 @@
 """Downloads of texts: from the first address that serves the right bytes, into the cache folder."""
 
+import contextlib
+import hashlib
 import os
+import queue
+import re
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import pooch
 import requests
 from tqdm import tqdm
 
-from chargen.errors import DownloadError
+from chargen.errors import DownloadError, InputError, SaveError
+from chargen.files.atomic import write_atomically
+from chargen.files.lock import lock
 from chargen.text.registry import RegistryEntry, cache_folder, registry
 
 TIMEOUT = 30  # seconds without a byte before a server counts as unreachable
+CHUNK = 1 << 16  # bytes
+SLOWEST = 60  # seconds that a chunk, and all that comes before the first one, may take
 MOST_REDIRECTS = 5
 LARGEST = 2_000_000_000  # bytes; the limit for addresses that are not in the registry
+ELSEWHERE = "set CHARGEN_CACHE to a folder that can be written"
 
 
 def fetch_registered(entry: RegistryEntry) -> Path:
@@ -37,56 +47,130 @@ def fetch_url(url: str) -> Path:
     Raises:
         DownloadError: the address did not answer.
     """
-    return _fetch((url,), cache_folder() / pooch.utils.unique_file_name(url), None, LARGEST)
+    return _fetch((url,), cached(url), None, LARGEST)
+
+
+def cached(url: str) -> Path:
+    """Return the path of the copy of `url`, whether or not it is there."""
+    url = without_password(url)
+    digest = hashlib.md5(url.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+    return cache_folder() / f"{digest}-{urlsplit(url).path.rpartition('/')[2][-200:]}"
+
+
+def without_password(text: str) -> str:
+    """Return a text in which addresses have no user's name and password, which are for their server alone.
+
+    >>> without_password("https://me:secret@host/a.txt")
+    'https://host/a.txt'
+    """
+    return re.sub(r"(?<=://)[^/?#\s]*@", "", text)
 
 
 def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None, limit: int) -> Path:
-    """Download to `path` from the first of `urls` that serves the right bytes; atomic, safe among processes."""
-    pooch.get_logger().setLevel("WARNING")
+    """Download to `path` from the first of `urls` that serves the right bytes, unless they are there."""
+    if _is_good(path, sha256):
+        return path
     failures = []
-    for url in urls:
-        try:
-            pooch.retrieve(
-                url,
-                sha256,
-                fname=path.name,
-                path=path.parent,
-                downloader=lambda url, file, _: _download(url, file, path.stem, limit),
-            )
-            return path
-        except requests.RequestException as error:
-            failures.append(f"{url} ({_reason(error)})")
-        except ValueError:  # how pooch reports a SHA-256 that differs, after it has deleted the file
-            failures.append(f"{url} (its SHA-256 is not {sha256}; what it sent has been deleted)")
-        except OSError as error:
-            reason = error.strerror or "permission denied"  # pooch's own PermissionError has no strerror
-            advice = "set CHARGEN_CACHE to a folder that can be written"
-            raise DownloadError(f"cannot write {path}: {reason}", advice) from None
-    raise _failed_download(failures, path)
+    try:
+        with lock(path.parent, "is fetching into", if_unwritable=ELSEWHERE, wait=True):  # one process at a time
+            for url in urls:
+                if _is_good(path, sha256):
+                    break
+                try:
+                    write_atomically(path, _verified(_in_time(_served(url, path.stem, limit)), sha256), None, ELSEWHERE)
+                except _NotServedError as reason:
+                    failures.append(without_password(f"{url} ({reason})"))
+    except (InputError, SaveError) as error:
+        raise DownloadError(error.message, error.advice) from None
+    if not _is_good(path, sha256):
+        raise _failed_download(failures, path)
+    return path
 
 
-def _download(url: str, file: str, title: str, limit: int) -> None:
-    """Write what `url` serves, at most `limit` bytes, to `file`, with a progress bar.
+class _NotServedError(Exception):
+    """An address does not serve what it should; the message says why in a few words."""
+
+
+def _is_good(path: Path, sha256: str | None) -> bool:
+    """Return whether a file is there, and the one that was promised."""
+    try:
+        with path.open("rb") as file:
+            return bool(file.read(1)) if sha256 is None else hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def _verified(pieces: Iterable[bytes], sha256: str | None) -> Iterator[bytes]:
+    """Yield what an address serves.
+
+    Raises:
+        _NotServedError: at its end, it was nothing, or has another SHA-256.
+    """
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+        yield piece
+    if sha256 not in (None, digest.hexdigest()):
+        raise _NotServedError(f"its SHA-256 is not {sha256}; what it sent has been deleted")
+    if not size:
+        raise _NotServedError("it sent nothing")
+
+
+def _served(url: str, title: str, limit: int) -> Iterator[bytes]:
+    """Yield what `url` serves, at most `limit` bytes, with a progress bar.
 
     Raises:
         requests.RequestException: the address does not serve it.
     """
-    with (
-        _SafeSession() as session,
-        session.get(url, stream=True, timeout=TIMEOUT) as response,
-        open(file, "wb") as output,
-    ):
-        response.raise_for_status()
+    with _SafeSession() as session, session.get(url, stream=True, timeout=TIMEOUT) as response:
+        if response.status_code != requests.codes.ok:  # not 204 or 206, nor a redirect that leads nowhere
+            raise requests.HTTPError(response=response)
         announced = response.headers.get("Content-Length", "")
-        size = int(announced) if announced.isdecimal() else 0
+        size = int(announced[:20]) if announced.isdecimal() else 0
         read = 0
         with tqdm(desc=title, total=size or None, unit="B", unit_scale=True, disable=None, leave=False) as bar:
-            for chunk in response.iter_content(1 << 16):
+            for chunk in response.iter_content(CHUNK):
                 read += len(chunk)
                 if max(read, size) > limit:
                     raise requests.RequestException(f"it sends more than {limit:,} bytes")
-                output.write(chunk)
                 bar.update(len(chunk))
+                yield chunk
+
+
+def _in_time(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of an iterator that runs in a thread: a server may send a byte now and then, and never end.
+
+    Raises:
+        _NotServedError: a piece did not come in time, or the iterator has raised an error.
+    """
+    arrived: queue.Queue[bytes | Exception | None] = queue.Queue(maxsize=4)
+    left = threading.Event()
+
+    def run() -> None:
+        last: Exception | None = None
+        try:
+            for piece in pieces:
+                arrived.put(piece)
+                if left.is_set():
+                    return
+        except Exception as error:
+            last = error
+        arrived.put(last)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        while (piece := arrived.get(timeout=SLOWEST)) is not None:
+            if isinstance(piece, Exception):
+                raise _NotServedError(_reason(piece))
+            yield piece
+    except queue.Empty:
+        raise _NotServedError(f"it sends less than {CHUNK / SLOWEST:,.0f} bytes in a second") from None
+    finally:
+        left.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                arrived.get_nowait()
 
 
 class _SafeSession(requests.Session):
@@ -135,6 +219,12 @@ def _reason(error: Exception) -> str:
         return f"it redirects more than {MOST_REDIRECTS} times"
     if isinstance(error, requests.Timeout) or "Read timed out" in str(error):
         return f"no answer within {TIMEOUT} s"
+    if "Connection aborted" in str(error):
+        return "the connection broke off before an answer"
     if isinstance(error, requests.ConnectionError):
-        return f"cannot connect to {urlsplit(str(error.request.url)).netloc}" if error.request else "cannot connect"
+        return (
+            f"cannot connect to {urlsplit(str(error.request.url)).netloc.rpartition('@')[2]}"
+            if error.request
+            else "cannot connect"
+        )
     return str(error) or type(error).__name__

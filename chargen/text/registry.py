@@ -7,6 +7,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from chargen.errors import InputError
+
 
 @dataclass(frozen=True)
 class RegistryEntry:
@@ -42,7 +44,15 @@ def registry() -> dict[str, RegistryEntry]:
 
 
 def cache_folder() -> Path:
-    """Return the folder that holds downloads: $CHARGEN_CACHE, or the system's folder for caches."""
-    import pooch
+    """Return the folder that holds downloads: $CHARGEN_CACHE, or the system's folder for caches.
 
-    return Path(os.environ.get("CHARGEN_CACHE") or pooch.os_cache("chargen")).expanduser()
+    Raises:
+        InputError: neither is known, because the user has no home folder.
+    """
+    import platformdirs
+
+    place = os.environ.get("CHARGEN_CACHE") or platformdirs.user_cache_dir("chargen")
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise InputError(f"{place}: there is no such home folder", "set CHARGEN_CACHE to a folder") from None

@@ -124,6 +124,10 @@ def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:
         return anywhere(source[0]) if len(source) == 1 else [str(anywhere(one)) for one in source]
     if source == "-":
         return None
+    from chargen.text import downloads
+
+    if is_url(str(source)):
+        return downloads.without_password(str(source))
     return os.path.abspath(source) if os.path.isfile(source) or _is_folder(source) else str(source)
 
 
@@ -142,17 +146,46 @@ def locate(source: Source = None) -> tuple[str, Path]:
     from chargen.text import downloads
 
     source = next(iter(registry())) if source is None else str(source)
-    if re.match(r"https?://", source, re.IGNORECASE):
+    if is_url(source):
         try:
             address = urlsplit(source)
         except ValueError as error:
-            raise InputError(f"{source}: {error}", "check the address") from None
-        return folder_name(PurePosixPath(unquote(address.path)).stem or address.netloc), downloads.fetch_url(source)
+            raise InputError(f"{downloads.without_password(source)}: {error}", "check the address") from None
+        return folder_name(PurePosixPath(unquote(address.path)).stem or str(address.hostname)), downloads.fetch_url(
+            source
+        )
+    if is_device(source):
+        raise InputError(f"{source} is a device, which never ends", "give a text file")
     if os.path.exists(source) and not os.path.isdir(source):  # a file or a pipe
         return folder_name(Path(source).stem), Path(source)
     if source in registry():
         return source, downloads.fetch_registered(registry()[source])
     raise _no_such_source(source)
+
+
+def is_device(path: str | Path) -> bool:
+    """Return whether a path is a device, such as /dev/zero."""
+    path = Path(path)
+    return path.is_char_device() or path.is_block_device()
+
+
+def is_url(source: str) -> bool:
+    """Return whether a source is an address to fetch."""
+    return re.match(r"https?://", source, re.IGNORECASE) is not None
+
+
+def require_at_hand(source: str | Sequence[str]) -> None:
+    """Raise InputError unless `source`, which a file names, can be read without asking anybody.
+
+    It must be files, folders, or what lies in the cache: nothing is fetched, or waited for, because a file says so.
+    """
+    from chargen.text import downloads
+
+    for name in [source] if isinstance(source, str) else source:
+        known = registry().get(name)
+        there = downloads.cached(name) if is_url(name) else known.path if known else Path(name)
+        if not (os.path.isfile(name) or os.path.isdir(name) or there.is_file()):
+            raise InputError(f"{name} is not at hand", "name the text, or bring it back")
 
 
 def folder_name(text: str) -> str:

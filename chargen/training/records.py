@@ -1,7 +1,16 @@
 """What training reports, and where it stands."""
 
+import json
 import math
+import os
 from dataclasses import dataclass
+from pathlib import Path
+
+from chargen.errors import InputError
+from chargen.files.atomic import open_file
+from chargen.files.typed import typed
+
+LONGEST_HISTORY = 100_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,31 @@ class EpochRecord:
     def score(self) -> float:
         """The loss that decides which epoch is best: validation, or training where nothing is held out."""
         return self.train_loss if self.valid_loss is None else self.valid_loss
+
+
+def read_history(path: Path) -> list[EpochRecord]:
+    """Return the records in a run's history; a last line that a crash has cut short is left out.
+
+    Raises:
+        InputError: there is no such file, or it is not a history.
+    """
+    try:
+        with os.fdopen(open_file(path, follow=False), "rb") as file:
+            lines = file.read(LONGEST_HISTORY).split(b"\n")
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}", "name a run; only runs have a history") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "name a run; only runs have a history") from None
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            records.append(typed(EpochRecord, json.loads(line)))
+        except (RecursionError, TypeError, ValueError) as error:
+            if number == len(lines):  # what follows the last line break: nothing, or a line that was cut short
+                break
+            advice = "remove the line, or restore the file"
+            raise InputError(f"{path} line {number} is not the record of an epoch ({error})", advice) from None
+    return records
 
 
 @dataclass

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,15 +13,16 @@ import torch
 
 from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.atomic import write_atomically
+from chargen.files.typed import typed, value_of
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.network.native import library
 from chargen.network.provenance import Provenance
-from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, Origin, read_corpus
+from chargen.text.sources import require_at_hand
 from chargen.training.engines import ENGINES, engine_name
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
-from chargen.training.records import EpochRecord, Position
+from chargen.training.records import EpochRecord, Position, read_history
 from chargen.training.run_folder import HISTORY, Lock, locked
 from chargen.training.settings import TrainingSettings
 from chargen.training.trainer import Trainer
@@ -103,7 +105,9 @@ class SavedRun:
         if corpus is None:
             if origin.source is None:
                 raise InputError("the run learns a text from standard input", "give the text again with {resume}")
-            corpus = read_corpus(origin.source, origin, in_memory)
+            with _naming_the_way_out():
+                require_at_hand(origin.source)
+                corpus = read_corpus(origin.source, origin, in_memory)
         elif corpus.origin.source is None:  # a later resume can read it from where it was at first
             corpus = replace(corpus, origin=origin)
         if corpus.sha256 != provenance.corpus_sha256:
@@ -138,14 +142,21 @@ class SavedRun:
             raise DamagedError(f"the last save in {self.folder} is damaged: {error}") from None
 
     def read_history(self) -> list[EpochRecord]:
-        """Return the records of the finished epochs; drop later and torn lines from the file."""
-        path, kept = self.folder / HISTORY, []
-        for line in path.read_text("utf-8", "replace").splitlines() if path.exists() else ():
-            with contextlib.suppress(TypeError, ValueError):
-                record = EpochRecord(**json.loads(line))
-                kept += [record] if record.epoch < self.position.epoch else []
+        """Return the records of the finished epochs; drop later ones, and what a crash has torn, from the file."""
+        path = self.folder / HISTORY
+        records = read_history(path) if os.path.lexists(path) else []
+        kept = [record for record in records if record.epoch < self.position.epoch]
         write_atomically(path, "".join(json.dumps(asdict(record)) + "\n" for record in kept).encode())
         return kept
+
+
+@contextlib.contextmanager
+def _naming_the_way_out() -> Iterator[None]:
+    """Say what to do about a text that cannot be read from where it was."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"the run's text cannot be read: {error}", "give it again, with {resume}") from None
 
 
 def environment_of(model: CharModel, trainer: Trainer) -> dict:
@@ -227,12 +238,12 @@ def _resumable(path: Path) -> Checkpoint:
 def _parsed(checkpoint: Checkpoint, path: Path) -> tuple[Provenance, Origin, TrainingSettings, Position]:
     provenance = checkpoint.provenance
     try:
-        resume, values = dict(provenance.resume or {}), provenance.settings
-        dict(resume["environment"])
-        settings = TrainingSettings(**{**values, "batching": Batching(**values["batching"])})
-        position = Position(**resume["position"])
+        resume = provenance.resume or {}
+        value_of(dict[str, int | str], resume.get("environment"), "environment")
+        settings = typed(TrainingSettings, provenance.settings)
+        position = typed(Position, resume.get("position"))
         if provenance.origin is None:
             raise ValueError("it does not say where the text was")
     except (KeyError, TypeError, ValueError, InputError) as error:
-        raise DamagedError(f"{path} is damaged: its description does not make sense ({error!r})") from None
+        raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
     return provenance, provenance.origin, settings, position

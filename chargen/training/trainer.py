@@ -126,9 +126,10 @@ class Trainer:
             moment.copy_(_of_shape(moment.shape, tensors[name]))
         if "state.0" in tensors:  # there is none before the first step
             rows = self.processes.rows(self.settings.batching.batch_size)
-            begun = self.model.begin_states(self.settings.batching.batch_size)
+            begun, B = self.model.begin_states(1), self.settings.batching.batch_size
             parts = [tensors[f"state.{number}"].to(self.device) for number in range(len(begun))]
-            parts = [_of_shape(zeros.shape, part) for zeros, part in zip(begun, parts, strict=True)]
+            shapes = [torch.Size((one.shape[0], B, one.shape[2])) for one in begun]
+            parts = [_of_shape(shape, part) for shape, part in zip(shapes, parts, strict=True)]
             self.state = tuple(part[:, rows].contiguous() for part in parts)  # (L*D, own rows, H) each
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:

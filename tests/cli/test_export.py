@@ -56,7 +56,7 @@ def test_what_only_resuming_needs_is_left_out(chargen, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["model.safetensors", "--checkpoint", "model.safetensors"], "model.safetensors is the file to read"),
+        (["model.safetensors", "--checkpoint", "model.safetensors"], "model.safetensors is a file to read"),
         (["nowhere/small.safetensors"], "there is no folder nowhere"),
         (["small.safetensors", "--bits", "4"], "'4' is not one of '8', '16'"),
         (["small.safetensors", "--checkpoint", "none"], "no checkpoint 'none'"),

@@ -164,7 +164,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
             ["fit", "sales.csv", "--column", "sold", "--horizon", "90"],
             "sales.csv line 2: 200 rows are too few: a window of 4",
         ),
-        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is the file to read"),
+        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is a file to read"),
         (["fit", "sales.csv", "--column", "sold", "--out", "no/m"], "there is no folder no"),
         (
             ["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"],
@@ -174,7 +174,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
         (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
         (["forecast", "nowhere"], "no checkpoint at nowhere"),
         (["forecast", "sales.csv"], "sales.csv is not a checkpoint"),
-        (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is the file to read"),
+        (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is a file to read"),
         (["forecast", "there.safetensors", "--plot", "no/p.png"], "there is no folder no"),
         (["forecast", "there.safetensors", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
         (["fit", "sales.csv", "--horizon", "10000000000000000000"], "--horizon"),

@@ -88,7 +88,7 @@ def test_an_existing_run_is_refused_by_name(trained):
 
 
 def test_train_from_standard_input_and_by_module(tmp_path):
-    command = [sys.executable, "-m", "chargen", "train", "-", *SMALL, "--cell", "gru", "--name", "from stdin"]
+    command = [sys.executable, "-m", "chargen", "train", "-", *SMALL, "--cell", "gru", "--name", "from-stdin"]
     result = subprocess.run(command, cwd=tmp_path, input=POEM, text=True, capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "checkpoints" / "from-stdin" / "best.safetensors").exists()

@@ -1,12 +1,10 @@
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from chargen.errors import InputError, SaveError
 from chargen.report import forecast_plot, plots
-from chargen.report.plots import Line, Panel, read_history, save_animation, save_losses, save_panels
+from chargen.report.plots import Line, Panel, save_animation, save_losses, save_panels
 
 HISTORY = [
     {"epoch": 1, "train_loss": 2.0, "valid_loss": 2.2},
@@ -50,24 +48,6 @@ def test_the_name_of_a_picture_chooses_its_format(tmp_path):
     assert "<svg" in (tmp_path / "loss.svg").read_text()
     with pytest.raises(InputError, match=r"cannot be drawn as \.mp3; name it png, svg"):
         save_losses(HISTORY, tmp_path / "loss.mp3")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "No such file or directory; name a run; only runs have a history"),
-        ("no json", "is not the history of a run"),
-        ('{"epoch": 1}', "is not the history of a run"),
-        ("", "no epoch has finished yet"),
-    ],
-)
-def test_what_is_no_history_is_refused(tmp_path, text, message):
-    if text is not None:
-        (tmp_path / "history.jsonl").write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_history(tmp_path / "history.jsonl")
-    (tmp_path / "good.jsonl").write_text("\n".join(map(json.dumps, HISTORY)))
-    assert read_history(tmp_path / "good.jsonl") == HISTORY
 
 
 def test_panels_and_frames_are_drawn(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chargen.errors import DownloadError
-from chargen.text import downloads
+from chargen.text import downloads, sources
 from chargen.text.downloads import fetch_registered, fetch_url
 from chargen.text.registry import RegistryEntry, cache_folder, registry
 
@@ -89,7 +89,7 @@ def failure(*arguments, fetch=fetch_registered):
 
 
 def files_in(folder):
-    return [path.name for path in folder.iterdir()] if folder.exists() else []
+    return [path.name for path in folder.iterdir() if path.name != ".lock"] if folder.exists() else []
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,68 @@ def test_redirects_without_end_are_not_followed(server):
     assert len(server.requests) == 6
 
 
+@pytest.mark.parametrize("code", [204, 206, 302, 418])
+def test_an_answer_that_is_no_whole_text_is_no_download(server, cache, code, monkeypatch):
+    server.pages["/story.txt"] = TEXT
+    answer = Handler.send_response
+    monkeypatch.setattr(Handler, "send_response", lambda self, _: answer(self, code))  # 302 leads nowhere
+    assert f"(HTTP {code} " in failure(f"{server.address}/story.txt", fetch=fetch_url)
+    assert files_in(cache) == []
+
+
+def test_nothing_is_no_download(server, cache):
+    server.pages["/story.txt"] = b""
+    for _ in range(2):
+        assert "(it sent nothing)" in failure(f"{server.address}/story.txt", fetch=fetch_url)
+    assert files_in(cache) == []
+
+
+@pytest.mark.parametrize("what", ["header", "body"])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(server, cache, monkeypatch, what):
+    monkeypatch.setattr(downloads, "SLOWEST", 0.3)
+    stop = threading.Event()
+
+    class Dripping(Handler):
+        def do_GET(self):
+            self.send_response(200)
+            self.flush_headers() if what == "header" else self.end_headers()
+            while not stop.wait(0.05):
+                self.wfile.write(b"x: y\r\n")
+                self.wfile.flush()
+
+    server.RequestHandlerClass = Dripping
+    try:
+        assert "bytes in a second)" in failure(f"{server.address}/story.txt", fetch=fetch_url)
+    finally:
+        stop.set()
+    assert files_in(cache) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
+def test_a_download_has_the_mode_of_the_umask_and_what_a_killed_one_left_goes(server, cache):
+    server.pages["/story.txt"] = TEXT
+    cache.mkdir()
+    (cache / ".other.txt.1234abcd.tmp").write_bytes(b"half")
+    before = os.umask(0o027)
+    try:
+        path = fetch_registered(entry(f"{server.address}/story.txt"))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert files_in(cache) == ["story.txt"]
+
+
+def test_a_password_is_sent_and_neither_shown_nor_part_of_a_name(server, cache):
+    server.pages["/story.txt"] = TEXT
+    with_password = server.address.replace("://", "://me:secret@")
+    assert "secret" not in failure(f"{with_password}/none.txt", fetch=fetch_url)
+    assert "secret" not in failure(f"{closed_address().replace('://', '://me:secret@')}/x.txt", fetch=fetch_url)
+    path = fetch_url(f"{with_password}/story.txt")
+    assert fetch_url(f"{server.address}/story.txt") == path
+    assert server.requests == ["/none.txt", "/story.txt"]
+    assert sources.anywhere(f"{with_password}/story.txt") == f"{server.address}/story.txt"
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/story.txt", "gopher://127.0.0.1/"])
 def test_a_redirect_to_another_protocol_is_not_followed(server, target):
     server.redirects["/story.txt"] = target
@@ -376,8 +438,7 @@ def test_cache_that_is_a_file(server, cache):
     server.pages["/story.txt"] = TEXT
     message = failure(entry(f"{server.address}/story.txt"))
     assert re.fullmatch(
-        f"cannot write {re.escape(str(cache / 'story.txt'))}: [A-Z][a-z ]+;"
-        " set CHARGEN_CACHE to a folder that can be written",
+        f"cannot write in {re.escape(str(cache))}: [A-Z][a-z ]+; set CHARGEN_CACHE to a folder that can be written",
         message,
     )
 
@@ -386,6 +447,4 @@ def test_cache_that_is_a_file(server, cache):
 def test_cache_that_may_not_be_written(server, cache):
     cache.mkdir(mode=0o500)
     message = failure(entry(f"{server.address}/story.txt"))
-    assert message == (
-        f"cannot write {cache / 'story.txt'}: permission denied; set CHARGEN_CACHE to a folder that can be written"
-    )
+    assert message == (f"cannot write in {cache}: Permission denied; set CHARGEN_CACHE to a folder that can be written")

@@ -1,0 +1,140 @@
+"""What all commands promise: no output replaces an input, and nothing that is read controls the terminal."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chargen.cli.main import main
+from chargen.network.checkpoint import Checkpoint
+from chargen.network.config import ModelConfig
+from chargen.network.provenance import Provenance
+from chargen.text.vocabulary import Vocabulary
+
+SALES = "month,sold\n" + "".join(f"{2000 + n // 12}-{n % 12 + 1:02},{50 + n % 12 * 5}\n" for n in range(60))
+EPOCH = '{"epoch": 1, "step": 1, "seconds": 1, "train_loss": 1, "valid_loss": 1, "learning_rate": 1, '
+EPOCH += '"characters_per_second": 1}\n'
+
+
+def save_model(path, **about):
+    """Write a model of random weights that knows the letters of "mixed bag"."""
+    vocabulary, rng = Vocabulary.from_text("mixed bag"), np.random.default_rng(0)
+    config = ModelConfig(len(vocabulary), hidden_size=4)
+    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in config.weight_shapes().items()}
+    Checkpoint(config, vocabulary, weights, Provenance(**about)).save(path)
+
+
+@pytest.fixture
+def chargen(monkeypatch, capsys):
+    """Return a function that runs a command in this process and returns its exit code, stdout and stderr."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(list(map(str, arguments)))
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a run, a text, a table and its forecaster."""
+    folder = tmp_path_factory.mktemp("place")
+    run = folder / "checkpoints" / "run"
+    run.mkdir(parents=True)
+    for name in ("best", "last"):
+        save_model(run / f"{name}.safetensors")
+    (run / "history.jsonl").write_text(EPOCH)
+    (folder / "texts").mkdir()
+    (folder / "texts" / "a.txt").write_text("mixed bag " * 20)
+    (folder / "sales.csv").write_text(SALES)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["series", "fit", "sales.csv", "--column", "sold", "--horizon", "2", "--epochs", "1", "--folds", "3"])
+        assert not ended.value.code
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "info run --plot checkpoints/run/best.safetensors",
+        "info run --plot checkpoints/run/history.jsonl",
+        "score texts --checkpoint run --html texts/a.txt",
+        "score texts --checkpoint run --html checkpoints/run/last.safetensors",
+        "score texts --checkpoint time-machine --compare run --html checkpoints/run/best.safetensors",
+        "inspect texts --checkpoint run --html texts/a.txt",
+        "inspect texts --checkpoint run --html checkpoints/run/best.safetensors",
+        "export checkpoints/run/last.safetensors --checkpoint run",
+        "series fit sales.csv --column sold --overwrite --out sales.csv",
+        "series forecast sales.forecaster.safetensors --out sales.forecaster.safetensors",
+        "series forecast sales.forecaster.safetensors --plot sales.forecaster.safetensors",
+        "series forecast sales.forecaster.safetensors --out sales.csv",
+        "series forecast sales.forecaster.safetensors --plot sales.csv",
+    ],
+)
+def test_no_output_replaces_what_is_read(place, chargen, monkeypatch, command):
+    monkeypatch.chdir(place)
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    code, _, err = chargen(*command.split())
+    assert code == 2
+    assert err.strip().splitlines()[-1].startswith("chargen: ")
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+HOSTILE = "a\x1b[31m\u202ered\x07"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names of files")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "info {model}",
+        "info {name}",
+        "sample mixed --checkpoint {model} --length 9 --audit",
+        "sample mixed --checkpoint {name}",
+        "score {text} --checkpoint {model} --compare {model}",
+        "inspect {text} --checkpoint {model}",
+        "train {name}",
+        "train {text} --name {name}",
+        "corpora check {text}",
+        "series fit {text} --column {name}",
+        "series fit {table} --epochs 1",
+        "series fit {table} --column {name} --time {name}",
+    ],
+)
+def test_nothing_that_is_read_controls_the_terminal(tmp_path, chargen, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    names = {"name": HOSTILE, "text": f"{HOSTILE}.txt", "model": f"{HOSTILE}.safetensors", "table": f"{HOSTILE}.csv"}
+    Path(names["text"]).write_text("mixed bag " * 20)
+    Path(names["table"]).write_text(f"{HOSTILE},y\n{HOSTILE},1\n")
+    save_model(Path(names["model"]), corpus=HOSTILE, metadata={HOSTILE: {HOSTILE: HOSTILE}}, saved=HOSTILE)
+    monkeypatch.setattr("chargen.report.terminal.is_terminal", lambda stream: True)
+    _, out, err = chargen(*(part.format(**names) for part in command.split()))
+    assert HOSTILE[0] in out + err
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", out + err)
+
+
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path, chargen, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/b", "\N{BOOKS}", "..", ""):
+        code, _, err = chargen("train", "--name", name)
+        assert code == 2
+        assert "is no name for a folder" in err
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that is in use")
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    command = [sys.executable, "-c", "import os, chargen.cli.main as m; os.rmdir(os.getcwd()); m.main(['info'])"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.stderr == "chargen: the folder that you work in is gone; change to another one\n"
