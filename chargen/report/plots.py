@@ -39,7 +39,7 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
         best_epoch, best = min(validated, key=lambda point: point[1])
         axes.plot(best_epoch, best, "*", ms=16, color="black", label=f"best: {best:.2f} after epoch {best_epoch}")
     for (name, bits), style in zip((baselines or {}).items(), ("--", ":"), strict=False):
-        value = _perplexity(bits * math.log(2))
+        value = 2 ** min(max(bits, -100.0), 100.0)
         axes.axhline(value, color="gray", ls=style, label=f"{name}: {value:.2f}")
     axes.set_xlabel("epoch")
     axes.set_ylabel("perplexity (choices per character)")
