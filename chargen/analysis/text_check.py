@@ -98,7 +98,7 @@ def _decoding_findings(decoders: Sequence[tuple[str, Decoder]]) -> list[Finding]
             found.append(Finding(what, f"give the order of its bytes as {{encoding}}, {codec}-le or {codec}-be"))
         if decoder.faults:
             what = f"not {codec}: {decoder.faults:,} bytes, the first at offset {decoder.first_fault:,}"
-            found.append(Finding(what, f"give its {{encoding}}, for example {decoder.likely}"))
+            found.append(Finding(what, decoder.advice))
         if len(decoders) > 1:
             found = [Finding(f"{name}: {finding.what}", finding.advice) for finding in found]
         findings += found

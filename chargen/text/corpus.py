@@ -104,7 +104,10 @@ def _encode(name: str, texts: Sequence[Document], reading: ReadingOptions, in_me
     texts = [repeatable(text, in_memory) for text in texts]
     size = sum(text.size for text in texts)
     if size <= in_memory:
-        return Encoder(name, texts, reading).in_memory()
+        encoder = Encoder(name, texts, reading)
+        if encoder.length <= in_memory:  # a packed text may be longer than its file
+            return encoder.in_memory()
+        return ids_cache.cached(encoder, None)
     signature = ids_cache.signature_of(texts, reading)
     if known := ids_cache.recall(signature):
         return known

@@ -1,21 +1,16 @@
 """The one reader of bytes: decodes a document piece by piece, and refuses or counts what cannot be decoded."""
 
 import codecs
-import contextlib
 import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from chargen.errors import InputError
+from chargen.text.detection import BYTE_ORDER_MARKS, SAMPLE, encoding_advice, kind_of, likely_encoding
 from chargen.text.normalization import separable
 
-SAMPLE = 1 << 16  # bytes from the first fault on that are looked at to suggest an encoding
-DETECTED = 4096  # bytes of them that are given to charset-normalizer
-BYTE_ORDER_MARKS = {
-    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
-    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),  # after utf-32, whose mark may begin with the same bytes
-}
+HEAD = 512  # bytes by which a file is known that is no plain text
 LINE_ENDS = {"CRLF": "\r\n", "CR": "\r", "NEL": "\x85", "U+2028": "\u2028", "U+2029": "\u2029"}  # in this order
 COUNTING = "chargen.text.decoding"  # the name under which Python's codecs know the handler of errors
 
@@ -35,7 +30,7 @@ class Decoder:
         lacks_mark: whether a mark is missing that the encoding needs; the order of the bytes is then little-endian.
         faults: the number of bytes that could not be decoded.
         first_fault: the offset of the first of them.
-        likely: an encoding worth trying instead; "" if all could be decoded.
+        advice: what to do about them; "" if there are none.
     """
 
     def __init__(self, name: str, encoding: str = "utf-8", lenient: bool = False):
@@ -48,7 +43,8 @@ class Decoder:
         self.bytes = self.apart = self.faults = self.first_fault = 0
         self.line_ends = Counter[str]()
         self.marked = self.lacks_mark = False
-        self.likely = ""
+        self.advice = ""
+        self._head = b""
         self._name, self._lenient = name, lenient
 
     @property
@@ -64,14 +60,16 @@ class Decoder:
         """Yield the text of a document whose bytes come in chunks of any length.
 
         Raises:
-            InputError: the decoder is strict, and the bytes are binary or not in the encoding.
+            InputError: the file is of a kind that is no plain text, such as a PDF; or the decoder is strict, and the
+                bytes are binary or not in the encoding.
         """
         before = 0
         for piece, _ in separable(self._tidied(filter(None, self._decoded(iter(chunks))))):
             if not self._lenient and "\0" in piece:
+                likely = likely_encoding(self._head, self.codec)
                 raise InputError(
                     f"{self._name} looks binary, not text: NUL at character {before + piece.index(chr(0)):,}",
-                    "give a plain text file, or its {encoding}, for example utf-16",
+                    "give a plain text file" + (f", or its {{encoding}}, which may be {likely}" if likely else ""),
                 )
             before += len(piece)
             if not unicodedata.is_normalized("NFC", piece):
@@ -80,7 +78,11 @@ class Decoder:
                 yield piece
 
     def _decoded(self, chunks: Iterator[bytes]) -> Iterator[str]:
-        codec, chunks = self._byte_order(chunks)
+        while len(self._head) < HEAD and (data := next(chunks, b"")):
+            self._head += data
+        if kind := kind_of(self._head):
+            raise InputError(f"{self._name} is {kind[0]}, not plain text", kind[1])
+        codec, chunks = self._byte_order(), itertools.chain(filter(None, [self._head]), chunks)
         if self._lenient:
             codecs.register_error(COUNTING, self._count)
         decoder = codecs.getincrementaldecoder(codec)(COUNTING if self._lenient else "strict")
@@ -90,42 +92,36 @@ class Decoder:
                 yield decoder.decode(data)
             yield decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
-            rest = error.object[error.start :]  # ends where reading has stopped
-            offset = self.bytes - len(rest)
-            while len(rest) < SAMPLE and (data := next(chunks, b"")):
-                rest += data
+            offset = self.bytes - len(error.object) + error.start  # error.object ends where reading has stopped
+            around = error.object[max(error.start - SAMPLE // 2, 0) :]
+            while len(around) < SAMPLE and (data := next(chunks, b"")):
+                around += data
             raise InputError(
-                f"{self._name} is not {self.codec}: byte 0x{rest[0]:02x} at offset {offset:,}",
-                f"give its {{encoding}}, for example {likely_encoding(rest)}",
+                f"{self._name} is not {self.codec}: byte 0x{error.object[error.start]:02x} at offset {offset:,}",
+                encoding_advice(around, self.codec),
             ) from None
         except UnicodeError as error:  # of rare codecs
             raise InputError(f"{self._name} is not {self.codec}: {error}", "give its {encoding}") from None
 
-    def _byte_order(self, chunks: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
-        """Return the codec to use and the chunks, after a look at the byte order mark where one is needed."""
-        if self.codec not in BYTE_ORDER_MARKS:
-            return self.codec, chunks
-        head = b""
-        while len(head) < 4 and (data := next(chunks, b"")):
-            head += data
-        chunks = itertools.chain([head], chunks)
-        if not head or head.startswith(BYTE_ORDER_MARKS[self.codec]):
-            return self.codec, chunks
+    def _byte_order(self) -> str:
+        """Return the codec to use, after a look at the byte order mark where one is needed."""
+        marks = BYTE_ORDER_MARKS.get(self.codec)
+        if marks is None or not self._head or self._head.startswith(marks):
+            return self.codec
         if not self._lenient:
             raise InputError(
                 f"{self._name} is not {self.codec}: it does not begin with a byte order mark",
                 f"give the order of its bytes as {{encoding}}, {self.codec}-le or {self.codec}-be",
             )
         self.lacks_mark = True
-        return f"{self.codec}-le", chunks
+        return f"{self.codec}-le"
 
     def _count(self, error: UnicodeError) -> tuple[str, int]:
         """Count what cannot be decoded and go on after it: a handler of errors for Python's codecs."""
         assert isinstance(error, UnicodeDecodeError)
         if not self.faults:
-            rest = error.object[error.start :]  # ends where reading has stopped
-            self.first_fault = self.bytes - len(rest)
-            self.likely = likely_encoding(rest)
+            self.first_fault = self.bytes - len(error.object) + error.start
+            self.advice = encoding_advice(error.object[max(error.start - SAMPLE // 2, 0) :], self.codec)
         self.faults += error.end - error.start
         return "\ufffd", error.end
 
@@ -178,35 +174,3 @@ def text_codec(encoding: str) -> str:
         raise InputError(
             f"{encoding!r}: unknown", "common ones are utf-8, latin-1, cp1252, utf-16", setting="encoding"
         ) from None
-
-
-def likely_encoding(data: bytes) -> str:
-    """Return the name of an encoding worth trying for bytes that are not in the one that was named.
-
-    Args:
-        data: from the first byte on that could not be decoded.
-    """
-    data = data[:SAMPLE]
-    for encoding, marks in BYTE_ORDER_MARKS.items():
-        if data.startswith(marks):
-            return encoding
-    with contextlib.suppress(UnicodeDecodeError):
-        if not codecs.getincrementaldecoder("utf-8")().decode(data).isascii():  # the last character may be cut
-            return "utf-8"
-    return _detected(data[:DETECTED]) or ("cp1252" if any(0x80 <= byte <= 0x9F for byte in data) else "latin-1")
-
-
-def _detected(data: bytes) -> str | None:
-    """Return the encoding that charset-normalizer detects, or None where too little speaks for any.
-
-    It tells the encodings of other scripts apart, but often takes one encoding of Latin letters for another.
-    """
-    from charset_normalizer import from_bytes
-
-    beyond_ascii = [byte for byte in data if byte >= 0x80]
-    if len(beyond_ascii) * 4 < len(data) or len(set(beyond_ascii)) < 8:
-        return None
-    for cut in range(4):  # the last character may be cut
-        if best := from_bytes(data[: len(data) - cut]).best():
-            return codecs.lookup(best.encoding).name
-    return None

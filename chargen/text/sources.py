@@ -1,13 +1,18 @@
 """Where text comes from: paths, folders, standard input, URLs, names of the registry."""
 
+import bz2
 import contextlib
 import difflib
+import gzip
+import io
+import lzma
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
@@ -16,6 +21,12 @@ from chargen.errors import InputError
 from chargen.text.registry import cache_folder, registry
 
 Source = str | Path | None
+PACKERS: dict[bytes, Callable] = {
+    b"\x1f\x8b\x08": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}  # by how their files begin
+PACKED = (".gz", ".bz2", ".xz")
 
 
 class Document(NamedTuple):
@@ -39,20 +50,37 @@ class Document(NamedTuple):
             return self.kept.tell()
         return self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
 
-    def open(self) -> contextlib.AbstractContextManager[BinaryIO]:
-        """Open the document at its first byte."""
+    @contextlib.contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open the document at its first byte; one that is packed (gzip, bzip2, xz) is unpacked."""
         if self.kept is not None:
             self.kept.seek(0)
-            return contextlib.nullcontext(self.kept)
-        return contextlib.nullcontext(sys.stdin.buffer) if self.path is None else self.path.open("rb")
+            yield _unpacked(self.kept)
+        elif self.path is None:
+            yield _unpacked(sys.stdin.buffer)
+        else:
+            with self.path.open("rb") as file:
+                yield _unpacked(file)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """Turn errors of the system in the body of a with statement into InputError."""
         try:
             yield
-        except OSError as error:
-            raise InputError(f"cannot read {self.path or self.name}: {error.strerror}") from None
+        except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or f"it is packed, and damaged ({error})"
+            raise InputError(f"cannot read {self.path or self.name}: {reason}") from None
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    """Return what reads a file, unpacked if it is packed."""
+    if isinstance(file, io.BufferedReader):  # standard input and pipes cannot be sought
+        head = file.peek(max(map(len, PACKERS)))
+    else:
+        head = file.read(max(map(len, PACKERS)))
+        file.seek(0)
+    packer = next((packer for magic, packer in PACKERS.items() if head.startswith(magic)), None)
+    return cast(BinaryIO, packer(file)) if packer else file
 
 
 def documents(source: Source | Sequence[Source] = None) -> tuple[str, list[Document]]:
@@ -61,7 +89,8 @@ def documents(source: Source | Sequence[Source] = None) -> tuple[str, list[Docum
     Args:
         source: the path of a text file, "-" for standard input, an http(s) URL, a name of the registry
             (`chargen corpora list`), or None for the bundled text. A file comes before a name. A folder stands for all
-            its .txt files, those in folders below it too, sorted by path; a list for all that is in it.
+            its .txt files (also packed ones, .txt.gz), those in folders below it too, sorted by path; a list for all
+            that is in it.
 
     Raises:
         InputError: there is no such text.
@@ -86,12 +115,12 @@ def _documents(source: Source) -> tuple[str, list[Document]]:
         name, path = locate(source)
         return name, [Document(name, path)]
     folder = Path(source)
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".txt" and path.is_file())
+    paths = sorted(path for path in folder.rglob("*") if _is_text(path) and path.is_file())
     paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     if not paths:
         raise InputError(f"{source} is a folder without .txt files", "give a text file, or a folder that has some")
     name = folder_name(folder.resolve().name)
-    return name, _told_apart([Document(folder_name(path.stem), path) for path in paths])
+    return name, _told_apart([Document(folder_name(_stem(path.name)), path) for path in paths])
 
 
 def _told_apart(several: list[Document]) -> list[Document]:
@@ -151,13 +180,13 @@ def locate(source: Source = None) -> tuple[str, Path]:
             address = urlsplit(source)
         except ValueError as error:
             raise InputError(f"{downloads.without_password(source)}: {error}", "check the address") from None
-        return folder_name(PurePosixPath(unquote(address.path)).stem or str(address.hostname)), downloads.fetch_url(
-            source
-        )
+        return folder_name(
+            _stem(PurePosixPath(unquote(address.path)).name) or str(address.hostname)
+        ), downloads.fetch_url(source)
     if is_device(source):
         raise InputError(f"{source} is a device, which never ends", "give a text file")
     if os.path.exists(source) and not os.path.isdir(source):  # a file or a pipe
-        return folder_name(Path(source).stem), Path(source)
+        return folder_name(_stem(Path(source).name)), Path(source)
     if source in registry():
         return source, downloads.fetch_registered(registry()[source])
     raise _no_such_source(source)
@@ -186,6 +215,17 @@ def require_at_hand(source: str | Sequence[str]) -> None:
         there = downloads.cached(name) if is_url(name) else known.path if known else Path(name)
         if not (os.path.isfile(name) or os.path.isdir(name) or there.is_file()):
             raise InputError(f"{name} is not at hand", "name the text, or bring it back")
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file in a folder is one of its texts."""
+    return (path.stem if path.suffix.lower() in PACKED else path.name).lower().endswith(".txt")
+
+
+def _stem(name: str) -> str:
+    """Return the name of a file without the suffixes of its packing and its kind."""
+    path = PurePosixPath(name)
+    return path.with_suffix("").stem if path.suffix.lower() in PACKED else path.stem
 
 
 def folder_name(text: str) -> str:

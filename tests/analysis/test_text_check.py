@@ -54,7 +54,7 @@ def test_repairs_are_reported_as_harmless():
 
 
 @pytest.mark.parametrize(
-    ("tail", "count", "advice"), [(b"\xe9\xe8", 2, "latin-1"), (b"\x93a\x94", 2, "cp1252"), (b"\xe2\x82", 2, "cp1252")]
+    ("tail", "count", "advice"), [(b"\xe9\xe8", 2, "latin-1"), (b"\x93a\x94", 2, "cp1252"), (b"\xe2\xe9", 2, "latin-1")]
 )
 def test_undecodable_bytes(tail, count, advice):
     found = findings(CLEAN.encode() + tail)

@@ -1,5 +1,8 @@
+import bz2
+import gzip
 import hashlib
 import json
+import lzma
 import os
 import re
 import socket
@@ -141,6 +144,33 @@ def test_named_pipe():
     corpus = load_corpus("pipe.txt")
     writer.join(5)
     assert (corpus.name, whole_text(corpus)) == ("pipe", "through a pipe")
+
+
+# Packed texts
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_a_packed_text_is_unpacked_and_bears_its_name(monkeypatch, suffix, pack):
+    text = "Häuser\r\n" * 1000
+    packed = written(f"poem.txt.{suffix}", pack(text.encode()))
+    written("poem.txt", text.encode())
+    corpus, plain = load_corpus(packed), load_corpus("poem.txt")
+    assert (corpus.name, corpus.sha256, corpus.notes) == ("poem", plain.sha256, plain.notes)
+    assert whole_text(corpus) == "Häuser\n" * 1000
+    assert isinstance(load_corpus(packed, in_memory=2000).train_ids, np.memmap)  # it is longer than its file
+    with open(packed) as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert load_corpus("-").sha256 == plain.sha256
+    Path("folder").mkdir()
+    Path(packed).rename(f"folder/poem.TXT.{suffix}")
+    assert load_corpus("folder").sha256 == plain.sha256
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: data[:60] + bytes(9) + data[69:]])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_damaged_packed_text_is_refused(pack, damage):
+    data = pack(b"".join(str(number**2).encode() for number in range(1000)))
+    assert refusal(written("poem.gz", damage(data))).startswith("cannot read poem.gz: it is packed, and damaged (")
 
 
 # Sources that are none

@@ -99,9 +99,7 @@ def _header_and_lines(path: Path, encoding: str) -> tuple[list[str], Iterator[tu
     text = "".join(decoder.pieces([data]))
     if decoder.faults:
         line = data[: decoder.first_fault].count(b"\n") + 1
-        raise InputError(
-            f"{path} line {line}: not {decoder.codec} text", f"give its {{encoding}}, for example {decoder.likely}"
-        )
+        raise InputError(f"{path} line {line}: not {decoder.codec} text", decoder.advice)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError(f"{path} line {line}: not text", "save the table as CSV")
