@@ -93,7 +93,7 @@ class Decoder:
             yield decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             offset = self.bytes - len(error.object) + error.start  # error.object ends where reading has stopped
-            around = error.object[max(error.start - SAMPLE // 2, 0) :]
+            around = self._around(error)
             while len(around) < SAMPLE and (data := next(chunks, b"")):
                 around += data
             raise InputError(
@@ -121,9 +121,14 @@ class Decoder:
         assert isinstance(error, UnicodeDecodeError)
         if not self.faults:
             self.first_fault = self.bytes - len(error.object) + error.start
-            self.advice = encoding_advice(error.object[max(error.start - SAMPLE // 2, 0) :], self.codec)
+            self.advice = encoding_advice(self._around(error), self.codec)
         self.faults += error.end - error.start
         return "\ufffd", error.end
+
+    def _around(self, error: UnicodeDecodeError) -> bytes:
+        """Return the bytes before and after a fault."""
+        data = error.object[max(error.start - SAMPLE // 2, 0) :]
+        return self._head.removesuffix(data) + data if len(data) <= 4 else data  # a cut character stands alone
 
     def _tidied(self, pieces: Iterable[str]) -> Iterator[str]:
         """Drop a byte order mark and turn line ends into LF, also where a piece ends between CR and LF."""

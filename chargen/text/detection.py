@@ -65,8 +65,7 @@ def encoding_advice(data: bytes, failed: str) -> str:
     """
     data = data[:SAMPLE]
     if failed == "utf-8":
-        with contextlib.suppress(UnicodeDecodeError):
-            codecs.getincrementaldecoder("utf-8")().decode(data)
+        if not _text_in(data, "utf-8").isascii():
             return "its last character is cut off; get the whole file, or remove that character"
         beyond = [character for character in data.decode("utf-8", "replace") if not character.isascii()]
         if beyond.count("\ufffd") * 4 < len(beyond):
@@ -82,7 +81,9 @@ def likely_encoding(data: bytes, failed: str) -> str:
             return "" if encoding == failed else encoding
     if 0 in data:
         return _wide(data)
-    found = "utf-8" if not data.isascii() and _text_in(data, "utf-8") else _by_language(data, failed)
+    if failed != "utf-8" and not data.isascii() and _text_in(data, "utf-8"):
+        return "utf-8"
+    found = _by_language(data, failed)
     return "" if found == failed else found
 
 

@@ -113,7 +113,7 @@ def test_a_comparison_shows_both_scores_and_the_passages(folder):
         (["cat.txt", "--checkpoint", "none"], "no checkpoint 'none'"),
         (["empty.txt", "--checkpoint", "one.safetensors"], "the text is empty"),
         (["a.txt", "--checkpoint", "one.safetensors"], "has only one character"),
-        (["one.safetensors", "--checkpoint", "one.safetensors"], "is not utf-8"),
+        (["one.safetensors", "--checkpoint", "one.safetensors"], "is a safetensors file"),
         (["nowhere.txt"], "no file 'nowhere.txt'"),
         (["cat.txt", "--json", "--per-char"], "choose one"),
         (["cat.txt", "--html", "nowhere/page.html"], "there is no folder nowhere"),

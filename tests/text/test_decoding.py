@@ -44,8 +44,9 @@ def test_text_is_the_same_in_chunks_and_as_a_whole_strict_and_lenient(text, enco
     [
         ("naïve ca".encode("latin-1"), "utf-8", "utf-8: byte 0xef at offset 2; give its encoding, for example latin-1"),
         ("1234 café\n".encode(), "ascii", "ascii: byte 0xc3 at offset 8; give its encoding, for example utf-8"),
-        (b"caf\xc3", "utf-8", "utf-8: byte 0xc3 at offset 3; its last character is cut off; get the whole file,"
-         " or remove that character"),
+        (b"caf\xc3", "utf-8", "utf-8: byte 0xc3 at offset 3; give its encoding, for example latin-1"),
+        ("naïve caf".encode() + b"\xc3", "utf-8", "utf-8: byte 0xc3 at offset 10; its last character is cut off;"
+         " get the whole file, or remove that character"),
         ("naïve, ÀÉÎõü".encode() + b"\xff", "utf-8", "utf-8: byte 0xff at offset 18; nearly all of it is; mend the"
          " damaged bytes, or drop them: iconv -c -f utf-8 -t utf-8 FILE"),
         (b"a\x81b", "cp1252", "cp1252: byte 0x81 at offset 1; give its encoding"),
