@@ -57,7 +57,7 @@ def file_table() -> str:
 
 def _purpose(file: Path) -> str:
     """Return the first sentence of a file's docstring or comment; a part of a page is told by its name."""
-    if file.suffix in PARTS:
+    if file.suffix in PARTS and not file.read_text("utf-8").startswith("//"):
         return f"{PARTS[file.suffix]} of {'every' if file.stem == 'page' else f'the {file.stem}'} page"
     text = file.read_text("utf-8")
     text = ast.get_docstring(ast.parse(text)) or "" if file.suffix == ".py" else text.strip("/* \n")

@@ -40,8 +40,12 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._cdp("Emulation.setDeviceMetricsOverride", metrics)
         self._post("/url", {"url": path.resolve().as_uri()})
-        errors = [entry for entry in self._post("/se/log", {"type": "browser"}) if entry["level"] == "SEVERE"]
+        errors = self.errors()
         assert not errors, errors
+
+    def errors(self):
+        """Return the errors that were written to the console since the last call."""
+        return [entry for entry in self._post("/se/log", {"type": "browser"}) if entry["level"] == "SEVERE"]
 
     def _cdp(self, command, parameters):
         return self._post("/goog/cdp/execute", {"cmd": command, "params": parameters})

@@ -4,33 +4,46 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import checkpoint_option, files_of, require_output
+from chargen.cli.options import checkpoint_option, files_of, require_output, use_one_blas_thread
 
 
 @click.command()
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @checkpoint_option
+@click.option("--html", is_flag=True, help="Write a page that runs the model in a browser, without any network.")
 @click.option(
     "--bits",
     type=click.Choice(["8", "16"]),
     default="8",
     help="Bits of each weight; 8 cost about 0.0001 bits per character, 16 even less.",
 )
-def export(out: Path, checkpoint: str | None, bits: str):
-    """Write a model to OUT, a smaller .safetensors file to pass on.
+def export(out: Path, checkpoint: str | None, html: bool, bits: str):
+    """Write a model to OUT, a smaller .safetensors file to pass on, or a web page that writes.
 
-    Every command reads it as any other model. It cannot be resumed, but `chargen train --init-from` starts from it.
+    Every command reads the smaller file as any other model. It cannot be resumed, but `train --init-from` begins
+    with it.
     """
+    if out.suffix == ".html" and not html:
+        raise click.UsageError(f"{out} is the name of a page; give --html too, or a name that ends in .safetensors")
+    use_one_blas_thread()
     from dataclasses import replace
 
-    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.network.checkpoint import Checkpoint, find, model_name
+    from chargen.report.words import size
 
     path = find(checkpoint)
     require_output(out, *files_of(path))
     if checkpoint is None:
         click.echo(f"exporting {path}", err=True)
     model = Checkpoint.load(path)
-    finished = replace(model.provenance, resume=None)
-    replace(model, provenance=finished, resume={}, bits=int(bits)).save(out)
-    before, after = (file.stat().st_size / 1e6 for file in (path, out))
-    click.echo(f"wrote {out}: {after:.1f} MB, in {bits} bits; before: {before:.1f} MB", err=True)
+    finished = replace(model, provenance=replace(model.provenance, resume=None), resume={}, bits=int(bits))
+    if html:
+        from chargen.analysis.model_page import model_page
+        from chargen.files.atomic import write_atomically
+
+        write_atomically(out, model_page(finished, model_name(path)).encode("utf-8", "replace"))
+        click.echo(f"wrote {out}: {size(out.stat().st_size)}; open it in a browser", err=True)
+        return
+    finished.save(out)
+    before, after = (size(file.stat().st_size) for file in (path, out))
+    click.echo(f"wrote {out}: {after}, in {bits} bits; before: {before}", err=True)

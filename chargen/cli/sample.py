@@ -51,6 +51,12 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
     help="The same seed writes the same text.  [default: a new one each time]",
     show_default=False,
 )
+@click.option(
+    "--hold",
+    metavar="UNIT=VALUE",
+    multiple=True,
+    help="Hold a hidden unit at a value from -1 to 1 while the model writes; see chargen inspect.",
+)
 @click.option("--num-samples", type=positive, default=1, help="Number of texts to write.")
 @click.option(
     "--stop",
@@ -73,12 +79,25 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--interactive", is_flag=True, help="Take turns: you write a piece, the model continues it.")
 @click.pass_context
 def sample(
-    context, prefix, prefix_file, encoding, checkpoint, unknown, seed, audit, as_json, interactive, no_prefix, **options
+    context,
+    prefix,
+    prefix_file,
+    encoding,
+    checkpoint,
+    unknown,
+    seed,
+    hold,
+    audit,
+    as_json,
+    interactive,
+    no_prefix,
+    **options,
 ):
     """Continue PREFIX.
 
     Without PREFIX, begin as after an empty line or the end of a line.
     """
+    from chargen.sampling import held_units
     from chargen.sampling.filters import SamplingSettings
     from chargen.sampling.prompt import read_prompt
     from chargen.sampling.sampler import Sampler
@@ -87,6 +106,7 @@ def sample(
     _refuse_combinations(context, *filters)
     model = _load(checkpoint)
     sampler = Sampler(model)
+    sampler.held = dict(held_units.parse(text, model.config) for text in hold)
     settings = SamplingSettings(temperature=0) if options.pop("greedy") else SamplingSettings(**filters)
     if not options["beam"]:
         seed = _chosen_seed(seed)
@@ -126,7 +146,7 @@ def _refuse_combinations(context: click.Context, *filters: str) -> None:
             "lines",
             "no_prefix",
         ),
-        "beam": ("seed", "num_samples", "greedy", *filters),
+        "beam": ("seed", "num_samples", "greedy", "hold", *filters),
         "greedy": filters,
     }
     for option, others in useless.items():

@@ -5,7 +5,7 @@ by side, and long ones as a whole, are read by the kernels where they are faster
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +17,7 @@ from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
 from chargen.sampling.filters import SamplingSettings, draw, probabilities
+from chargen.sampling.held_units import hold
 
 CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
 BEGINNINGS = "\n 。"  # after the first of them that a model knows, a text begins
@@ -30,6 +31,7 @@ class Decoder:
     Attributes:
         config: the shape of the network.
         vocabulary: the characters that the ids stand for.
+        held: activations of units, counted through all layers, that `DecoderState.draw` holds after each character.
     """
 
     def __init__(self, checkpoint: Checkpoint):
@@ -45,6 +47,7 @@ class Decoder:
                 " are yet to be written",
                 "train a model without {bidirectional}",
             )
+        self.held: dict[int, float] = {}
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
         self._cell = CELLS[self.config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(self.config.num_layers)]
@@ -59,23 +62,28 @@ class Decoder:
         zeros = np.zeros((batch_size, self.config.hidden_size), np.float32)  # (B, H)
         return ((zeros,) * CELLS[self.config.cell].states,) * self.config.num_layers
 
-    def step(self, ids: np.ndarray, state: tuple[State, ...]) -> tuple[np.ndarray, tuple[State, ...]]:
+    def step(
+        self, ids: np.ndarray, state: tuple[State, ...], held: Mapping[int, float] | None = None
+    ) -> tuple[np.ndarray, tuple[State, ...]]:
         """Read one character in each row.
 
         Args:
             ids: integer array of shape (B,).
             state: as `begin_state` makes it; it is not changed.
+            held: activations of units that are held, see `chargen.sampling.held_units.hold`.
 
         Returns:
             The logits of the next character, (B, V), and the next state.
         """
-        if len(ids) >= MANY and self._kernels:
+        if len(ids) >= MANY and self._kernels and not held:
             logits, state = self.read(ids[:, None], state)  # (B, 1, V)
             return logits[:, 0], state
         x, next_state = self._rows.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
         for layer, weights in enumerate(self._layers):
             a = x if layer == 0 and self._one_hot else x @ weights.W_ih.T + weights.b_ih  # (B, G*H)
             next_state.append(self._cell(a, state[layer], weights))  # (B, H) each
+            if held:
+                hold(next_state[-1], held, layer * self.config.hidden_size)
             x = next_state[-1][0]  # (B, H)
         outputs = x if len(next_state) == 1 else np.concatenate([h for h, *_ in next_state], axis=1)  # (B, L*H)
         return outputs @ self._output_weight + self._output_bias, tuple(next_state)
@@ -152,9 +160,9 @@ class DecoderState:
         if not blank.all():
             self.logits = np.where(blank, -np.inf, self.logits)  # (1, V)
 
-    def feed(self, ids: np.ndarray) -> None:
-        """Read one more character of each text, (B,)."""
-        self.logits, self._state = self._decoder.step(ids, self._state)
+    def feed(self, ids: np.ndarray, held: Mapping[int, float] | None = None) -> None:
+        """Read one more character of each text, (B,); see `Decoder.step` for the held units."""
+        self.logits, self._state = self._decoder.step(ids, self._state, held)
 
     def select(self, rows: np.ndarray) -> None:
         """Go on with copies of the texts of these rows, (B,)."""
@@ -175,7 +183,7 @@ class DecoderState:
             ids = np.array([rng.integers(self._decoder.config.vocab_size) for rng in rngs])  # (B,)
         else:
             ids = draw(probabilities(self.logits, settings), np.array([rng.random() for rng in rngs]))  # (B,)
-        self.feed(ids)
+        self.feed(ids, self._decoder.held)
         return ids
 
     def write(self, settings: SamplingSettings, rng: np.random.Generator) -> Iterator[str]:

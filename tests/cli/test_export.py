@@ -53,10 +53,22 @@ def test_what_only_resuming_needs_is_left_out(chargen, tmp_path):
     assert (small.resume, small.provenance) == ({}, model.provenance)
 
 
+def test_a_page_is_written_and_small(chargen, tmp_path):
+    result = chargen("export", "--html", "page.html", "--checkpoint", "time-machine")
+    assert result.stderr == "wrote page.html: 1.7 MB; open it in a browser\n"
+    written = (tmp_path / "page.html").read_text("utf-8")
+    assert "<title>time-machine</title>" in written
+    assert '["bits per character on text that it has not seen", "2.026"]' in written
+    assert "position in the word (+0." in written
+    assert len(written) < 2_500_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["model.safetensors", "--checkpoint", "model.safetensors"], "model.safetensors is a file to read"),
+        (["page.html"], "page.html is the name of a page; give --html too"),
+        (["--html", "nowhere/page.html"], "there is no folder nowhere"),
         (["nowhere/small.safetensors"], "there is no folder nowhere"),
         (["small.safetensors", "--bits", "4"], "'4' is not one of '8', '16'"),
         (["small.safetensors", "--checkpoint", "none"], "no checkpoint 'none'"),

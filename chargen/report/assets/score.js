@@ -35,18 +35,6 @@ text.forEach((character, place) => {
   holder.append(element("span", [character], { className, place }));
 });
 
-function named(character, hit) {
-  const names = { "\n": "\u21b5", " ": "\u2423", "\t": "\u21e5" };
-  const code = character.codePointAt(0);
-  const hidden = code < 32 || (code > 126 && code < 161);
-  const shown = names[character] || (hidden ? `U+${code.toString(16).padStart(4, "0")}` : character);
-  return element("b", [shown], { className: hit ? "hit" : "" });
-}
-
-function percent(share) {
-  return share < 0.001 ? " <0.1\u00a0%" : ` ${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
-}
-
 const line = (...parts) => element("p", parts);
 
 function account(model, place) {
