@@ -296,7 +296,7 @@ def test_a_disk_that_fills_up_ends_it_with_one_line_and_the_last_save(folder):
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, 10_000))
     _, stderr = process.communicate(timeout=60)
     result = subprocess.CompletedProcess(process.args, process.returncode, "", stderr)
-    refused(result, "cannot write", ".safetensors", "File too large", "what was saved before is unchanged", code=1)
+    refused(result, "cannot write", ".safetensors", "File too large", "what was saved before is kept", code=1)
     assert steps_saved(folder / "checkpoints/long/last.safetensors") > 0
     resumed = start("train", "--resume", "long", cwd=folder)
     wait_for(resumed, "resuming checkpoints")
