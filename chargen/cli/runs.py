@@ -16,7 +16,19 @@ RUNS = "checkpoints"  # the folder of the runs
 
 
 def begin(
-    context, processes, corpus, device, sample_prefix, began, *, name, overwrite, init_from, save_every, **options
+    context,
+    processes,
+    corpus,
+    device,
+    sample_prefix,
+    began,
+    *,
+    name,
+    overwrite,
+    init_from,
+    from_scratch,
+    save_every,
+    **options,
 ):
     """Return a new run for a corpus, and say on stderr what was chosen.
 
@@ -26,6 +38,7 @@ def begin(
     """
     from chargen.network.checkpoint import Checkpoint, find
     from chargen.text.baselines import measure
+    from chargen.training.base import BASE
     from chargen.training.plan import FixedSettings, make_plan
     from chargen.training.run import Run
     from chargen.training.run_folder import refuse_existing
@@ -34,6 +47,8 @@ def begin(
     budget = options["budget"]
     if budget and context.get_parameter_source("epochs") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
+    if init_from and from_scratch:
+        raise click.UsageError("--init-from and --from-scratch exclude each other; give one of them")
     base = Checkpoint.load(find(init_from)) if init_from else None
     text = _read(processes, corpus, base, options)
     for note in text.notes:
@@ -44,16 +59,46 @@ def begin(
     _require_known(sample_prefix, text.vocabulary)
     fixed = {field.name: options[field.name] for field in fields(FixedSettings)}
     fixed |= {name: None for name in ("precision", "engine") if fixed[name] == "auto"}
-    metadata = {"budget": budget, "init_from": init_from, "baselines": measure(text) if processes.first else {}}
+    baselines = measure(text) if processes.first else {}
+    if not init_from and not from_scratch and _base_may_help(text, options):
+        base, baselines = _consult(text, device, baselines, processes)
+        init_from = BASE if base else None
+    metadata = {"budget": budget, "init_from": init_from, "baselines": baselines}
     seconds = budget and budget - (time.monotonic() - began)
     kept = {"seconds": seconds, "base": base, "processes": processes}
     plan = make_plan(text, device, FixedSettings(**fixed), seed=options["seed"], **kept)
     kept = {"overwrite": overwrite, "save_every": save_every, "metadata": metadata, "processes": processes}
     run = Run.begin(folder, plan.model, text, plan.settings, **kept)
-    if base:
-        say(_what_fits(base.vocabulary.characters, text.vocabulary.characters))
+    if new := base and set(text.vocabulary.characters) - set(base.vocabulary.characters):
+        say(f"characters that are new to {init_from}: {''.join(sorted(new))!r}")
     say(plan.why)
     return run
+
+
+def _base_may_help(text, options) -> bool:
+    """Whether nothing was asked for that the base model cannot have."""
+    from chargen.training.base import SHORTEST
+
+    own_network = any(options[name] for name in ("cell", "hidden_size", "num_layers"))
+    return len(text.train_ids) >= SHORTEST and not own_network and text.vocabulary.normalization == "none"
+
+
+def _consult(text, device, baselines, processes):
+    """Return the base model if training begins from it, else None, and the baselines with its figure; say which."""
+    from chargen.training.base import BASE, consult_base
+
+    base = consult_base(text, device, baselines, processes)
+    if base.helps:
+        say(
+            f"beginning from the base model {BASE}: {base.bits:.3f} bits per character before learning"
+            " (--from-scratch begins from nothing)"
+        )
+        return base.model, {f"{BASE} before learning": base.bits} | baselines
+    say(
+        f"beginning from nothing: the base model {BASE} does not know this text ({base.bits:.3f} bits per character;"
+        f" counting letters {base.counts:.3f})"
+    )
+    return None, baselines
 
 
 def _read(processes, corpus, base, options):
@@ -215,11 +260,3 @@ def _require_folder_name(name: str | None) -> None:
 
     if name is not None and (fit := folder_name(name)) != name:
         raise click.UsageError(f"--name {name!r} is no name for a folder; choose another, such as {fit}")
-
-
-def _what_fits(before: str, now: str) -> str:
-    new, dropped = "".join(sorted(set(now) - set(before))), "".join(sorted(set(before) - set(now)))
-    return (
-        f"{len(now) - len(new)} characters keep their weights; new to the model: {new!r};"
-        f" known to the model but not in this text, dropped: {dropped!r}"
-    )

@@ -75,6 +75,7 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 @click.option("--save-every", type=Duration(0), default="30s", help="Time between saves; each epoch's end saves too.")
 @click.option("--budget", type=Duration(10), help="Train for this long, such as 90s, 10m or 2h.")
 @click.option("--init-from", help="Begin with the weights of this model: a .safetensors file or the name of a run.")
+@click.option("--from-scratch", is_flag=True, help="Begin with random weights instead of the base model.")
 @corpus_options
 @click.option("--max-chars", type=positive, help="Read only this many characters of the text.")
 @click.option(

@@ -111,7 +111,7 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
     for path in (Path(name), _model_of(Path(name)), _model_of(folder / name), bundled / f"{name}{SUFFIX}"):
         if os.path.isfile(path):  # also False for a name that no file can have
             return path
-    known = ", ".join([run.name for run in runs] + [Path(BUNDLED).stem])
+    known = ", ".join([run.name for run in runs] + sorted(path.stem for path in bundled.glob(f"*{SUFFIX}")))
     raise CheckpointError(f"no checkpoint {str(name)!r}", f"give a .safetensors file, or the name of a model: {known}")
 
 

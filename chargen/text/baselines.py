@@ -8,6 +8,7 @@ import numpy as np
 from chargen.text.corpus import Corpus
 
 ORDER = 5
+COUNTS = f"counts of up to {ORDER} characters"  # the name of the count model's figure
 LONGEST = 2_000_000  # characters: baselines learn from the last ones, and are scored on a tenth as many
 
 
@@ -18,7 +19,7 @@ def measure(corpus: Corpus) -> dict[str, float]:
     train_ids, valid_ids = corpus.train_ids[-LONGEST:], corpus.valid_ids[: LONGEST // 10]
     train, valid = (corpus.vocabulary.decode(ids) for ids in (train_ids, valid_ids))
     return {
-        f"counts of up to {ORDER} characters": count_model_loss(train_ids, valid_ids, ORDER) / math.log(2),
+        COUNTS: count_model_loss(train_ids, valid_ids, ORDER) / math.log(2),
         "xz -9": xz_bits_per_character(train, valid),
     }
 

@@ -92,7 +92,8 @@ class CharModel(Recurrent):
         """Return a model for another vocabulary that begins with the weights of a checkpoint.
 
         What belongs to a character (its column of the input weights or its row of the embedding, its row of the output)
-        goes with the character; a character that is new to the model begins with random weights.
+        goes with the character; a character that is new to the model begins as the average of those it knows, which is
+        unlikely everywhere.
 
         Args:
             dropout: `dropout` and `recurrent_dropout`, where they are to differ from the checkpoint's.
@@ -111,5 +112,6 @@ class CharModel(Recurrent):
             if axis is None:
                 tensor.copy_(trained)
             else:
+                tensor.copy_(trained.mean(axis, keepdim=True))
                 tensor.index_copy_(axis, here, trained.index_select(axis, there))
         return model

@@ -18,7 +18,7 @@ from chargen.training.engines import ENGINES, engine_name
 from chargen.training.hardware import pick_engine
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
-from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character
+from chargen.training.recipe import NETWORKS, choose, fine_tune, operations_per_character
 from chargen.training.records import EpochRecord
 from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
@@ -29,7 +29,6 @@ READING_SPEED = 3  # reading held-out text is this many times as fast as trainin
 FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
 EVALUATION_SHARE = 0.1  # of a time budget that one evaluation may take
 FEWEST_VALID_CHARS = 100_000  # evaluated on if there are as many, however slow the machine
-FINE_TUNING_RATE = 0.3  # of the usual learning rate
 
 
 @dataclass(frozen=True)
@@ -98,16 +97,20 @@ def make_plan(
     if ends is not None:
         speed = operations_per_second(corpus, cell, device, fixed, processes)
         operations = speed * _time_left(ends, processes)
-    V, networks = len(corpus.vocabulary), _networks(fixed)
-    recipe = choose(len(corpus.train_ids), V, cell, operations, networks, fixed.epochs)
+    V, length = len(corpus.vocabulary), len(corpus.train_ids)
+    if base is None:
+        recipe = choose(length, V, cell, operations, _networks(fixed), fixed.epochs)
+    else:
+        recipe = fine_tune(length, replace(base.config, vocab_size=V), operations, fixed.epochs)
     if fixed.batch_size is None:  # the rows of a batch are shared among the processes
         recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
     values = asdict(recipe) | fixed.given()
     model = _make_model(corpus, cell, values, base, seed).to(device)
-    values |= _optimizer_defaults(fixed, cell, fine_tuning=base is not None)
+    values |= _optimizer_defaults(fixed, CELLS[cell].learning_rate * recipe.rate)
     model.engine, values["precision"] = _agreed_engine(device, model.config, fixed, processes)
     if ends is not None and speed is not None:
-        values |= _within_budget(corpus, model.config, speed, _time_left(ends, processes)) | fixed.given()
+        enough = recipe.most_epochs * length * operations_per_character(model.config) / speed  # more would only overfit
+        values |= _within_budget(model.config, speed, min(_time_left(ends, processes), enough)) | fixed.given()
     batching = Batching(seed=seed, **_take(values, Batching))
     settings = TrainingSettings(batching=batching, **_take(values, TrainingSettings))
     needed = settings.seconds or _seconds_needed(corpus, model, settings, processes)
@@ -198,23 +201,20 @@ def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None
     )
 
 
-def _optimizer_defaults(fixed: FixedSettings, cell: str, fine_tuning: bool) -> dict:
+def _optimizer_defaults(fixed: FixedSettings, learning_rate: float) -> dict:
     if fixed.optimizer == "sgd":
         return {"learning_rate": 1.0, "weight_decay": 0.0} | fixed.given()
-    return {"learning_rate": CELLS[cell].learning_rate * (FINE_TUNING_RATE if fine_tuning else 1)} | fixed.given()
+    return {"learning_rate": learning_rate} | fixed.given()
 
 
-def _within_budget(corpus: Corpus, config: ModelConfig, speed: float, seconds: float) -> dict:
+def _within_budget(config: ModelConfig, speed: float, seconds: float) -> dict:
     """Return the settings that follow from a time budget.
 
     Args:
         speed: multiplications a second.
-        seconds: that are left.
+        seconds: that training and evaluation may take.
     """
-    per_character = operations_per_character(config)
-    enough = MOST_EPOCHS * len(corpus.train_ids) * per_character / speed  # more would only overfit
-    seconds = min(seconds, enough)
-    readable = EVALUATION_SHARE * seconds * READING_SPEED * speed / per_character
+    readable = EVALUATION_SHARE * seconds * READING_SPEED * speed / operations_per_character(config)
     return {"seconds": seconds, "valid_chars": round(min(max(readable, FEWEST_VALID_CHARS), VALID_CHARS))}
 
 

@@ -28,24 +28,36 @@ PRESETS = {"d2l": D2L}
 
 NETWORKS = ((1, 128), (1, 256), (1, 512), (1, 768), (1, 1024), (2, 1024))  # layers and units, by cost
 USUAL_OPERATIONS = 4.4e12  # multiplications of a run without a time budget: two minutes on a laptop of today
+USUAL_CHARACTERS = 1_000_000  # of such a run; a longer text takes longer in proportion,
+LONGEST = 5  # up to this many times as long
 CHARACTERS_PER_WEIGHT = 2  # a network needs time to read this many for each recurrent weight; else a smaller one wins
 WEIGHTS_PER_CHARACTER = 15  # more recurrent weights than this for each character of the text overfit
 MOST_EPOCHS = 16  # more of them overfit, whatever the dropout
 MANY_EPOCHS = 8  # from here on recurrent dropout gains more than it costs
+FINE_TUNING_RATE = 0.25  # of the usual learning rate
+FINE_TUNING_CHARACTERS = 500_000  # a network that knows the language reads a small text until it has read this many
+FINE_TUNING_EPOCHS = 6  # and no more often than this, or it learns the text by heart
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings that depend on the text, as `ModelConfig`, `Batching` and `TrainingSettings` describe them."""
+    """The settings that depend on the text, as `ModelConfig`, `Batching` and `TrainingSettings` describe them.
+
+    Attributes:
+        most_epochs: more passes than this would overfit, however much time there is.
+        rate: the learning rate, as a ratio of the cell's own.
+    """
 
     num_layers: int
     hidden_size: int
     dropout: float
     recurrent_dropout: float
     epochs: int
-    patience: int
+    most_epochs: int
+    rate: float
     batch_size: int
     num_steps: int
+    patience: int
 
 
 def choose(
@@ -64,7 +76,8 @@ def choose(
     Args:
         train_characters: the length of the training text.
         vocab_size: V.
-        operations: multiplications that the time allows, see `operations_per_character`; None for the usual time.
+        operations: multiplications that the time allows, see `operations_per_character`; None for the usual time,
+            which is longer for a longer text.
         networks: (layers, units) to choose from, by increasing cost.
         epochs: passes over the text, if they are fixed.
 
@@ -73,19 +86,55 @@ def choose(
     """
     train_characters = max(train_characters, 1)  # an empty text is refused later, with the batches
     embedding_size = embedding_size_for(vocab_size)
+    usual = USUAL_OPERATIONS * min(max(train_characters / USUAL_CHARACTERS, 1), LONGEST)
     for num_layers, hidden_size in reversed(networks):
         config = ModelConfig(vocab_size, cell, hidden_size, num_layers, embedding_size=embedding_size)
-        characters = (operations or USUAL_OPERATIONS) / operations_per_character(config)
+        characters = (operations or usual) / operations_per_character(config)
         weights = recurrent_weights(config)
         if characters >= CHARACTERS_PER_WEIGHT * weights and weights <= WEIGHTS_PER_CHARACTER * train_characters:
             break
     epochs = epochs or max(round(min(characters / train_characters, MOST_EPOCHS)), 1)
-    patience = max(epochs // 3, 5)  # the loss may stand still for long before the learning rate falls
-    dropout = round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2)
-    recurrent_dropout = 0.15 if epochs >= MANY_EPOCHS else 0.0
+    return Recipe(
+        num_layers,
+        hidden_size,
+        dropout=round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2),
+        recurrent_dropout=0.15 if epochs >= MANY_EPOCHS else 0.0,
+        epochs=epochs,
+        most_epochs=MOST_EPOCHS,
+        rate=1.0,
+        **_batches(train_characters, epochs),
+    )
+
+
+def fine_tune(
+    train_characters: int, config: ModelConfig, operations: float | None = None, epochs: int | None = None
+) -> Recipe:
+    """Return good settings for a text and a network that knows other texts: a few passes, at a lower learning rate.
+
+    The arguments are those of `choose`.
+    """
+    train_characters = max(train_characters, 1)
+    characters = operations / operations_per_character(config) if operations else FINE_TUNING_CHARACTERS
+    epochs = epochs or max(round(min(characters / train_characters, FINE_TUNING_EPOCHS)), 1)
+    return Recipe(
+        config.num_layers,
+        config.hidden_size,
+        dropout=0.4 if epochs > 1 else 0.1,
+        recurrent_dropout=0.0,
+        epochs=epochs,
+        most_epochs=FINE_TUNING_EPOCHS,
+        rate=FINE_TUNING_RATE,
+        **_batches(train_characters, epochs),
+    )
+
+
+def _batches(train_characters: int, epochs: int) -> dict[str, int]:
     num_steps = max(min(64, train_characters // 4), 1)
-    batch_size = max(min(16, train_characters // (64 * num_steps)), 1)  # at least 64 steps an epoch, if possible
-    return Recipe(num_layers, hidden_size, dropout, recurrent_dropout, epochs, patience, batch_size, num_steps)
+    return {
+        "num_steps": num_steps,
+        "batch_size": max(min(16, train_characters // (64 * num_steps)), 1),  # at least 64 steps an epoch, if possible
+        "patience": max(epochs // 3, 5),  # the loss may stand still for long before the learning rate falls
+    }
 
 
 def operations_per_character(config: ModelConfig) -> int:

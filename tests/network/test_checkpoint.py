@@ -315,7 +315,7 @@ def test_find_says_what_there_is(tmp_path):
     assert find(folder=tmp_path).name == find("time-machine", tmp_path).name == "time-machine.safetensors"
     (tmp_path / "poem").mkdir()
     make().save(tmp_path / "poem" / "best.safetensors")
-    with pytest.raises(CheckpointError, match=r"'prose'.*poem, time-machine"):
+    with pytest.raises(CheckpointError, match=r"'prose'.*poem, english, time-machine"):
         find("prose", tmp_path)
 
 

@@ -56,7 +56,9 @@ def test_ids_are_those_of_the_whole_text(
                 load_corpus(paths, **reading, in_memory=in_memory)
             return
         corpus = load_corpus(paths, **reading, in_memory=in_memory)
-    assert isinstance(corpus.valid_ids, np.memmap) == (sum(path.stat().st_size for path in paths) > in_memory)
+    size = sum(path.stat().st_size for path in paths)
+    length = len(corpus.train_ids) + len(corpus.valid_ids)  # with the separators
+    assert isinstance(corpus.valid_ids, np.memmap) == (max(size, length) > in_memory)
     assert corpus.vocabulary == Vocabulary.from_text(whole, normalization)
     np.testing.assert_array_equal(all_ids(corpus), corpus.vocabulary.encode(whole))
     assert len(corpus.notes) == sum(len(notes) for _, notes in decoded)

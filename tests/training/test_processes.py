@@ -16,6 +16,7 @@ import torch
 from chargen.cli.main import main
 from chargen.errors import InputError
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.native import library
 from chargen.report import plots
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, load_corpus
@@ -49,7 +50,8 @@ def start(*arguments, cwd=None):
 def trained(cell, partition, processes):
     """Train a little with both kinds of dropout; return the loss of each step, and of each evaluation."""
     torch.manual_seed(1 + processes.rank)  # must not matter beside the first process's weights
-    model = CharModel(len(VOCABULARY), cell, 16, 2, dropout=0.3, recurrent_dropout=0.2)
+    engine = "native" if partition == "sequential" and library.path() else "torch"  # each has its turn
+    model = CharModel(len(VOCABULARY), cell, 16, 2, dropout=0.3, recurrent_dropout=0.2, engine=engine)
     settings = TrainingSettings(epochs=2, batching=Batching(4, 16, partition, seed=3), clip=0.5, learning_rate=0.02)
     records = list(fit(model, IDS[:1000], HELD_OUT, settings, processes))
     epochs = [record for record in records if isinstance(record, EpochRecord)]

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from chargen.network.config import ModelConfig
 from chargen.text.batches import Batching
-from chargen.training.recipe import MOST_EPOCHS, NETWORKS, choose, operations_per_character, recurrent_weights
+from chargen.training.recipe import (
+    FINE_TUNING_EPOCHS,
+    MOST_EPOCHS,
+    NETWORKS,
+    USUAL_OPERATIONS,
+    choose,
+    fine_tune,
+    operations_per_character,
+    recurrent_weights,
+)
 
 
 def cost(recipe, vocab_size=65, cell="lstm"):
@@ -72,3 +81,17 @@ def test_dropout_grows_with_the_number_of_epochs():
     recipe = choose(1_000_000, 65)
     assert recipe.dropout == round(0.1 + 0.2 * math.log(recipe.epochs), 2)
     assert (recipe.recurrent_dropout, choose(160_000, 65).recurrent_dropout) == (0.0, 0.15)
+
+
+def test_a_network_that_knows_the_language_reads_a_small_text_a_few_times_and_a_large_one_once():
+    config = ModelConfig(65, "lstm", 768)
+    poem, novel, saga = (fine_tune(n, config) for n in (10_000, 160_000, 3_000_000))
+    assert FINE_TUNING_EPOCHS == poem.epochs > novel.epochs > saga.epochs == 1
+    assert novel.dropout > saga.dropout
+    assert novel.rate < choose(160_000, 65).rate
+    assert (novel.num_layers, novel.hidden_size) == (1, 768)
+
+
+def test_a_longer_text_takes_longer_without_being_asked():
+    recipe = choose(3_000_000, 65)
+    assert 2 < recipe.epochs * 3_000_000 * cost(recipe) / USUAL_OPERATIONS < 4

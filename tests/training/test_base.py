@@ -1,0 +1,51 @@
+import random
+
+import pytest
+import torch
+
+from chargen.network.checkpoint import Checkpoint, find
+from chargen.text.baselines import measure
+from chargen.text.corpus import Corpus, load_corpus
+from chargen.text.vocabulary import Vocabulary
+from chargen.training.base import BASE, consult_base
+
+CPU = torch.device("cpu")
+ENGLISH = load_corpus(max_chars=12_000)  # of the bundled story
+
+
+def corpus_of(text: str, valid_fraction: float = 0.1) -> Corpus:
+    vocabulary = Vocabulary.from_text(text)
+    ids, split = vocabulary.encode(text), round(len(text) * (1 - valid_fraction))
+    return Corpus("text", vocabulary, ids[:split], ids[split:], "0" * 64)
+
+
+def test_the_base_knows_english_better_than_counting_its_letters_teaches():
+    base = consult_base(ENGLISH, CPU, measure(ENGLISH))
+    assert base.helps
+    assert 1.0 < base.bits < 2.5 < base.counts
+
+
+def test_it_is_asked_about_the_end_of_a_text_of_which_nothing_is_held_out():
+    ids = torch.cat([torch.as_tensor(ENGLISH.train_ids).long(), torch.as_tensor(ENGLISH.valid_ids).long()]).numpy()
+    whole = Corpus("text", ENGLISH.vocabulary, ids, ids[:0], "0" * 64)
+    assert consult_base(whole, CPU, {}).bits == pytest.approx(consult_base(ENGLISH, CPU, {}).bits, abs=0.2)
+
+
+@pytest.mark.parametrize("kind", ["cipher", "noise", "another script"])
+def test_a_text_that_the_base_does_not_know_is_learned_from_nothing(kind):
+    """Not even its characters need be known: they are unlikely, like an average one."""
+    rng, english = random.Random(0), ENGLISH.vocabulary.decode(ENGLISH.train_ids).lower()
+    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    text = {
+        "cipher": english.translate(str.maketrans(letters, "".join(rng.sample(letters, 26)))),
+        "noise": "".join(rng.choices("abcdefgh \n", k=10_000)),
+        "another script": english.translate({ord(letter): ord(letter) - ord("a") + 0x0430 for letter in letters}),
+    }[kind]
+    corpus = corpus_of(text)
+    assert not consult_base(corpus, CPU, measure(corpus)).helps
+
+
+def test_the_base_has_the_characters_of_western_texts_in_few_bytes():
+    known = set(Checkpoint.load(find(BASE)).vocabulary.characters)
+    assert set("\n ~{}\\'\"‘’“”–—…éèêëàâçñöäüßåøæœÉÀÖÄÜ£§¿¡«»") <= known
+    assert find(BASE).stat().st_size < 10_000_000
