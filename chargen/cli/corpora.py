@@ -2,18 +2,20 @@
 
 import click
 
-from chargen.cli.options import corpus_options, positive
+from chargen.cli.commands import Group, positive
+from chargen.cli.completion import complete_texts
+from chargen.cli.options import corpus_options
 from chargen.errors import with_names
 
 
-@click.group()
+@click.group(cls=Group)
 def corpora():
     """List, fetch and check texts."""
 
 
 @corpora.command("list")
 def corpora_list():
-    """List the corpora that have a name, and whether they have been downloaded."""
+    """List the texts that have a name, and whether they are here."""
     from chargen.text.registry import registry
 
     for entry in registry().values():
@@ -23,16 +25,16 @@ def corpora_list():
 
 
 @corpora.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_texts)
 def fetch(name):
-    """Download the corpus NAME, unless that has been done, and print the path of its file."""
+    """Download the text NAME, if need be, and print its path."""
     from chargen.text.sources import locate
 
     click.echo(locate(name)[1])
 
 
 @corpora.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=complete_texts)
 @click.option("--batch-size", type=positive, help="Rows of text in a batch.  [default: by the text]")
 @click.option(
     "--num-steps", type=positive, help="Characters of each row that a training step reads.  [default: by the text]"

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import click
 
-from chargen.cli.options import positive, require_output
+from chargen.cli.commands import Whole, positive
+from chargen.cli.options import require_output
 from chargen.series.exercises.catalog import CELLS, EXERCISES
 
 
@@ -23,7 +24,7 @@ def list_exercises():
 @click.argument("task", type=click.Choice(list(EXERCISES)))
 @click.option("--cell", type=click.Choice(CELLS), help="The network to train.  [default: see `chargen series list`]")
 @click.option("--epochs", type=positive, help="Passes over the windows, or steps where the state is carried.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, help="Seed of weights, order and noise.")
+@click.option("--seed", type=Whole(0, 2**31 - 1), default=0, help="Seed of weights, order and noise.")
 @click.option(
     "--from-scratch", is_flag=True, help="Run the equations of chargen.network.cells instead of PyTorch's layers."
 )

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import positive, require_output
+from chargen.cli.commands import Whole, positive
+from chargen.cli.options import require_output
 from chargen.series.exercises.catalog import RECURRENT
 
 SUFFIX = ".forecaster.safetensors"
 
-rows = click.IntRange(1, 100_000)
+rows = Whole(1, 100_000)
 
 
 class Window(click.ParamType):
@@ -21,7 +22,7 @@ class Window(click.ParamType):
 
     def convert(self, value, param, ctx):
         """Return the number, or None."""
-        return None if value in (None, "auto") else click.IntRange(2, 100_000).convert(value, param, ctx)
+        return None if value in (None, "auto") else Whole(2, 100_000).convert(value, param, ctx)
 
 
 @click.command()
@@ -34,7 +35,7 @@ class Window(click.ParamType):
 @click.option(
     "--season",
     "seasons",
-    type=click.IntRange(0, 100_000),
+    type=Whole(0, 100_000),
     multiple=True,
     help="Length of a season in rows; may be given twice, 0 for none.  [default: detected]",
     show_default=False,
@@ -45,17 +46,17 @@ class Window(click.ParamType):
     help="Forecast logarithms.  [default: where the seasons grow with the level]",
     show_default=False,
 )
-@click.option("--hidden-size", type=click.IntRange(1, 4096), default=32, help="Units of the recurrent layer.")
+@click.option("--hidden-size", type=Whole(1, 4096), default=32, help="Units of the recurrent layer.")
 @click.option(
     "--folds",
-    type=click.IntRange(1, 10_000),
+    type=Whole(1, 10_000),
     help="Horizons at the end that the backtest holds out.  [default: a fifth of the rows, 3 to 20]",
     show_default=False,
 )
 @click.option("--epochs", type=positive, default=60, help="Maximum number of passes over the training rows.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**31 - 1),
+    type=Whole(0, 2**31 - 1),
     default=0,
     help="The same seed gives the same forecaster.",
 )
@@ -92,13 +93,14 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons,
 @click.command()
 @click.argument("model", type=click.Path(dir_okay=False))
 @click.option("--horizon", type=rows, help="Rows to forecast.  [default: as fitted]")
-@click.option("--level", type=click.IntRange(1, 99), default=90, help="Level of the prediction intervals, in per cent.")
+@click.option("--level", type=Whole(1, 99), default=90, help="Level of the prediction intervals, in per cent.")
 @click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast as a PNG.")
 def forecast(model, horizon, level, series, out, plot):
-    """Forecast the series that the forecaster in the file MODEL was fitted to.
+    """Continue the series that a forecaster has learned.
 
+    MODEL is the forecaster's file.
     The prediction intervals are quantiles of the backtest's errors, for each number of rows ahead.
     """
     from chargen.report.forecast_plot import save_forecast

@@ -4,22 +4,23 @@ import json
 
 import click
 
+from chargen.cli.completion import complete_models
 from chargen.cli.options import files_of, refuse_with, require_output
 
 
 @click.command()
-@click.argument("checkpoint", required=False)
+@click.argument("model", required=False, shell_complete=complete_models)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--machine", is_flag=True, help="Show what training and sampling run on here instead.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Plot the losses of the run as a PNG here instead.")
 @click.pass_context
-def info(context: click.Context, checkpoint: str | None, as_json: bool, machine: bool, plot: str | None):
+def info(context: click.Context, model: str | None, as_json: bool, machine: bool, plot: str | None):
     """Show the settings and results of a model.
 
-    CHECKPOINT is a .safetensors file or the name of a run; without it, the newest run is shown.
+    MODEL is a .safetensors file or the name of a run; without it, the newest run is shown.
     """
     if machine:
-        refuse_with(context, "--machine", "checkpoint", "as_json", "plot")
+        refuse_with(context, "--machine", "model", "as_json", "plot")
         _show_machine()
         return
     from dataclasses import asdict
@@ -31,7 +32,7 @@ def info(context: click.Context, checkpoint: str | None, as_json: bool, machine:
 
     if plot and as_json:
         raise click.UsageError("--plot and --json exclude each other; give one of them")
-    path = find(checkpoint)
+    path = find(model)
     require_output(plot, *files_of(path))
     loaded = Checkpoint.load(path)
     if plot:

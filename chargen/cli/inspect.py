@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import checkpoint_option, files_of, positive, require_output, unknown_option
+from chargen.cli.commands import positive
+from chargen.cli.completion import complete_texts
+from chargen.cli.options import checkpoint_option, files_of, require_output, unknown_option
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", shell_complete=complete_texts)
 @checkpoint_option
 @click.option(
     "--html",

@@ -9,19 +9,24 @@ import warnings
 import click
 
 from chargen import __version__
+from chargen.cli.commands import Group, help_command
 from chargen.cli.corpora import corpora
 from chargen.cli.export import export
 from chargen.cli.info import info
 from chargen.cli.inspect import inspect
+from chargen.cli.kept_runs import runs
 from chargen.cli.sample import sample
 from chargen.cli.score import score
 from chargen.cli.series import series
 from chargen.cli.train import train
 from chargen.errors import ChargenError
 from chargen.report.terminal import Escaping
+from chargen.report.words import suggestion
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="chargen")
 def cli():
     """Learn to write, one character at a time, in the style of any text.
@@ -33,7 +38,7 @@ def cli():
     """
 
 
-for command in (train, sample, score, inspect, info, export, corpora, series):
+for command in (train, sample, score, inspect, info, runs, export, corpora, series, help_command):
     cli.add_command(command)
 
 
@@ -65,7 +70,7 @@ def _run(args: list[str] | None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        _fail(error.format_message().replace("\n", " ") + hint, error.exit_code)
+        _fail(_worded(error, context) + hint, error.exit_code)
     except ChargenError as error:
         _fail(error.worded(_flag_of), error.exit_code)
     except MemoryError:
@@ -74,6 +79,13 @@ def _run(args: list[str] | None) -> None:
         _fail(f"{error.filename or 'cannot write to standard output'}: {error.strerror or error}", 1)
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
+
+
+def _worded(error: click.ClickException, context: click.Context | None) -> str:
+    if isinstance(error, click.NoSuchOption) and context:
+        known = [name for option in context.command.params for name in option.opts if name.startswith("--")]
+        return f"no option {error.option_name}; {suggestion(error.option_name, known)}"
+    return error.format_message().replace("\n", " ")
 
 
 def _flag_of(setting: str) -> str:

@@ -7,15 +7,17 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from chargen.cli.commands import fraction
+from chargen.cli.completion import complete_models
 from chargen.errors import InputError
 from chargen.report.terminal import unescaped, width_of, wrapped
 
-positive = click.IntRange(min=1)
-not_negative = click.IntRange(min=0)
-fraction = click.FloatRange(0, 1, max_open=True)
+QUIET = "chargen.quiet"
 
 checkpoint_option = click.option(
     "--checkpoint",
+    metavar="MODEL",
+    shell_complete=complete_models,
     help="A .safetensors file, or the name of a run.  [default: the newest run in ./checkpoints, or the bundled model]",
     show_default=False,
 )
@@ -31,6 +33,7 @@ def unknown_option(default: str):
     )
 
 
+encoding_option = click.option("--encoding", metavar="NAME", default="utf-8", help="Encoding of the text.")
 separator_option = click.option(
     "--separator",
     metavar="TEXT",
@@ -56,14 +59,32 @@ def corpus_options(command):
             type=click.Choice(["none", "lower", "letters"]),
             help="Convert the text to lower case, or to lower-case letters and single spaces.  [default: none]",
         ),
-        click.option("--encoding", default="utf-8", help="Encoding of the text."),
+        encoding_option,
     ):
         command = option(command)
     return command
 
 
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _option, quiet: context.meta.update({QUIET: quiet}),
+    help="Say nothing but errors on stderr.",
+)
+
+
+def quiet() -> bool:
+    """Return whether the user wants nothing but errors on stderr."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(QUIET))
+
+
 def say(text: str) -> None:
     """Write talk to stderr; where that is a terminal, its lines are broken at words."""
+    if quiet():
+        return
     width = width_of(sys.stderr)
     click.echo("\n".join(wrapped(text, width)) if width else text, err=True)
 

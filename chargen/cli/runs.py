@@ -11,6 +11,8 @@ import click
 from click.core import ParameterSource
 
 from chargen.cli.options import say
+from chargen.errors import InputError
+from chargen.report.words import suggestion
 
 RUNS = "checkpoints"  # the folder of the runs
 
@@ -155,7 +157,7 @@ def resume(context, processes, corpus, device, sample_prefix, resume_name, *, na
 
 
 def _folder_to_resume(processes, corpus, resume, name, options) -> str | Path:
-    from chargen.network.checkpoint import Checkpoint, find
+    from chargen.network.checkpoint import Checkpoint, find, runs_in
     from chargen.text.sources import documents, folder_name
     from chargen.training.saved_run import newest_run
 
@@ -163,7 +165,11 @@ def _folder_to_resume(processes, corpus, resume, name, options) -> str | Path:
         raise click.UsageError(f"--resume {resume} and --name {name} both name a run; give one of them")
     if resume or name:
         folder = os.path.join(RUNS, folder_name(resume or name))
-        return resume if os.path.isdir(resume) and not os.path.isdir(folder) else folder
+        if os.path.isdir(folder):
+            return folder
+        if processes.first and not os.path.isdir(resume):
+            raise InputError(f"no run {resume or name!r}", suggestion(resume or name, [run.name for run in runs_in()]))
+        return resume or folder
     if corpus:
         base = Checkpoint.load(find(options["init_from"])) if options["init_from"] else None
         return _folder(None, documents(corpus)[0], options["cell"], base)

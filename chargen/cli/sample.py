@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chargen.cli.options import checkpoint_option, not_negative, positive, refuse_with, unknown_option
+from chargen.cli.commands import Decimal, Whole, not_negative, positive
+from chargen.cli.completion import complete_texts
+from chargen.cli.options import checkpoint_option, refuse_with, unknown_option
 from chargen.errors import InputError
 from chargen.report.terminal import unescaped
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from chargen.sampling.filters import SamplingSettings
     from chargen.sampling.sampler import Sampler
 
-share = click.FloatRange(0, 1, min_open=True)
+share = Decimal(0, 1, min_open=True)
 PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 
 
@@ -36,7 +38,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 )
 @click.option(
     "--temperature",
-    type=click.FloatRange(0),
+    type=Decimal(0),
     default=0.8,
     help="Below 1 is safer, above 1 wilder; 0 always takes the most likely character.",
 )
@@ -47,7 +49,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--beam", type=positive, help="Find the most likely text by beam search of this width; draw nothing.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=Whole(0, 2**32 - 1),
     help="The same seed writes the same text.  [default: a new one each time]",
     show_default=False,
 )
@@ -71,6 +73,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option(
     "--audit",
     metavar="[CORPUS]",
+    shell_complete=complete_texts,
     is_flag=False,
     flag_value="",
     help="Report what is copied from the model's training text, or from CORPUS; a terminal highlights it.",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chargen.cli.commands import positive
+from chargen.cli.completion import complete_models, complete_texts
 from chargen.cli.options import (
     checkpoint_option,
     files_of,
-    positive,
     require_output,
     unknown_option,
     use_one_blas_thread,
@@ -27,9 +28,15 @@ if TYPE_CHECKING:  # these take a while to load
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", shell_complete=complete_texts)
 @checkpoint_option
-@click.option("--compare", "other", metavar="CHECKPOINT", help="A second model, to see which one predicts what better.")
+@click.option(
+    "--compare",
+    "other",
+    metavar="MODEL",
+    shell_complete=complete_models,
+    help="A second model, to see which one predicts what better.",
+)
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page that shades each character by its bits.")
 @click.option("--per-char", is_flag=True, help="Print one JSON object for each character.")
 @click.option("--top", type=positive, default=3, help="Number of likeliest characters to show at each place.")

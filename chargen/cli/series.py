@@ -2,13 +2,14 @@
 
 import click
 
+from chargen.cli.commands import Group
 from chargen.cli.exercises import list_exercises, run
 from chargen.cli.forecast import fit, forecast
 
 
-@click.group()
+@click.group(cls=Group)
 def series():
-    """Time series with the same recurrent cells: classic exercises, and forecasts of your own numbers."""
+    """Exercises on time series, and forecasts of your own numbers."""
 
 
 for command in (list_exercises, run, fit, forecast):

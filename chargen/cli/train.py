@@ -6,15 +6,31 @@ import time
 
 import click
 
-from chargen.cli.options import corpus_options, fraction, not_negative, positive
+from chargen.cli.commands import Command, Decimal, Whole, fraction, not_negative, positive
+from chargen.cli.completion import complete_models, complete_runs, complete_texts
+from chargen.cli.options import corpus_options, quiet_option
 
 CHOSEN = "[default: by the text]"
+GROUPS = {
+    "Everyday": ("budget", "name", "resume", "overwrite", "init_from", "from_scratch"),
+    "Text": ("normalization", "encoding", "separator", "valid_fraction", "valid_chars", "max_chars", "in_memory"),
+    "Network": ("cell", "hidden_size", "num_layers", "dropout", "recurrent_dropout"),
+    "Optimization": (
+        *("epochs", "patience", "batch_size", "num_steps", "partition", "optimizer", "learning_rate", "warmup_steps"),
+        *("final_learning_rate", "weight_decay", "clip", "precision", "engine", "device", "seed", "preset"),
+    ),
+    "Output": ("sample_every", "sample_prefix", "save_every", "quiet"),
+}
 
 
 class Duration(click.ParamType):
     """A length of time such as 90s, 10m or 2h, in seconds."""
 
     name = "duration"
+
+    def get_metavar(self, param, ctx):
+        """Return examples."""
+        return "90s|10m|2h"
 
     def __init__(self, shortest: float):
         self.shortest = shortest
@@ -35,6 +51,10 @@ class Size(click.ParamType):
 
     name = "size"
 
+    def get_metavar(self, param, ctx):
+        """Return examples."""
+        return "256MB|2GB"
+
     def convert(self, value, param, ctx):
         """Return the bytes."""
         if isinstance(value, int):
@@ -53,8 +73,8 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     return name
 
 
-@click.command()
-@click.argument("corpus", nargs=-1)
+@click.command(cls=Command, groups=GROUPS)
+@click.argument("corpus", nargs=-1, shell_complete=complete_texts)
 @click.option(
     "--preset",
     type=click.Choice(["d2l"]),
@@ -63,18 +83,29 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     expose_value=False,
     help="The settings of a textbook: d2l is chapter 9 of Dive into Deep Learning.",
 )
-@click.option("--name", help="Name of the run's folder under checkpoints/.  [default: CORPUS-CELL]", show_default=False)
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Name of the run's folder under checkpoints/.  [default: CORPUS-CELL]",
+    show_default=False,
+)
 @click.option("--overwrite", is_flag=True, help="Replace the run of that name.")
 @click.option(
     "--resume",
     metavar="[NAME]",
+    shell_complete=complete_runs,
     is_flag=False,
     flag_value="",
     help="Go on with a run that was stopped: NAME, or the run of CORPUS, or the newest run.",
 )
 @click.option("--save-every", type=Duration(0), default="30s", help="Time between saves; each epoch's end saves too.")
-@click.option("--budget", type=Duration(10), help="Train for this long, such as 90s, 10m or 2h.")
-@click.option("--init-from", help="Begin with the weights of this model: a .safetensors file or the name of a run.")
+@click.option("--budget", type=Duration(10), help="Train for this long.  [default: by the text, a few minutes]")
+@click.option(
+    "--init-from",
+    metavar="MODEL",
+    shell_complete=complete_models,
+    help="Begin with the weights of this model: a .safetensors file or the name of a run.",
+)
 @click.option("--from-scratch", is_flag=True, help="Begin with random weights instead of the base model.")
 @corpus_options
 @click.option("--max-chars", type=positive, help="Read only this many characters of the text.")
@@ -108,19 +139,17 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 @click.option("--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", help="The optimizer.")
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=Decimal(0, min_open=True),
     help="Peak learning rate.  [default: by cell and optimizer]",
 )
 @click.option("--warmup-steps", type=not_negative, help="Steps over which the learning rate rises.  [default: 50]")
 @click.option(
     "--final-learning-rate",
-    type=click.FloatRange(0, 1),
+    type=Decimal(0, 1),
     help="Final learning rate as a ratio of the peak; 1 keeps it constant.  [default: 0.02]",
 )
-@click.option("--weight-decay", type=click.FloatRange(0), help="Weight decay.  [default: 0.03; sgd: 0]")
-@click.option(
-    "--clip", type=click.FloatRange(0, min_open=True), help="Scale gradients down to this global norm.  [default: 1]"
-)
+@click.option("--weight-decay", type=Decimal(0), help="Weight decay.  [default: 0.03; sgd: 0]")
+@click.option("--clip", type=Decimal(0, min_open=True), help="Scale gradients down to this global norm.  [default: 1]")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "tf32", "bfloat16"]),
@@ -134,22 +163,20 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     envvar="CHARGEN_ENGINE",
     help="What runs the layers on a CPU: chargen's kernels in C, or PyTorch; auto takes the faster one.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Same seed, same machine, same model.")
-@click.option("--device", default="auto", help="auto, cpu, cuda or mps; auto takes cuda if it is there, else cpu.")
+@click.option("--seed", type=Whole(0, 2**63 - 1), default=0, help="Same seed, same machine, same model.")
+@click.option("--device", metavar="auto|cpu|cuda|mps", default="auto", help="auto takes cuda if it is there, else cpu.")
 @click.option(
     "--sample-every", type=Duration(0), help="Time between samples; 0 shows none.  [default: 20s, later longer]"
 )
-@click.option("--sample-prefix", default="", help="What the samples go on from.")
+@click.option("--sample-prefix", metavar="TEXT", default="", show_default=False, help="What the samples go on from.")
+@quiet_option
 @click.pass_context
 def train(context, corpus, resume, device, sample_every, sample_prefix, **options):
     """Learn to write like CORPUS.
 
     CORPUS is a text file, a folder of .txt files, - for standard input, an http(s) URL, or a name from `chargen corpora
     list`. Several are read as one text, in the order given; without any, the bundled story is learned. The run is kept
-    in checkpoints/NAME. Settings that are not given are chosen by the size of the text.
-
-    torchrun trains one model in several processes, on one machine or many:
-    torchrun --nproc-per-node 2 -m chargen train CORPUS
+    in checkpoints/NAME. What is not given is chosen by the size of the text.
     """
     began = time.monotonic()
     from chargen.cli import runs

@@ -18,6 +18,7 @@ from chargen.files.typed import typed
 from chargen.network.config import ModelConfig
 from chargen.network.provenance import Provenance
 from chargen.network.storage import pack, unpack
+from chargen.report.words import suggestion
 from chargen.text.vocabulary import Vocabulary
 
 KIND = "chargen"
@@ -102,36 +103,51 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
     Raises:
         CheckpointError: there is no such checkpoint.
     """
-    folder = Path(folder)
-    found = {path.parent for file in MODELS for path in folder.glob(f"*/{file}")}
-    runs = sorted(found, key=_age)
-    bundled = Path(str(resources.files("chargen.checkpoints")))
+    folder, bundled = Path(folder), bundled_model()
     if name is None:
-        return _model_of(runs[-1]) if runs else bundled / BUNDLED
-    for path in (Path(name), _model_of(Path(name)), _model_of(folder / name), bundled / f"{name}{SUFFIX}"):
+        runs = runs_in(folder)
+        return model_of(runs[-1]) if runs else bundled
+    for path in (Path(name), model_of(Path(name)), model_of(folder / name), bundled.parent / f"{name}{SUFFIX}"):
         if os.path.isfile(path):  # also False for a name that no file can have
             return path
-    known = ", ".join([run.name for run in runs] + sorted(path.stem for path in bundled.glob(f"*{SUFFIX}")))
-    raise CheckpointError(f"no checkpoint {str(name)!r}", f"give a .safetensors file, or the name of a model: {known}")
+    known = [*(run.name for run in reversed(runs_in(folder))), *bundled_models()]
+    advice = suggestion(str(name), known, map(str, Path().glob(f"*{SUFFIX}")))
+    raise CheckpointError(f"no model {str(name)!r}", advice)
+
+
+def runs_in(folder: str | Path = "checkpoints") -> list[Path]:
+    """Return the folders of the runs in `folder`, the newest last."""
+    return sorted({path.parent for file in MODELS for path in Path(folder).glob(f"*/{file}")}, key=_age)
+
+
+def bundled_model() -> Path:
+    """Return the path of the model that writes where no other is named."""
+    return Path(str(resources.files("chargen.checkpoints"))) / BUNDLED
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the models that are installed with chargen."""
+    return sorted(path.stem for path in bundled_model().parent.glob(f"*{SUFFIX}"))
 
 
 def model_name(path: Path) -> str:
-    """Return a short name for the model in a file; a run's models are told apart from those of other runs.
+    """Return a short name for the model in a file; a run's other models are told apart from its best one.
 
-    >>> model_name(Path("checkpoints/poem-lstm/best.safetensors")), model_name(Path("models/poem.safetensors"))
-    ('poem-lstm/best', 'poem')
+    >>> [model_name(Path("runs/poem") / f"{name}.safetensors") for name in ("best", "last", "other")]
+    ['poem', 'poem/last', 'other']
     """
-    return f"{path.resolve().parent.name}/{path.stem}" if path.name in (BEST, LAST, PREVIOUS) else path.stem
+    run = path.resolve().parent.name
+    return run if path.name == BEST else f"{run}/{path.stem}" if path.name in (LAST, PREVIOUS) else path.stem
 
 
-def _model_of(run: Path) -> Path:
+def model_of(run: Path) -> Path:
     """Return the path of a run's best model; while there is none, of its last save, or the one before."""
     return next((run / name for name in MODELS if os.path.isfile(run / name)), run / BEST)
 
 
 def _age(run: Path) -> float:
     with contextlib.suppress(OSError):  # it may be gone by now
-        return os.path.getmtime(_model_of(run))
+        return os.path.getmtime(model_of(run))
     return 0.0
 
 

@@ -1,4 +1,10 @@
-"""Numbers as people say them: counts, durations, sizes of files, figures without a negative zero."""
+"""Numbers as people say them, and names that are almost right."""
+
+import difflib
+from collections.abc import Iterable
+
+MOST_NAMES = 5  # that are listed where none is near
+NEAR = 0.7  # of 1: how alike two names are of which one may be a slip for the other
 
 
 def counted(number: int, noun: str) -> str:
@@ -42,3 +48,24 @@ def fixed(value: float, places: int, sign: str = "") -> str:
     ('0.000', '-0.50', '+0.25')
     """
     return f"{value:{sign}z.{places}f}"
+
+
+def suggestion(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """Return advice for a name that is unknown: the nearest ones or, where none is near, the first few known ones.
+
+    Args:
+        also: names that are suggested where they are near, and not listed otherwise.
+
+    >>> suggestion("gri", ["grimm-lstm", "poem-lstm"]), suggestion("x", "abcdefgh"), suggestion("x", [])
+    ('did you mean grimm-lstm?', 'known: a, b, c, d, e and 3 more', 'none is known')
+    """
+    known = list(known)
+    lower = {one.lower(): one for one in [*known, *also]}
+    parts = [one for short, one in lower.items() if name and name.lower() in short]
+    near = parts or [lower[short] for short in difflib.get_close_matches(name.lower(), lower, cutoff=NEAR)]
+    if near:
+        return f"did you mean {' or '.join(near[:3])}?"
+    if not known:
+        return "none is known"
+    rest = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+    return f"known: {', '.join(known[:MOST_NAMES])}{rest}"

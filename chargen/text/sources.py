@@ -2,7 +2,6 @@
 
 import bz2
 import contextlib
-import difflib
 import gzip
 import io
 import lzma
@@ -13,11 +12,13 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 from chargen.errors import InputError
+from chargen.report.words import suggestion
 from chargen.text.registry import cache_folder, registry
 
 Source = str | Path | None
@@ -27,6 +28,7 @@ PACKERS: dict[bytes, Callable] = {
     b"\xfd7zXZ\0": lzma.open,
 }  # by how their files begin
 PACKED = (".gz", ".bz2", ".xz")
+MOST_FILES = 1000  # of a folder, among which one of a similar name is looked for
 
 
 class Document(NamedTuple):
@@ -238,7 +240,6 @@ def _no_such_source(source: str) -> InputError:
         return InputError(f"{source} is a folder", "name a text file inside it")
     if "://" in source:
         return InputError(f"{source}: only http:// and https:// addresses can be fetched")
-    near = difflib.get_close_matches(source, registry(), cutoff=0.5)
-    advice = f"did you mean {' or '.join(near)}? (" if near else "("
-    known = ", ".join(registry())
-    return InputError(f"no file {source!r} and no corpus of that name", f"{advice}known names: {known})")
+    beside = Path(source).parent.glob("*") if os.path.isdir(os.path.dirname(source) or ".") else []
+    advice = suggestion(source, registry(), map(str, islice(beside, MOST_FILES)))
+    return InputError(f"no file {source!r} and no text of that name", advice)

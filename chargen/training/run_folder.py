@@ -4,13 +4,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chargen.errors import CheckpointError, DamagedError, InputError
-from chargen.files.lock import lock
+from chargen.files.lock import LOCK, lock
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
-from chargen.training.model import CharModel
-from chargen.training.processes import Processes
+
+if TYPE_CHECKING:  # these load PyTorch
+    from chargen.training.model import CharModel
+    from chargen.training.processes import Processes
 
 HISTORY, PLOT = "history.jsonl", "loss.png"
 ASIDE = "damaged-"  # is put before the name of a file that cannot be read, when another takes its place
@@ -27,7 +29,7 @@ class Lock(Protocol):
         """Give the folder back."""
 
 
-def locked(folder: Path, processes: Processes) -> Lock:
+def locked(folder: Path, processes: "Processes") -> Lock:
     """Lock a run's folder, in the first process, until the result is closed.
 
     Raises:
@@ -90,6 +92,24 @@ def put_aside(path: Path) -> None:
     path.replace(path.with_name(f"{ASIDE}{path.name}"))
 
 
-def size_on_disk(model: CharModel) -> int:
+def size_on_disk(model: "CharModel") -> int:
     """Return the bytes that a run takes: three saves, each with two moments a weight, and the best model twice."""
     return 4 * (3 * 3 + 2) * sum(parameter.numel() for parameter in model.parameters())
+
+
+def remove_run(folder: Path) -> tuple[int, list[str]]:
+    """Remove a run's files, and its folder unless other files are in it; return the bytes freed, and those other files.
+
+    Raises:
+        InputError: a process is training there, or the files cannot be removed.
+    """
+    freed = 0
+    with lock(folder, "is training in", "stop it first", "remove it as a user who may"):
+        for name in ALL:
+            with contextlib.suppress(FileNotFoundError):
+                freed += (folder / name).lstat().st_size
+                (folder / name).unlink()
+    (folder / LOCK).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # of a folder that is not empty
+        folder.rmdir()
+    return freed, sorted(path.name for path in folder.glob("*"))

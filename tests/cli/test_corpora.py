@@ -172,8 +172,7 @@ def test_fetch_of_a_url_that_fails(chargen, server, tmp_path, missing, page, rea
 
 def test_fetch_of_an_unknown_name(chargen):
     assert refused(chargen("corpora", "fetch", "shakespeare"), 2) == (
-        "no file 'shakespeare' and no corpus of that name; did you mean tiny-shakespeare?"
-        " (known names: lamp-at-low-water, time-machine, tiny-shakespeare, names)"
+        "no file 'shakespeare' and no text of that name; did you mean tiny-shakespeare?"
     )
 
 
@@ -239,7 +238,7 @@ def test_check_of_a_process_substitution(chargen):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere.txt",), "no file 'nowhere.txt' and no corpus of that name; (known names: lamp-at-low-water,"),
+        (("nowhere.txt",), "no file 'nowhere.txt' and no text of that name; known: lamp-at-low-water,"),
         (("cache",), "cache is a folder without .txt files; give a text file, or a folder that has some"),
         (("ftp://example.org/a.txt",), "ftp://example.org/a.txt: only http:// and https:// addresses can be fetched"),
         (("-", "--encoding", "utf-99"), "--encoding 'utf-99': unknown; common ones are utf-8, latin-1, cp1252, utf-16"),

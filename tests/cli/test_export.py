@@ -71,7 +71,7 @@ def test_a_page_is_written_and_small(chargen, tmp_path):
         (["--html", "nowhere/page.html"], "there is no folder nowhere"),
         (["nowhere/small.safetensors"], "there is no folder nowhere"),
         (["small.safetensors", "--bits", "4"], "'4' is not one of '8', '16'"),
-        (["small.safetensors", "--checkpoint", "none"], "no checkpoint 'none'"),
+        (["small.safetensors", "--checkpoint", "none"], "no model 'none'"),
         ([], "Missing argument 'OUT'"),
     ],
 )

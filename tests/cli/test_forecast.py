@@ -170,7 +170,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
             ["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"],
             "there.safetensors exists; choose another --out, or replace it with --overwrite",
         ),
-        (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a valid integer"),
+        (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a whole number"),
         (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
         (["forecast", "nowhere"], "no checkpoint at nowhere"),
         (["forecast", "sales.csv"], "sales.csv is not a checkpoint"),

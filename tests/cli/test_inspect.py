@@ -99,7 +99,7 @@ def test_a_long_text_is_cut_and_the_page_says_what_it_shows(chargen, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("none.txt",), 2, "no file 'none.txt' and no corpus of that name"),
+        (("none.txt",), 2, "no file 'none.txt' and no text of that name"),
         (("empty.txt",), 2, "the text is empty; give one that has characters to read"),
         (("odd.txt",), 2, "never seen: '7'; set --unknown to skip to leave them out"),
         (("odd.txt", "--unknown", "skip"), 2, "the text is empty once the unknown characters are left out"),

@@ -346,7 +346,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["train", "no-such.txt"], ["'no-such.txt'", "known names"]),
+        (["train", "no-such.txt"], ["'no-such.txt'", "known: lamp-at-low-water"]),
         (["train", "time-machin"], ["did you mean time-machine"]),
         (["train", "."], ["latin.txt", "0xe9", "offset 3"]),
         (["train", "poem.txt", "--in-memory", "much"], ["'much'", "256MB"]),

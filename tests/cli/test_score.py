@@ -110,7 +110,7 @@ def test_a_comparison_shows_both_scores_and_the_passages(folder):
     [
         (["cat.txt", "--checkpoint", "two.safetensors"], "'m'"),
         (["cat.txt", "--checkpoint", "one.safetensors", "--compare", "two.safetensors"], "'m'"),
-        (["cat.txt", "--checkpoint", "none"], "no checkpoint 'none'"),
+        (["cat.txt", "--checkpoint", "none"], "no model 'none'"),
         (["empty.txt", "--checkpoint", "one.safetensors"], "the text is empty"),
         (["a.txt", "--checkpoint", "one.safetensors"], "has only one character"),
         (["one.safetensors", "--checkpoint", "one.safetensors"], "is a safetensors file"),

@@ -315,15 +315,17 @@ def test_find_says_what_there_is(tmp_path):
     assert find(folder=tmp_path).name == find("time-machine", tmp_path).name == "time-machine.safetensors"
     (tmp_path / "poem").mkdir()
     make().save(tmp_path / "poem" / "best.safetensors")
-    with pytest.raises(CheckpointError, match=r"'prose'.*poem, english, time-machine"):
+    with pytest.raises(CheckpointError, match=r"no model 'prose'; known: poem, english, time-machine"):
         find("prose", tmp_path)
+    with pytest.raises(CheckpointError, match=r"no model 'po'; did you mean poem\?"):
+        find("po", tmp_path)
 
 
 def test_a_model_of_a_run_is_named_after_the_run(tmp_path, monkeypatch):
     (tmp_path / "poem").mkdir()
     monkeypatch.chdir(tmp_path / "poem")
     assert [model_name(Path(f"{name}.safetensors")) for name in ("best", "last", "previous", "first")] == [
-        "poem/best",
+        "poem",
         "poem/last",
         "poem/previous",
         "first",

@@ -179,18 +179,17 @@ def test_a_damaged_packed_text_is_refused(pack, damage):
 @pytest.mark.parametrize(
     ("source", "hint"),
     [
-        ("time-machin", "did you mean time-machine? "),
-        ("tinyshakespeare", "did you mean tiny-shakespeare? "),
-        ("nmaes", "did you mean names? "),
-        ("qqq.txt", ""),
-        ("", ""),
+        ("time-machin", "did you mean time-machine?"),
+        ("tinyshakespeare", "did you mean tiny-shakespeare?"),
+        ("nmaes", "did you mean names?"),
+        ("leters.txt", "did you mean letters.txt?"),
+        ("qqq.txt", "known: lamp-at-low-water, time-machine, tiny-shakespeare, names"),
+        ("", "known: lamp-at-low-water, time-machine, tiny-shakespeare, names"),
     ],
 )
 def test_missing_file_suggests_the_nearest_names(source, hint):
-    assert refusal(source) == (
-        f"no file {source!r} and no corpus of that name; {hint}"
-        "(known names: lamp-at-low-water, time-machine, tiny-shakespeare, names)"
-    )
+    Path("letters.txt").write_text("dear")
+    assert refusal(source) == f"no file {source!r} and no text of that name; {hint}"
 
 
 def test_folder():

@@ -1,0 +1,92 @@
+"""Commands as this command line wants them: help in groups, names that suggest the nearest, plain words for numbers."""
+
+from collections.abc import Mapping, Sequence
+
+import click
+
+from chargen.report.words import suggestion
+
+
+class Command(click.Command):
+    """A command whose help shows its options in groups."""
+
+    def __init__(self, *arguments, groups: Mapping[str, Sequence[str]], **options):
+        """Make a command.
+
+        Args:
+            groups: the names of the parameters in each group, by its title.
+        """
+        super().__init__(*arguments, **options)
+        self.groups = groups
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options group by group."""
+        options = {option.name: option for option in self.get_params(ctx) if isinstance(option, click.Option)}
+        groups = {title: [options.pop(name) for name in names] for title, names in self.groups.items()}
+        groups["Other"] = list(options.values())
+        for title, members in groups.items():
+            with formatter.section(title):
+                formatter.write_dl([record for option in members if (record := option.get_help_record(ctx))])
+
+
+class Group(click.Group):
+    """A group of commands in the order that they were added, which suggests the nearest one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        """Return the command that the arguments begin with."""
+        name = args[0]
+        if not (self.get_command(ctx, name) or name.startswith("-") or ctx.resilient_parsing):
+            raise click.UsageError(f"no command {name!r}; {suggestion(name, self.list_commands(ctx))}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "n"
+
+    def convert(self, value, param, ctx):
+        """Return the number."""
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Decimal(click.FloatRange):
+    """A number in a range."""
+
+    name = "x"
+
+    def convert(self, value, param, ctx):
+        """Return the number."""
+        try:
+            float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+positive = Whole(min=1)
+not_negative = Whole(min=0)
+fraction = Decimal(0, 1, max_open=True)
+
+
+@click.command("help")
+@click.argument("command", nargs=-1)
+@click.pass_context
+def help_command(context: click.Context, command: tuple[str, ...]):
+    """Show the help of COMMAND."""
+    here = context.find_root()
+    for word in command:
+        if not isinstance(here.command, click.Group):
+            raise click.UsageError(f"{here.command_path} has no commands; leave out {word!r}", here)
+        name, found, _ = here.command.resolve_command(here, [word])
+        assert found is not None
+        here = click.Context(found, info_name=name, parent=here)
+    click.echo(here.get_help())
