@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from chargen.cli.commands import Whole, positive
-from chargen.cli.options import require_output
+from chargen.cli.options import quiet_option, require_output, say
 from chargen.series.exercises.catalog import CELLS, EXERCISES
 
 
@@ -31,6 +31,7 @@ def list_exercises():
 @click.option("--out", type=click.Path(dir_okay=False), help="File of the picture.  [default: TASK.png]")
 @click.option("--animate", is_flag=True, help="sin-to-cos only: also write a GIF of the prediction during training.")
 @click.option("--json", "as_json", is_flag=True, help="Print settings and figures as one JSON object.")
+@quiet_option
 def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     """Do the exercise TASK: train, measure, and draw a picture."""
     from chargen.cli.progress import show_exercise
@@ -75,11 +76,11 @@ def _save(outcome, picture: str) -> None:
     from chargen.report.plots import save_animation, save_panels
 
     save_panels(outcome.panels, picture)
-    click.echo(f"wrote {picture}", err=True)
+    say(f"wrote {picture}")
     if outcome.frames:
         animation = f"{os.path.splitext(picture)[0]}.gif"
         save_animation(outcome.frames, animation)
-        click.echo(f"wrote {animation}", err=True)
+        say(f"wrote {animation}")
 
 
 def _text(value) -> str:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.options import checkpoint_option, files_of, require_output, use_one_blas_thread
+from chargen.cli.options import (
+    checkpoint_option,
+    files_of,
+    quiet_option,
+    require_output,
+    say,
+    say_model,
+    use_one_blas_thread,
+)
 
 
 @click.command()
@@ -17,6 +25,7 @@ from chargen.cli.options import checkpoint_option, files_of, require_output, use
     default="8",
     help="Bits of each weight; 8 cost about 0.0001 bits per character, 16 even less.",
 )
+@quiet_option
 def export(out: Path, checkpoint: str | None, html: bool, bits: str):
     """Write a model to OUT, a smaller .safetensors file to pass on, or a web page that writes.
 
@@ -34,7 +43,7 @@ def export(out: Path, checkpoint: str | None, html: bool, bits: str):
     path = find(checkpoint)
     require_output(out, *files_of(path))
     if checkpoint is None:
-        click.echo(f"exporting {path}", err=True)
+        say_model(path)
     model = Checkpoint.load(path)
     finished = replace(model, provenance=replace(model.provenance, resume=None), resume={}, bits=int(bits))
     if html:
@@ -42,8 +51,8 @@ def export(out: Path, checkpoint: str | None, html: bool, bits: str):
         from chargen.files.atomic import write_atomically
 
         write_atomically(out, model_page(finished, model_name(path)).encode("utf-8", "replace"))
-        click.echo(f"wrote {out}: {size(out.stat().st_size)}; open it in a browser", err=True)
+        say(f"wrote {out}: {size(out.stat().st_size)}; open it in a browser")
         return
     finished.save(out)
     before, after = (size(file.stat().st_size) for file in (path, out))
-    click.echo(f"wrote {out}: {after}, in {bits} bits; before: {before}", err=True)
+    say(f"wrote {out}: {after}, in {bits} bits; before: {before}")

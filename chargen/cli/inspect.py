@@ -8,7 +8,15 @@ import click
 
 from chargen.cli.commands import positive
 from chargen.cli.completion import complete_texts
-from chargen.cli.options import checkpoint_option, files_of, require_output, unknown_option
+from chargen.cli.options import (
+    checkpoint_option,
+    files_of,
+    quiet_option,
+    require_output,
+    say,
+    say_model,
+    unknown_option,
+)
 
 
 @click.command()
@@ -23,6 +31,7 @@ from chargen.cli.options import checkpoint_option, files_of, require_output, unk
 @click.option("--encoding", default="utf-8", help="Encoding of the text.")
 @unknown_option("error")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@quiet_option
 def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, encoding: str, unknown: str, as_json: bool):
     """Find the hidden units that follow quotations, lines, words.
 
@@ -40,7 +49,7 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
 
     path = find(checkpoint)
     if checkpoint is None:
-        click.echo(f"inspecting {path}", err=True)
+        say_model(path)
     sampler = Sampler(Checkpoint.load(path))
     name, texts = documents(file)
     require_output(html, *files_of(path), *(text.path for text in texts))
@@ -48,12 +57,12 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
     text = _beginning(stream, LONGEST)
     inspection = inspect_text(sampler, text, top, unknown)
     for note in stream.notes:
-        click.echo(note, err=True)
+        say(note)
     if len(text) > LONGEST:
-        click.echo(f"{name}: reading the first {LONGEST:,} characters; there are more", err=True)
+        say(f"{name}: reading the first {LONGEST:,} characters; there are more")
     if html:
         write_atomically(html, activation_page(inspection, f"{name}, read by {model_name(path)}").encode())
-        click.echo(f"wrote {html}; open it in a browser", err=True)
+        say(f"wrote {html}; open it in a browser")
     if as_json:
         click.echo(json.dumps(_as_json(inspection, str(path), name)))
     else:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -70,9 +71,15 @@ quiet_option = click.option(
     "--quiet",
     is_flag=True,
     expose_value=False,
-    callback=lambda context, _option, quiet: context.meta.update({QUIET: quiet}),
+    callback=lambda context, _option, quiet: _hush(context, quiet),
     help="Say nothing but errors on stderr.",
 )
+
+
+def _hush(context: click.Context, quiet: bool) -> None:
+    context.meta[QUIET] = quiet
+    if quiet:
+        warnings.simplefilter("ignore")
 
 
 def quiet() -> bool:
@@ -87,6 +94,13 @@ def say(text: str) -> None:
         return
     width = width_of(sys.stderr)
     click.echo("\n".join(wrapped(text, width)) if width else text, err=True)
+
+
+def say_model(path: Path) -> None:
+    """Say which model was taken where none was named."""
+    from chargen.network.checkpoint import bundled_model, model_name
+
+    say(f"model: {model_name(path)}{' (bundled)' * (path == bundled_model())}")
 
 
 def refuse_with(context: click.Context, option: str, *others: str) -> None:

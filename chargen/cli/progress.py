@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from chargen.cli.options import quiet
 from chargen.report.terminal import printable, width_of, wrapped
 
 BUSY = "the machine is busy: training in one thread while that is faster, as now"
@@ -21,6 +22,10 @@ def show_training(run, records: Iterable, preview: Callable[[bool], str | None])
     """
     from chargen.training.records import EpochRecord, Progress
 
+    if quiet():
+        for _ in records:
+            pass
+        return
     best = math.inf if run.best is None else run.best
     saved, busy = False, False
     with _bar(initial=run.step) as bar:
@@ -105,7 +110,7 @@ def show_exercise(report_every: int | None) -> Iterator[Callable]:
     """
     from tqdm import tqdm
 
-    with tqdm(unit="epoch", disable=None, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(unit="epoch", disable=quiet() or None, dynamic_ncols=True, leave=False) as bar:
 
         def watch(name: str, record, epochs: int) -> None:
             if record.epoch == 1:
@@ -113,7 +118,7 @@ def show_exercise(report_every: int | None) -> Iterator[Callable]:
                 bar.set_description(name)
             bar.set_postfix_str(f"loss {record.train_loss:.2e}", refresh=False)
             bar.update()
-            if report_every and record.epoch % report_every == 1:
+            if report_every and not quiet() and record.epoch % report_every == 1:
                 bar.write(f"{name}  step {record.step - 1:4}  loss {record.train_loss:.2e}", file=sys.stderr)
 
         yield watch

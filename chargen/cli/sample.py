@@ -11,7 +11,7 @@ import click
 
 from chargen.cli.commands import Decimal, Whole, not_negative, positive
 from chargen.cli.completion import complete_texts
-from chargen.cli.options import checkpoint_option, refuse_with, unknown_option
+from chargen.cli.options import checkpoint_option, quiet_option, refuse_with, say, say_model, unknown_option
 from chargen.errors import InputError
 from chargen.report.terminal import unescaped
 
@@ -26,7 +26,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 
 
 @click.command()
-@click.argument("prefix", default="")
+@click.argument("prefix", nargs=-1)
 @click.option("--prefix-file", type=click.Path(), help="Read the prefix from this file; - (or PREFIX -) reads stdin.")
 @click.option("--encoding", help="Encoding of the prefix file, or of the CORPUS to audit.")
 @checkpoint_option
@@ -80,6 +80,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each text as a JSON object on a line of its own.")
 @click.option("--interactive", is_flag=True, help="Take turns: you write a piece, the model continues it.")
+@quiet_option
 @click.pass_context
 def sample(
     context,
@@ -98,13 +99,14 @@ def sample(
 ):
     """Continue PREFIX.
 
-    Without PREFIX, begin as after an empty line or the end of a line.
+    Several words need no quotation marks. Without PREFIX, begin as after an empty line or the end of a line.
     """
     from chargen.sampling import held_units
     from chargen.sampling.filters import SamplingSettings
     from chargen.sampling.prompt import read_prompt
     from chargen.sampling.sampler import Sampler
 
+    prefix = " ".join(prefix)
     filters = {name: options.pop(name) for name in vars(SamplingSettings())}
     _refuse_combinations(context, *filters)
     model = _load(checkpoint)
@@ -122,7 +124,7 @@ def sample(
     prefix = _read_prefix(prefix, prefix_file, encoding or "utf-8")
     ids, note = read_prompt(sampler.vocabulary, prefix, unknown)
     if note:
-        click.echo(note, err=True)
+        say(note)
     prefix = sampler.vocabulary.decode(ids)
     texts = _write(sampler, prefix, settings, seed, **options)
     for number, (pieces, copied) in enumerate(_audited(texts, scan)):
@@ -163,7 +165,7 @@ def _load(name: str | None) -> "Checkpoint":
 
     path = find(name)
     if name is None:
-        click.echo(f"sampling from {path}", err=True)
+        say_model(path)
     return Checkpoint.load(path)
 
 
@@ -172,8 +174,8 @@ def _chosen_seed(seed: int | None) -> int:
     import secrets
 
     if seed is None:
-        seed = secrets.randbits(32)
-        click.echo(f"to write the same again: --seed {seed}", err=True)
+        seed = secrets.randbelow(1_000_000)
+        say(f"seed {seed} (repeat with --seed {seed})")
     return seed
 
 
@@ -218,16 +220,14 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | 
         sys.stdout.write("\n")
         return
     from chargen.analysis.copies import SPAN
+    from chargen.report.words import percent
 
     marked = copied.spans if colours(sys.stdout) else ()
     trusted = getattr(sys.stdout, "trusted", sys.stdout)  # for the marks
     trusted.write(mark("".join(pieces), marked, lambda piece: printable(piece, sys.stdout)) + "\n")
     sys.stdout.flush()
-    click.echo(
-        f"{copied.share:.1%} of it is copied from the training text, in spans of {SPAN} characters or more;"
-        f" the longest copied span: {copied.longest!r}",
-        err=True,
-    )
+    longest = f"; the longest: {copied.longest!r}" if copied.longest else ""
+    say(f"{percent(copied.share)} copied (passages of {SPAN}+ characters){longest}")
 
 
 def _copy_scan(model: "Checkpoint", corpus: str, encoding: str | None, prefix: str) -> "CopyScan":
@@ -239,7 +239,7 @@ def _copy_scan(model: "Checkpoint", corpus: str, encoding: str | None, prefix: s
     if corpus and not prefix and not os.path.exists(corpus) and corpus not in registry():
         raise click.UsageError(f"--audit {corpus!r}: no such corpus; if it is the prefix, put --audit after it")
     if base := model.provenance.metadata.get("init_from"):
-        click.echo(f"the model was fine-tuned from {base}; copies from the text of that one are not found", err=True)
+        say(f"the model was fine-tuned from {base}; copies from the text of that one are not found")
     return CopyScan(training_corpus(model.provenance, model.vocabulary.normalization, corpus or None, encoding))
 
 

@@ -16,7 +16,11 @@ from chargen.cli.completion import complete_models, complete_texts
 from chargen.cli.options import (
     checkpoint_option,
     files_of,
+    quiet,
+    quiet_option,
     require_output,
+    say,
+    say_model,
     unknown_option,
     use_one_blas_thread,
 )
@@ -43,6 +47,7 @@ if TYPE_CHECKING:  # these take a while to load
 @unknown_option("error")
 @click.option("--encoding", default="utf-8", help="Encoding of the text.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@quiet_option
 def score(
     file: str,
     checkpoint: str | None,
@@ -71,9 +76,11 @@ def score(
     texts = documents(file)[1]
     paths, samplers = _load([checkpoint] if other is None else [checkpoint, other])
     require_output(html, *(name for path in paths for name in files_of(path)), *(text.path for text in texts))
+    if checkpoint is None:
+        say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, beginning = Comparison(), None
-    for piece in _with_progress(scoring.read(TextStream(texts, encoding)), show=not per_char):
+    for piece in _with_progress(scoring.read(TextStream(texts, encoding)), show=not (per_char or quiet())):
         beginning = beginning or piece
         if other is not None:
             comparison.add(piece)
@@ -93,8 +100,6 @@ def _load(names: Sequence[str | None]) -> tuple[list[Path], list[Sampler]]:
     from chargen.sampling.sampler import Sampler
 
     paths = [find(name) for name in names]
-    if names[0] is None:
-        click.echo(f"scoring with {paths[0]}", err=True)
     return paths, [Sampler(Checkpoint.load(path)) for path in paths]
 
 
@@ -110,13 +115,16 @@ def _with_progress(pieces: Iterable[Piece], show: bool) -> Iterator[Piece]:
 
 
 def _report_what_was_read(scoring: Scoring, samplers: Sequence[Sampler], unknown: str) -> None:
+    from chargen.report.words import counted
+
     shared = scoring.vocabulary
     if any(sampler.vocabulary != shared for sampler in samplers):
         how = f" (--normalize {shared.normalization})" * (shared.normalization != "none")
-        click.echo(f"both models read the {len(shared)} characters that both know{how}", err=True)
+        say(f"compared on the {len(shared)} characters both models know{how}")
     if scoring.unknown_characters:
         done = "left out" if unknown == "skip" else "replaced"
-        click.echo(f"{scoring.unknown_characters:,} unknown characters were {done}", err=True)
+        count = scoring.unknown_characters
+        say(f"{counted(count, 'unknown character')} {'was' if count == 1 else 'were'} {done}")
 
 
 def _print_characters(piece: Piece, samplers: Sequence[Sampler]) -> None:
@@ -148,7 +156,7 @@ def _write_page(
     text = score_page(title, list(map(model_name, paths)), scoring.scores, vocabularies, beginning)
     write_atomically(Path(html), text.encode("utf-8", "replace"))
     shown = f", which shows the first {LIMIT:,} characters" if scoring.scores[0].characters >= LIMIT else ""
-    click.echo(f"wrote {html}{shown}", err=True)
+    say(f"wrote {html}{shown}")
 
 
 def _summary(paths: Sequence[Path], scoring: Scoring, comparison: Comparison) -> dict:

@@ -50,6 +50,15 @@ def fixed(value: float, places: int, sign: str = "") -> str:
     return f"{value:{sign}z.{places}f}"
 
 
+def percent(share: float) -> str:
+    """Return a share of 1 in per cent.
+
+    >>> percent(0), percent(0.123), percent(1)
+    ('0 %', '12.3 %', '100 %')
+    """
+    return f"{f'{100 * share:.1f}'.removesuffix('.0')} %"
+
+
 def suggestion(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
     """Return advice for a name that is unknown: the nearest ones or, where none is near, the first few known ones.
 

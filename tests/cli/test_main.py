@@ -99,7 +99,8 @@ def test_sample_writes_prefix_and_text_to_stdout_alone(trained):
     assert result.returncode == 0
     assert result.stdout.startswith("tyger")
     assert len(result.stdout) == 5 + 30 + 1
-    assert result.stderr.strip().replace("\\", "/") == "sampling from checkpoints/poem-lstm/best.safetensors"
+    assert result.stderr == "model: poem-lstm\n"
+    assert chargen("sample", "tyger", "--length", "30", "--quiet", cwd=trained[0]).stderr == ""
     again = chargen("sample", "tyger", "--length", "30", "--seed", "1", "--checkpoint", "poem-lstm", cwd=trained[0])
     assert again.stdout == result.stdout
     assert again.stderr == ""
@@ -177,7 +178,7 @@ def test_an_audit_finds_what_was_copied(trained):
     greedy = ["--greedy", "--length", "60", "--checkpoint", "poem-lstm"]
     (trained[0] / "copied.txt").write_text(chargen("sample", "tyger", *greedy, cwd=trained[0]).stdout)
     told = chargen("sample", "tyger", *greedy, "--audit", "copied.txt", cwd=trained[0])
-    assert "100.0% of it is copied from the training text" in told.stderr
+    assert "100 % copied (passages of 20+ characters); the longest: " in told.stderr
     assert told.stdout == (trained[0] / "copied.txt").read_text(), "a pipe gets no colours"
     remembered = chargen("sample", "tyger", "--seed", "1", "--json", *greedy[1:], "--audit", cwd=trained[0])
     copied = json.loads(remembered.stdout)["copied"]
@@ -320,10 +321,25 @@ def test_fine_tuning_begins_where_the_other_model_ended(trained, tmp_path):
         np.testing.assert_allclose(after.get_tensor(name), before.get_tensor(name), atol=1e-5)
 
 
+def test_help_of_a_command_and_quiet_training(tmp_path):
+    shown = chargen("help", "train", cwd=tmp_path).stdout
+    assert shown == chargen("train", "--help", cwd=tmp_path).stdout
+    assert [line for line in shown.splitlines() if re.match(r"\w+:$", line)] == [
+        *("Everyday:", "Text:", "Network:", "Optimization:", "Output:", "Other:")
+    ]
+    assert "--hidden-size N " in shown
+    refused(chargen("help", "tran", cwd=tmp_path), "no command 'tran'; did you mean train?")
+    refused(chargen("sample", "--temp", "1", cwd=tmp_path), "no option --temp; did you mean --temperature?")
+    (tmp_path / "poem.txt").write_text(POEM)
+    result = chargen("train", "poem.txt", *SMALL, "--quiet", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
 def test_without_a_run_the_bundled_model_writes(tmp_path):
-    result = chargen("sample", "time traveller", "--length", "400", "--seed", "1", cwd=tmp_path)
+    result = chargen("sample", "time", "traveller", "--length", "400", "--seed", "1", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "time-machine.safetensors" in result.stderr
+    assert result.stderr == "model: time-machine (bundled)\n"
+    assert result.stdout.startswith("time traveller")
     words = re.findall(r"[a-z]+", result.stdout.lower())
     assert sum(word in {"the", "and", "of", "to", "a", "i", "in", "was", "that", "it", "my"} for word in words) > 10
 
