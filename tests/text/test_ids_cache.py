@@ -127,7 +127,7 @@ def test_a_text_that_changes_between_the_passes_is_refused(monkeypatch):
     monkeypatch.setattr(ids_cache, "_write", late)
     with pytest.raises(InputError, match="poem was changed while it was read; start again when it is complete"):
         load_corpus("poem.txt", in_memory=10)
-    assert [path.name for path in Path("cache/encoded").iterdir()] == [".lock"]
+    assert {path.name for path in Path("cache/encoded").iterdir()} <= {".lock"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not say what is resident")
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_ends_it_with_one_clear_line():
     (line,) = stderr.splitlines()
     assert line.startswith("SaveError: cannot write ")
     assert line.endswith("free some space, or set CHARGEN_CACHE to a folder on another disk")
-    assert [path.name for path in Path("cache/encoded").iterdir()] == [".lock"]
+    assert {path.name for path in Path("cache/encoded").iterdir()} <= {".lock"}
 
 
 def test_a_cache_that_cannot_be_written():
