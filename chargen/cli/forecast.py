@@ -11,6 +11,7 @@ from chargen.cli.options import require_output
 from chargen.series.exercises.catalog import RECURRENT
 
 SUFFIX = ".forecaster.safetensors"
+MODELS = ("auto", "network", "smoothing", "theta", "autoregression", "seasonal-naive", "naive", "mean")
 
 rows = Whole(1, 100_000)
 
@@ -29,7 +30,21 @@ class Window(click.ParamType):
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--column", help="Column of the values.  [default: y, or the only column]", show_default=False)
 @click.option("--time", help="Column of the times.  [default: none, rows are counted]", show_default=False)
-@click.option("--horizon", type=rows, default=24, help="Rows that the network forecasts at once.")
+@click.option("--horizon", type=rows, default=24, help="Rows to forecast; the backtest measures as many.")
+@click.option(
+    "--model",
+    type=click.Choice(MODELS),
+    default="auto",
+    help="Forecast with one method; auto weighs all of them by the backtest.",
+)
+@click.option(
+    "--min",
+    "minimum",
+    type=float,
+    help="No forecast is lower.  [default: 0 where no value is negative]",
+    show_default=False,
+)
+@click.option("--max", "maximum", type=float, help="No forecast is higher.")
 @click.option("--cell", type=click.Choice(RECURRENT), default="gru", help="Kind of recurrent cell.")
 @click.option("--windows", "window", type=Window(), default="auto", help="Rows that the network reads, or auto.")
 @click.option(
@@ -65,11 +80,11 @@ class Window(click.ParamType):
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons, **options):
+def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons, model, **options):
     """Fit a forecaster to the series in the CSV file FILE.
 
-    FILE holds one series, or several in the long format with a column unique_id; one network learns them all. First the
-    last rows are held out to compare the forecasts with naive ones; then the network learns from all rows.
+    FILE holds one series, or several in the long format with a column unique_id; one network learns them all. The last
+    rows are held out first: how well each method forecasts them decides how much it counts in each series' forecast.
     """
     from chargen.series.forecast.output import metadata_of
     from chargen.series.forecast.table import read_table
@@ -80,13 +95,13 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons,
     if 0 in seasons and len(seasons) > 1:
         raise click.UsageError("--season 0 means no season; leave out the other --season")
     seasons = tuple(season for season in seasons if season) if seasons else None
-    forecaster = _fitted(context, file, table, seasons=seasons, **options)
+    forecaster = _fitted(context, file, table, seasons=seasons, model=model.replace("-", " "), **options)
     forecaster.about = metadata_of(table, file)
     forecaster.save(out)
     if as_json:
         click.echo(json.dumps(_summary(out, table, forecaster)))
     else:
-        _show(forecaster.tested)
+        _show(forecaster)
     click.echo(f"saved {out}; now try: chargen series forecast {out}", err=True)
 
 
@@ -189,10 +204,9 @@ def _describe(table, forecaster) -> str:
     seasons = " and ".join(map(str, framing.seasons))
     season = f"a season of {seasons} rows" if seasons else "no season"
     logs = ", in logarithms" * framing.log
-    return (
-        f"{rows:,} rows{of}{step}, {season}{logs}, windows of {framing.window} rows,"
-        f" a {settings.cell.upper()} of {settings.hidden_size} units that gives {settings.horizon} rows at once"
-    )
+    windows = f", windows of {framing.window} rows"
+    network = f"{windows}, a {settings.cell.upper()} of {settings.hidden_size} units that gives {settings.horizon} rows"
+    return f"{rows:,} rows{of}{step}, {season}{logs}{f'{network} at once' if forecaster.trains else ''}"
 
 
 def _summary(out: Path, table, forecaster) -> dict:
@@ -207,18 +221,29 @@ def _summary(out: Path, table, forecaster) -> dict:
         "epochs": forecaster.epochs,
         "folds": tested.folds,
         "horizon": tested.horizon,
+        "model": forecaster.settings.model,
         "backtest": tested.figures,
+        "shares": tested.shares,
         "beats": [name for name in tested.margins if name not in tested.unbeaten],
         "verdict": tested.verdict,
+        "weights": forecaster.weights,
+        "reasons": forecaster.reasons,
     }
 
 
-def _show(tested) -> None:
+def _show(forecaster) -> None:
+    tested = forecaster.tested
     click.echo(f"{'':15}{'MAE':>12}{'sMAPE':>9}{'MASE':>9}")
     for name, figures in tested.figures.items():
         mase = "-" if figures["mase"] is None else f"{figures['mase']:.3f}"
         click.echo(f"{name:15}{figures['mae']:12.5g}{figures['smape']:9.2f}{mase:>9}")
     click.echo(f"{tested.verdict[0].upper()}{tested.verdict[1:]}.")
+    if "," in tested.composition:
+        click.echo(f"The forecast is {tested.composition}, by their errors in the backtest.")
+    for reason in sorted(set(forecaster.reasons.values())):
+        names = [name for name, other in forecaster.reasons.items() if other == reason]
+        listed = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
+        click.echo(f"{reason[0].upper()}{reason[1:]}{f' ({listed})' if listed else ''}.")
 
 
 def _write(out: str | None, text: str) -> None:

@@ -139,6 +139,9 @@ def show_fitting(steps: Iterable) -> None:
                 bar.set_description_str(f"{stage}, epoch {record.epoch}", refresh=False)
                 bar.set_postfix_str(f"loss {record.loss:.4f}{validation}", refresh=False)
                 bar.update(record.step - bar.n)
+            elif record is None:
+                bar.set_description(stage, refresh=False)
+                bar.update(0)
             elif record.valid_loss is not None:
                 validation = f", validation {record.valid_loss:.4f}"
 

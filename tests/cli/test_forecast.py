@@ -56,12 +56,13 @@ def test_fit_says_what_it_chose_and_what_it_reached(fitted):
     assert "200 rows, a step of 1 day, a season of 12 rows, windows of 24 rows, a GRU of 32 units that gives 6" in err
     assert "saved sales.forecaster.safetensors; now try: chargen series forecast sales.forecaster.safetensors" in err
     tested = Forecaster.load("sales.forecaster.safetensors").tested
-    header, *rows, verdict = out.splitlines()
+    header, *rows, verdict, composition = out.splitlines()
     assert header.split() == ["MAE", "sMAPE", "MASE"]
     for row, (name, figures) in zip(rows, tested.figures.items(), strict=True):
         assert row.startswith(name)
         assert [float(cell) for cell in row[15:].split()] == pytest.approx(list(figures.values()), rel=1e-2)
     assert verdict[1:] == tested.verdict[1:] + "."
+    assert composition == f"The forecast is {tested.composition}, by their errors in the backtest."
 
 
 def test_the_forecast_goes_on_in_time_on_stdout_and_in_a_file(fitted, chargen):
@@ -141,12 +142,26 @@ def test_several_series_in_one_file(chargen):
     assert (code, err) == (2, "chargen: --series pisa: unknown; the forecaster knows oslo, rome\n")
 
 
+def test_short_and_constant_series_are_forecast_beside_others(chargen):
+    rows = [f"oslo,{place},{value:.4f}\n" for place, value in enumerate(rhythm(150))]
+    rows += [f"flat,{place},5\n" for place in range(150)] + ["new,0,3\n", "new,1,4\n"]
+    Path("long.csv").write_text("unique_id,ds,y\n" + "".join(rows))
+    code, out, err = chargen("fit", "long.csv", "--time", "ds", *QUICK)
+    assert code == 0, err
+    assert out.splitlines()[-2:] == ["Naive forecast: constant (flat).", "Naive forecast: fewer than 6 rows (new)."]
+    lines = chargen("forecast", "long.forecaster.safetensors")[1].splitlines()
+    assert len(lines) == 1 + 3 * 6
+    assert lines[7].startswith("flat,150,5,")
+    assert lines[-1].startswith("new,7,4,")
+
+
 def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
     rows = [f"oslo,{place},{value:.4f}\n" for place, value in enumerate(rhythm(150))]
-    rows += [f"rome,{place},5\n" for place in range(150)]
+    rows += [f"rome,{place},-5\n" for place in range(150)]
     Path("long.csv").write_text("unique_id,ds,y\n" + "".join(rows))
-    code, _, err = chargen("fit", "long.csv", "--time", "ds", *QUICK)
-    assert (code, err.splitlines()[-1][:53]) == (2, "chargen: long.csv line 152: series 'rome': all 150 va")
+    code, _, err = chargen("fit", "long.csv", "--time", "ds", "--min", "0", *QUICK)
+    message = "chargen: long.csv line 152: series 'rome': the value -5 is below 0; give a lower --min\n"
+    assert (code, err) == (2, message)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +174,15 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
             ["fit", "sales.csv", "--column", "day"],
             "line 2: day is '2023-01-01', not a number; correct it, or choose another --column",
         ),
-        (["fit", "sales.csv", "--column", "seven"], "sales.csv line 2: all 200 values are 7"),
         (
-            ["fit", "sales.csv", "--column", "sold", "--horizon", "90"],
-            "sales.csv line 2: 200 rows are too few: a window of 4",
+            ["fit", "sales.csv", "--column", "seven", "--model", "network"],
+            "sales.csv line 2: 200 rows that are all the same teach the network nothing; choose another --model",
         ),
+        (
+            ["fit", "sales.csv", "--column", "sold", "--horizon", "90", "--model", "network"],
+            "sales.csv line 2: 200 rows are too few for the network: it reads 48 and forecasts 90; give more rows, a",
+        ),
+        (["fit", "sales.csv", "--column", "seven", "--max", "6"], "sales.csv line 2: the value 7 is above 6; give a"),
         (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is a file to read"),
         (["fit", "sales.csv", "--column", "sold", "--out", "no/m"], "there is no folder no"),
         (

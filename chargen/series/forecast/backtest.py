@@ -1,13 +1,17 @@
-"""The backtest of a forecaster: its errors on rows that it has not seen, compared with naive forecasts."""
+"""The backtest: where its forecasts begin, the errors of every method there, and what they say."""
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from chargen.series.forecast.conformal_intervals import FEWEST_ERRORS
-from chargen.series.forecast.metrics import mae, naive_scale, seasonal_naive, smape
+from chargen.series.forecast.methods import FEWEST_ROWS, NAIVE, SEASONAL, Method, aligned, forecast_with
+from chargen.series.forecast.metrics import naive_scale, smape
 
-NETWORK, NAIVE, SEASONAL = "network", "naive", "seasonal naive"
+FORECAST = "forecast"  # the combination of the methods
+ORIGINS = (4, 40)  # of a series, at least and at most
+ALL_ORIGINS = 8000  # of all series, from which on each has the fewest
+CHUNK = 500  # forecasts that are made before the caller hears of it
 
 
 def default_folds(rows: int, horizon: int) -> int:
@@ -33,87 +37,182 @@ def t_quantile_90(degrees: int) -> float:
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 
 
-def rows_held_out(horizon: int, folds: int) -> int:
-    """Return how many rows a backtest holds out: `folds` horizons, and enough errors at each of the horizon's leads."""
-    return max(folds * horizon, horizon + FEWEST_ERRORS - 1)
+def held_out_rows(rows: int, horizon: int, folds: int | None) -> int:
+    """Return how many rows at the end of a series its backtest holds out; 0 where there are too few to learn from.
+
+    Args:
+        folds: horizons to hold out; None takes `default_folds` of them, but not more than half of the rows.
+    """
+    wanted = folds * horizon if folds else min(default_folds(rows, horizon) * horizon, max(horizon, rows // 2))
+    return max(min(wanted, rows - FEWEST_ROWS), 0)
 
 
-def fold_starts(horizon: int, folds: int) -> np.ndarray:
-    """Return the first held-out row of each fold, (folds,): evenly spaced, and the last fold ends with the last row."""
-    return np.linspace(0, rows_held_out(horizon, folds) - horizon, folds).round().astype(int)
+def origins(lengths: list[int], held: list[int], horizon: int) -> np.ndarray:
+    """Return the rows known at each origin, (series, origins): evenly spaced, 0 where a series has fewer origins.
+
+    The last forecast ends with the last row. Where less than a horizon is held out, there is one, that ends early.
+    """
+    most = max(min(ALL_ORIGINS // max(len(lengths), 1), ORIGINS[1]), ORIGINS[0])
+    cuts = np.zeros((len(lengths), most), int)
+    for row, rows, out in zip(cuts, lengths, held, strict=True):
+        if out:
+            last = max(out - horizon, 0)
+            own = np.unique(np.linspace(rows - out, rows - out + last, most).round().astype(int))
+            row[: len(own)] = own
+    return cuts
+
+
+def actual_values(series: list[np.ndarray], cuts: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the values after each origin, (N, origins, horizon); NaN where there are none."""
+    actual = np.full((*cuts.shape, horizon), np.nan)
+    for number, place in np.argwhere(cuts > 0):
+        rows = series[number][cuts[number, place] :][:horizon]
+        actual[number, place, : len(rows)] = rows
+    return actual
+
+
+def backtest_forecasts(
+    series: list[np.ndarray], cuts: np.ndarray, methods: dict[str, Method], season: int, horizon: int, kept: int
+) -> Generator[float, None, np.ndarray]:
+    """Forecast from every origin with every method; yield the share that is done.
+
+    Args:
+        kept: rows before an origin that the methods read.
+
+    Returns:
+        The forecasts, (N, origins, methods, horizon); NaN where a method has none.
+    """
+    points = np.full((*cuts.shape, len(methods), horizon), np.nan)
+    places = np.argwhere(cuts > 0)
+    places = places[np.argsort(cuts[tuple(places.T)], kind="stable")]  # of similar lengths side by side
+    for first in range(0, len(places), CHUNK):
+        numbers, at = places[first : first + CHUNK].T
+        known = [series[n][max(cuts[n, k] - kept, 0) : cuts[n, k]] for n, k in zip(numbers, at, strict=True)]
+        histories = aligned(known)
+        for place, method in enumerate(methods.values()):
+            points[numbers, at, place] = forecast_with(method, histories, season, horizon)
+            yield (first + CHUNK * (place + 1) / len(methods)) / max(len(places), CHUNK)
+    return points
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """The errors of the network and of the baselines, over all folds and series.
+    """The errors of the forecast and of each method, over all origins and series.
 
     Attributes:
-        folds: the number of folds.
+        folds: the number of horizons held out, at the median of the series.
         horizon: rows in each fold.
-        figures: `mae`, `smape` and `mase` of the network and of each baseline; the MASE is None where it is undefined.
-        margins: for each baseline, its mean absolute error minus the network's, in units of each series' scale: the
-            mean over the folds and its standard error.
+        figures: `mae`, `smape` and `mase` of the forecast and of each method; the MASE is None where it is undefined.
+        margins: for each naive forecast, its mean absolute error minus the forecast's, in units of each series' scale:
+            the mean over the origins and its standard error.
+        subject: the method that is judged: "forecast", the combination, or the one that was asked for.
+        shares: how much each method counts in the forecast, the mean over the series that are no exceptions.
     """
 
     folds: int
     horizon: int
     figures: dict[str, dict[str, float | None]]
     margins: dict[str, tuple[float, float]]
+    subject: str = FORECAST
+    shares: dict[str, float] = field(default_factory=dict)
 
     @property
     def unbeaten(self) -> list[str]:
-        """The baselines that the network does not beat significantly, in a one-sided t-test at the 10 % level."""
+        """The naive forecasts that are not beaten significantly, in a one-sided t-test at the 10 % level."""
         quantile = t_quantile_90(max(self.folds - 1, 1))
         return [name for name, (gain, error) in self.margins.items() if not gain > quantile * error]
 
     @property
     def verdict(self) -> str:
-        """Whether the network beats the baselines, as one sentence."""
+        """Whether the naive forecasts are beaten, as one sentence."""
+        if self.subject == FORECAST and (alone := [name for name, share in self.shares.items() if share == 1]):
+            return f"the forecast is the {alone[0]} forecast"
+        if not self.margins:
+            return "there are too few rows for a backtest"
         maes = {name: figures["mae"] for name, figures in self.figures.items()}
         names = self.unbeaten or list(self.margins)
         said = " and ".join(f"{name} ({maes[name]:.4g})" for name in names)
-        over = f"with a mean absolute error of {maes[NETWORK]:.4g} over {self.folds} fold{'s' * (self.folds > 1)}"
+        subject = f"the {self.subject}" + " forecast" * (self.subject not in (FORECAST, "network"))
+        over = f"with a mean absolute error of {maes[self.subject]:.4g} over {self.folds} fold{'s' * (self.folds > 1)}"
         if not self.unbeaten:
-            return f"the network beats {said}, {over}"
+            return f"{subject} beats {said}, {over}"
         best = min(names, key=lambda name: self.margins[name][0])
         if self.margins[best][0] <= 0:
-            return f"the network does not beat {said}, {over}; prefer the {best} forecast"
+            return f"{subject} does not beat {said}, {over}" + f"; prefer the {best} forecast" * (
+                self.subject != FORECAST
+            )
         if self.folds == 1:
-            return f"the network does not clearly beat {said}, {over}, which is too few to tell; use more folds"
-        return f"the network does not clearly beat {said}, {over}: the difference may be chance"
+            return f"{subject} does not clearly beat {said}, {over}, which is too few to tell; use more folds"
+        return f"{subject} does not clearly beat {said}, {over}: the difference may be chance"
+
+    @property
+    def composition(self) -> str:
+        """Which methods the forecast is made of, as text: "62 % smoothing, 38 % network"."""
+        shares = sorted(self.shares.items(), key=lambda item: -item[1])
+        return ", ".join(f"{100 * share:.0f} % {name}" for name, share in shares if share >= 0.005)
 
 
-def compare(
-    series: list[np.ndarray], forecasts: list[np.ndarray], scales: list[float], horizon: int, season: int
+def summarize(
+    actual: np.ndarray,
+    points: dict[str, np.ndarray],
+    trainings: list[np.ndarray],
+    season: int,
+    folds: int,
+    subject: str,
+    shares: dict[str, float],
 ) -> Backtest:
-    """Return the errors of a network's forecasts and of the baselines.
+    """Return the errors of forecasts from every origin.
 
     Args:
-        series: arrays (points,), with the rows held out.
-        forecasts: for each series, the network's, (folds, horizon).
-        scales: what the errors of each series are divided by for the margins.
+        actual: the values after each origin, (N, origins, horizon).
+        points: the forecasts of each method and of the `subject`, (N, origins, horizon) each.
+        trainings: the rows before the backtest.
         season: in rows, 0 for none.
     """
-    folds = len(forecasts[0])
-    methods = {NETWORK: None, NAIVE: 1} | ({SEASONAL: season} if season > 1 else {})
+    horizon = actual.shape[2]
+    in_sample = np.array([naive_scale(training, max(season, 1)) for training in trainings])  # (N,)
+    changes = np.array([naive_scale(training, 1) for training in trainings])
     figures, errors = {}, {}
-    for method, cycle in methods.items():
-        scores, errors[method] = [], np.zeros(folds)
-        for values, own, scale in zip(series, forecasts, scales, strict=True):
-            starts = len(values) - rows_held_out(horizon, folds) + fold_starts(horizon, folds)
-            if cycle:
-                own = np.array([seasonal_naive(values[:start], horizon, cycle) for start in starts])
-            actual = np.array([values[start : start + horizon] for start in starts])  # (folds, horizon)
-            in_sample = naive_scale(values[: starts[0]], season or 1)
-            scores.append((mae(actual, own), smape(actual, own), mae(actual, own) / in_sample if in_sample else np.nan))
-            errors[method] += np.abs(actual - own).mean(1) / scale / len(series)
-        means = dict(zip(("mae", "smape", "mase"), np.mean(scores, 0).tolist(), strict=True))  # over the series
-        figures[method] = {name: value if np.isfinite(value) else None for name, value in means.items()}
-    margins = {name: _margin(errors[name] - errors[NETWORK]) for name in methods if name != NETWORK}
-    return Backtest(folds, horizon, figures, margins)
+    for name, own in points.items():
+        missed = np.abs(own - actual)  # (N, origins, horizon)
+        errors[name] = _mean(missed, 2)  # (N, origins)
+        by_series = _mean(missed, (1, 2))
+        relative = by_series / np.where(in_sample > 0, in_sample, np.nan)
+        measures = {"mae": by_series, "smape": _smapes(actual, own), "mase": relative}
+        figures[name] = {measure: _figure(values) for measure, values in measures.items()}
+    margins = {}
+    for name in (NAIVE, SEASONAL):
+        if name in points and name != subject and figures[name]["mae"] is not None:
+            gains = (errors[name] - errors[subject]) / np.where(changes > 0, changes, np.nan)[:, None]
+            margins[name] = _margin(_mean(gains, 0), folds)
+    figures = {name: figure for name, figure in figures.items() if figure["mae"] is not None}
+    return Backtest(folds, horizon, figures, margins, subject, shares)
 
 
-def _margin(gains: np.ndarray) -> tuple[float, float]:
-    """Return the mean over the folds and its standard error; of one fold, its gain instead of the error."""
-    error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else abs(gains[0])
+def _margin(gains: np.ndarray, folds: int) -> tuple[float, float]:
+    """Return the mean over the origins and its standard error, as of `folds` independent ones; of one, its gain."""
+    gains = gains[np.isfinite(gains)]
+    if not len(gains):
+        return 0.0, 0.0
+    count = min(len(gains), folds)
+    error = gains.std(ddof=1) / np.sqrt(count) if count > 1 else abs(gains.mean())
     return float(gains.mean()), float(error)
+
+
+def _smapes(actual: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the sMAPE of each series, (N,)."""
+    known = np.isfinite(actual) & np.isfinite(points)
+    pairs = zip(actual, points, known, strict=True)
+    return np.array([smape(a[k], p[k]) if k.any() else np.nan for a, p, k in pairs])
+
+
+def _figure(values: np.ndarray) -> float | None:
+    mean = float(_mean(values, 0))
+    return mean if np.isfinite(mean) else None
+
+
+def _mean(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Return the means of what is not NaN; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis)
+    return np.where(count > 0, np.where(known, values, 0.0).sum(axis) / np.maximum(count, 1), np.nan)

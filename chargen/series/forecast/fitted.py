@@ -1,14 +1,17 @@
 """`Fitted`: all that a forecaster has learned, and the forecasts that follow from it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from chargen.errors import InputError
 from chargen.series.forecast.backtest import Backtest
-from chargen.series.forecast.conformal_intervals import LEVELS, half_widths, highest_level
+from chargen.series.forecast.combination import combine
+from chargen.series.forecast.conformal_intervals import LEVELS, half_widths
 from chargen.series.forecast.framing import Framing
-from chargen.series.forecast.network import roll_out
+from chargen.series.forecast.methods import METHODS, NETWORK, Method, forecast_with
+from chargen.series.forecast.network import network_method
 from chargen.training.recurrent import Recurrent
 
 
@@ -19,57 +22,64 @@ class Fitted:
     Attributes:
         names: of the series.
         shape: the structure in which they were given, see `chargen.series.forecast.checks.names_of`.
-        framing: how windows are made.
+        framing: how the network's windows are made.
+        season: of the other methods, in rows; 0 for none.
         tested: the backtest.
         epochs: that early stopping chose.
-        network: trained on all rows.
-        scales: what each series is divided by, (series,).
-        history: the last values of each series, (series, rows).
-        error_quantiles: of the backtest, for intervals, (series, leads, 99).
+        network: trained on all rows; None where it does not count.
+        history: the last values of each series, (series, rows); a shorter series begins with NaN.
+        weights: how much each method counts, (series,) by its name.
+        spreads: what the quantiles of errors are multiplied by, (series,).
+        error_quantiles: of the backtest, for intervals, (leads, 99).
+        limits: no forecast is below the first or above the second, (series, 2).
+        reasons: why a series is not forecast as the others are, by its name.
     """
 
     names: list[str]
     shape: str
     framing: Framing
+    season: int
     tested: Backtest
     epochs: int
-    network: Recurrent
-    scales: np.ndarray
+    network: Recurrent | None
     history: np.ndarray
+    weights: dict[str, np.ndarray]
+    spreads: np.ndarray
     error_quantiles: np.ndarray
+    limits: np.ndarray
+    reasons: dict[str, str]
 
     @property
     def measured(self) -> int:
         """The leads at which the backtest has measured errors."""
-        return self.error_quantiles.shape[1]
+        return len(self.error_quantiles)
+
+    @cached_property
+    def methods(self) -> dict[str, Method]:
+        """The methods that count, by name."""
+        own = {NETWORK: network_method(self.network, self.framing)} if self.network is not None else {}
+        return {name: method for name, method in (own | METHODS).items() if name in self.weights}
 
     def forecast(self, h: int | None) -> np.ndarray:
         """Return the next `h` values of all series, (series, h); None takes the horizon."""
         h = self.framing.horizon if h is None else h
         if h < 1:
             raise InputError(f"{h}: must be at least 1", setting="horizon")
-        scaled = self.framing.transform(self.history) / self.scales[:, None]  # (series, rows)
-        points = roll_out(self.network, scaled, self.framing, h)
-        with np.errstate(over="ignore"):
-            return _finite(self.framing.inverse_transform(points * self.scales[:, None]))
+        points = np.full((len(self.names), len(self.methods), h), np.nan)
+        weights = np.stack([self.weights[name] for name in self.methods], axis=1)  # (series, methods)
+        for place, method in enumerate(self.methods.values()):
+            rows = np.flatnonzero(weights[:, place])
+            if len(rows):
+                points[rows, place] = forecast_with(method, self.history[rows], self.season, h)
+        return self._within(_finite(combine(points, weights)))
 
     def forecast_intervals(self, h: int | None, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the next `h` values of all series, and their lower and upper bounds, (series, h) each."""
         if level not in LEVELS:
             raise InputError(f"{level}: must be a whole number of per cent from 1 to 99", setting="level")
         points = self.forecast(h)  # (series, h)
-        h = points.shape[1]
-        if level > (highest := highest_level(self.measured, h)):
-            raise InputError(
-                f"{level}: the backtest has too few errors for more than {highest} % at {h} rows ahead",
-                "ask for less, or fit with more {folds}",
-                setting="level",
-            )
-        scaled = np.array([half_widths(each, h, level) for each in self.error_quantiles])  # (series, h)
-        halves, middle = scaled * self.scales[:, None], self.framing.transform(points)
-        with np.errstate(over="ignore"):
-            low, high = (_finite(self.framing.inverse_transform(middle + sign * halves)) for sign in (-1, 1))
-        return points, low, high
+        halves = self.spreads[:, None] * half_widths(self.error_quantiles, points.shape[1], level)  # (series, h)
+        return points, self._within(points - halves), self._within(points + halves)
 
     def in_shape(self, rows: np.ndarray):
         """Return an array (series, ...) in the structure in which the series were given."""
@@ -77,13 +87,16 @@ class Fitted:
             return rows[0]
         return dict(zip(self.names, rows, strict=True)) if self.shape == "dict" else list(rows)
 
+    def _within(self, values: np.ndarray) -> np.ndarray:
+        """Return values, (series, h), within the limits."""
+        return np.clip(values, self.limits[:, :1], self.limits[:, 1:])
+
 
 def _finite(values: np.ndarray) -> np.ndarray:
     """Return forecasts, (series, h), if all of them are finite."""
     if np.isfinite(values).all():
         return values
-    lead = int(np.flatnonzero(~np.isfinite(values).all(0))[0]) + 1
     raise InputError(
-        f"{lead:,} rows ahead the forecast is too large for a number",
+        f"{values.shape[1]:,} rows ahead the forecast is too large for a number",
         "ask for fewer rows, or fit with {log} switched off",
     )

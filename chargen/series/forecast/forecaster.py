@@ -1,4 +1,4 @@
-"""`Forecaster`: a recurrent network that forecasts one or several series, with prediction intervals."""
+"""`Forecaster`: forecasts of one or several series by a network and simpler methods, with prediction intervals."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -9,16 +9,19 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.series.forecast.backtest import Backtest
-from chargen.series.forecast.checks import checked_framing, names_of, series_of
+from chargen.series.forecast.checks import names_of, series_of
 from chargen.series.forecast.fitted import Fitted
-from chargen.series.forecast.fitting import BacktestResult, Step, fit_network, run_backtest
+from chargen.series.forecast.fitting import BacktestResult, Step, fit_series, run_backtest
 from chargen.series.forecast.forecaster_file import read_forecaster, write_forecaster
 from chargen.series.forecast.framing import Framing
+from chargen.series.forecast.plan import make_plan
 from chargen.series.forecast.settings import ForecastSettings
 
 
 class Forecaster:
-    """Forecasts one series, or several with one network.
+    """Forecasts one series, or several: by one network, and by the methods in `chargen.series.forecast.methods`.
+
+    A backtest on the last rows decides how much each of them counts in the forecast of each series.
 
     >>> values = 10 + np.sin(np.arange(120) * np.pi / 6)
     >>> forecaster = Forecaster(horizon=6, epochs=2, folds=2).fit(values)
@@ -27,7 +30,8 @@ class Forecaster:
 
     Attributes:
         settings: as given.
-        framing: how windows are made, from the first step of fitting on.
+        framing: how the network's windows are made, from the first step of fitting on.
+        trains: whether a network is trained, from the first step of fitting on.
         about: metadata, JSON values that are kept in the file.
     """
 
@@ -35,6 +39,7 @@ class Forecaster:
         """Prepare to fit; see `ForecastSettings` for the options."""
         self.settings = ForecastSettings(horizon, cell, **options)
         self.framing: Framing | None = None
+        self.trains = False
         self.about: dict[str, Any] = {}
         self._fitted: Fitted | None = None
 
@@ -45,7 +50,7 @@ class Forecaster:
             y: an array of shape (points,), or what NumPy can make into one; or a dict or a list of such series.
 
         Raises:
-            InputError: a series is too short, constant, or holds values that are not finite numbers.
+            InputError: a series holds values that are not finite numbers, or is too short for what was asked for.
             TrainingError: the loss is no longer a finite number.
         """
         for _ in self.fitting(y):
@@ -57,8 +62,9 @@ class Forecaster:
         self._fitted = None
         names, shape = names_of(y)
         series = series_of(y, names)
-        self.framing = checked_framing(names, series, self.settings)
-        self._fitted = yield from fit_network(names, shape, series, self.settings, self.framing)
+        plan = make_plan(names, series, self.settings)
+        self.framing, self.trains = plan.framing, bool(plan.learned)
+        self._fitted = yield from fit_series(names, shape, series, self.settings, plan)
 
     def backtest(self, y, folds: int | None = None) -> Backtest:
         """Return the errors of a forecaster with these settings on the last rows, which it has not seen.
@@ -70,7 +76,7 @@ class Forecaster:
         settings = self.settings if folds is None else replace(self.settings, folds=folds)
         names, _ = names_of(y)
         series = series_of(y, names)
-        steps = run_backtest(series, settings, checked_framing(names, series, settings))
+        steps = run_backtest(series, settings, make_plan(names, series, settings))
         return _result_of(steps).tested
 
     def predict(self, h: int | None = None):
@@ -102,13 +108,20 @@ class Forecaster:
         return list(self._require_fitted().names)
 
     @property
+    def weights(self) -> dict[str, dict[str, float]]:
+        """How much each method counts in the forecast, by the name of the series."""
+        fitted = self._require_fitted()
+        rows = zip(*(weights.tolist() for weights in fitted.weights.values()), strict=True)
+        return {name: dict(zip(fitted.weights, row, strict=True)) for name, row in zip(fitted.names, rows, strict=True)}
+
+    @property
     def tested(self) -> Backtest | None:
         """The backtest; None before `fit`."""
         return self._fitted.tested if self._fitted else None
 
     @property
     def epochs(self) -> int:
-        """The epochs that early stopping chose."""
+        """The epochs that early stopping chose, 0 without a network."""
         return self._require_fitted().epochs
 
     @property
@@ -119,7 +132,13 @@ class Forecaster:
     def history(self, name: str) -> np.ndarray:
         """Return the last values of a series, (rows,)."""
         fitted = self._require_fitted()
-        return fitted.history[fitted.names.index(name)]
+        values = fitted.history[fitted.names.index(name)]
+        return values[np.isfinite(values)]
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why a series is not forecast as the others are, by its name: "naive forecast: constant"."""
+        return dict(self._require_fitted().reasons)
 
     def save(self, path: str | Path) -> None:
         """Write the forecaster to one file, atomically.

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from chargen.errors import DamagedError, InputError
+from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.container import read_tensors, write_tensors
 from chargen.series.forecast.backtest import Backtest
 from chargen.series.forecast.fitted import Fitted
 from chargen.series.forecast.framing import Framing
 from chargen.series.forecast.network import new_network
 from chargen.series.forecast.settings import ForecastSettings
+from chargen.training.recurrent import Recurrent
 
 KIND = "chargen-series"
-NETWORK = "network."  # the prefix of the network's tensors
+PREFIX = "network."  # of the network's tensors
+ARRAYS = ("history", "spreads", "error_quantiles", "limits")  # of `Fitted`
 
 
 def write_forecaster(path: Path, settings: ForecastSettings, fitted: Fitted, metadata: dict[str, Any]) -> None:
@@ -31,14 +33,19 @@ def write_forecaster(path: Path, settings: ForecastSettings, fitted: Fitted, met
     description = {
         "settings": asdict(settings),
         "framing": asdict(fitted.framing),
+        "season": fitted.season,
+        "methods": list(fitted.weights),
+        "reasons": fitted.reasons,
         "backtest": asdict(fitted.tested),
         "epochs": fitted.epochs,
         "names": fitted.names,
         "shape": fitted.shape,
         "about": metadata,
     }
-    tensors = {f"{NETWORK}{name}": weight.numpy() for name, weight in fitted.network.state_dict().items()}
-    tensors |= {"history": fitted.history, "scales": fitted.scales, "widths": fitted.error_quantiles}
+    network = fitted.network.state_dict() if fitted.network is not None else {}
+    tensors = {f"{PREFIX}{name}": weight.numpy() for name, weight in network.items()}
+    tensors |= {name: getattr(fitted, name) for name in ARRAYS}
+    tensors["weights"] = np.stack(list(fitted.weights.values()), axis=1)  # (series, methods)
     write_tensors(path, KIND, description, tensors)
 
 
@@ -49,28 +56,40 @@ def read_forecaster(path: Path) -> tuple[ForecastSettings, Fitted, dict[str, Any
         CheckpointError: the file is missing, is not a forecaster, was altered, or needs a newer chargen.
     """
     description, tensors = read_tensors(path, KIND)
+    if "methods" not in description:
+        raise CheckpointError(
+            f"{path} was written by an older chargen, whose forecasts were the network's alone; fit again"
+        )
     try:
         settings = ForecastSettings(**description["settings"])
-        network = new_network(settings)
-        weights = {
-            name.removeprefix(NETWORK): torch.from_numpy(np.array(array))
-            for name, array in tensors.items()
-            if name.startswith(NETWORK)
-        }
-        network.load_state_dict(weights)
         framing = Framing(**description["framing"] | {"seasons": tuple(description["framing"]["seasons"])})
+        tested = description["backtest"]
         fitted = Fitted(
             names=description["names"],
             shape=description["shape"],
             framing=framing,
-            tested=Backtest(**description["backtest"]),
+            season=description["season"],
+            tested=Backtest(**tested | {"margins": {name: tuple(pair) for name, pair in tested["margins"].items()}}),
             epochs=description["epochs"],
-            network=network,
-            scales=tensors["scales"],
-            history=tensors["history"],
-            error_quantiles=tensors["widths"],
+            network=_network(settings, tensors),
+            weights=dict(zip(description["methods"], tensors["weights"].T, strict=True)),
+            reasons=description["reasons"],
+            **{name: tensors[name] for name in ARRAYS},
         )
         return settings, fitted, dict(description["about"])
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
         message = f"{path} is damaged: its description is not valid ({error})"
         raise DamagedError(message, "restore it, or fit again") from None
+
+
+def _network(settings: ForecastSettings, tensors: dict[str, np.ndarray]) -> Recurrent | None:
+    weights = {
+        name.removeprefix(PREFIX): torch.from_numpy(np.array(array))
+        for name, array in tensors.items()
+        if name.startswith(PREFIX)
+    }
+    if not weights:
+        return None
+    network = new_network(settings)
+    network.load_state_dict(weights)
+    return network

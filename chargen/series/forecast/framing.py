@@ -72,7 +72,7 @@ def choose_framing(
         training: arrays (points,).
         likely: seasons of the calendar, see `find_seasons`.
     """
-    length = min(map(len, training))
+    length = int(np.median([len(values) for values in training]))
     if seasons is None:
         found = [find_seasons(values, likely) for values in training[:20]]
         seasons = max(found, key=lambda each: (found.count(each), each))
@@ -149,9 +149,9 @@ def _base_error(training: list[np.ndarray], framing: Framing) -> float:
     """Return the mean absolute error of the base forecasts on some windows, in units of each series' scale."""
     errors = []
     for values in map(framing.transform, training):
-        values = values / scale_of(values, framing)
         ends = np.arange(framing.lookback, len(values) - framing.horizon + 1) - 1
-        if len(ends):
+        if len(ends) and (scale := scale_of(values, framing)) > 0:
+            values = values / scale
             _, rest = training_pairs(values, ends[:: -(-len(ends) // TRIED)], framing)
             errors.append(np.abs(rest).mean())
     return float(np.mean(errors)) if errors else 0.0

@@ -1,4 +1,4 @@
-"""Errors of forecasts, and the seasonal-naive forecast."""
+"""Errors of forecasts."""
 
 import numpy as np
 
@@ -27,16 +27,10 @@ def naive_scale(training: np.ndarray, season: int = 1) -> float:
     Hyndman and Koehler (2006), "Another look at measures of forecast accuracy".
 
     Args:
-        training: array (points,), more than `season` of them.
+        training: array (points,).
         season: in rows; 1 for the naive forecast.
+
+    Returns:
+        The error; NaN where there are no more than `season` points.
     """
-    return mae(training[season:], training[:-season])
-
-
-def seasonal_naive(history: np.ndarray, horizon: int, season: int) -> np.ndarray:
-    """Return the last season, repeated: array (horizon,).
-
-    >>> seasonal_naive([9, 1, 2, 3], 5, 3).tolist()
-    [1, 2, 3, 1, 2]
-    """
-    return np.asarray(history)[-season:][np.arange(horizon) % season]
+    return mae(training[season:], training[:-season]) if len(training) > season else float("nan")

@@ -1,9 +1,10 @@
-"""The network of a forecaster: before training, and rolled out beyond its horizon."""
+"""The network of a forecaster: before training, rolled out beyond its horizon, and as a method beside the others."""
 
 import numpy as np
 import torch
 
-from chargen.series.forecast.framing import FEATURES, Framing, frame
+from chargen.series.forecast.framing import FEATURES, Framing, frame, scale_of
+from chargen.series.forecast.methods import Method
 from chargen.series.forecast.settings import ForecastSettings
 from chargen.series.windows import EVALUATION_ROWS
 from chargen.training.recurrent import Recurrent
@@ -39,3 +40,26 @@ def roll_out(network: Recurrent, histories: np.ndarray, framing: Framing, leads:
         blocks.append(block)
         histories = np.concatenate([histories, block], axis=1)[:, -framing.lookback :]
     return np.concatenate(blocks, axis=1)[:, :leads]
+
+
+def network_method(network: Recurrent, framing: Framing) -> Method:
+    """Return a network as a method; series that are too short or have no logarithm get NaN."""
+
+    def method(histories: np.ndarray, season: int, horizon: int) -> np.ndarray:
+        points = np.full((len(histories), horizon), np.nan)
+        if histories.shape[1] < framing.lookback:
+            return points
+        able = np.isfinite(histories[:, -framing.lookback :]).all(1)
+        if framing.log:
+            able &= np.nanmin(histories, axis=1) > 0
+        scaled, scales = [], []
+        for row in histories[able]:
+            values = framing.transform(row[np.isfinite(row)])
+            scales.append(scale_of(values, framing))
+            scaled.append(values[-framing.lookback :] / scales[-1])
+        if scaled:
+            rolled = roll_out(network, np.array(scaled), framing, horizon)
+            points[able] = framing.inverse_transform(rolled * np.array(scales)[:, None])
+        return points
+
+    return method

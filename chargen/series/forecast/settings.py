@@ -6,7 +6,10 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.network.cells import CELLS
-from chargen.series.forecast.backtest import default_folds
+from chargen.series.forecast.methods import METHODS, NETWORK
+
+AUTO = "auto"
+MODELS = (AUTO, NETWORK, *METHODS)
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,10 @@ class ForecastSettings:
         seasons: their lengths in rows, multiples of the shortest; () for none, None detects them.
         log: whether to forecast logarithms; None does so where the seasons grow with the level.
         hidden_size: H.
-        folds: of the backtest, one horizon each; None takes a fifth of the rows, 3 to 20 folds.
+        folds: horizons that the backtest holds out; None takes a fifth of the rows, 3 to 20 folds.
         epochs: the maximum; early stopping may choose fewer.
+        model: "auto" weighs all methods by the backtest; or the one method to forecast with, of `MODELS`.
+        minimum, maximum: no forecast lies beyond them; None for the minimum takes 0 where no value is negative.
         seed: the same seed gives the same numbers on the same machine.
         likely_seasons: of the calendar, preferred to others where seasons are detected: (24, 168) for hourly rows.
     """
@@ -34,12 +39,21 @@ class ForecastSettings:
     hidden_size: int = 32
     folds: int | None = None
     epochs: int = 60
+    model: str = AUTO
+    minimum: float | None = None
+    maximum: float | None = None
     seed: int = 0
     likely_seasons: tuple[int, ...] = ()
 
     def __post_init__(self):
         if self.cell not in CELLS:
             raise InputError(f"{self.cell!r}: unknown", f"choose one of {', '.join(CELLS)}", setting="cell")
+        if self.model not in MODELS:
+            raise InputError(f"{self.model!r}: unknown", f"choose one of {', '.join(MODELS)}", setting="model")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise InputError(
+                f"{self.minimum:g}: above the maximum, {self.maximum:g}", "exchange them", setting="minimum"
+            )
         for name in ("horizon", "window", "hidden_size", "folds", "epochs"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
@@ -53,6 +67,7 @@ class ForecastSettings:
                 message = f"{' and '.join(map(str, self.seasons))}: a longer season must be a multiple of the shortest"
                 raise InputError(message, "leave one out", setting="seasons")
 
-    def folds_for(self, rows: int) -> int:
-        """Return the number of folds of a backtest on a series of this many rows."""
-        return self.folds or default_folds(rows, self.horizon)
+    def limits_for(self, values: np.ndarray) -> tuple[float, float]:
+        """Return what no forecast of a series lies below, and what none lies above."""
+        lowest = 0.0 if values.min() >= 0 else -np.inf
+        return lowest if self.minimum is None else self.minimum, np.inf if self.maximum is None else self.maximum

@@ -1,12 +1,40 @@
 import numpy as np
+import pytest
 
-from chargen.series.forecast.conformal_intervals import error_quantiles, half_widths
+from chargen.series.forecast.conformal_intervals import half_widths, spreads_and_quantiles
+
+ONE = np.ones((1, 1))
 
 
-def test_half_widths_are_quantiles_by_lead_that_never_shrink_and_grow_as_a_random_walk_beyond():
-    errors = np.stack([np.arange(1.0, 20.0), np.arange(19.0, 0.0, -1) / 2, np.arange(1.0, 20.0) * 2], axis=1)  # (19, 3)
-    quantiles = error_quantiles(errors)
-    assert quantiles[:, 90 - 1].tolist() == [18, 18, 36]  # of 19 errors the 18th is rank 0.9 of 20
-    assert quantiles[0, 50 - 1] == 10
-    assert half_widths(quantiles, 12, 90).tolist()[:3] == [18, 18, 36]
-    assert half_widths(quantiles, 12, 90)[11] == 36 * 2
+def test_half_widths_are_quantiles_of_the_errors_that_grow_as_a_random_walk_beyond():
+    rng = np.random.default_rng(0)
+    errors = np.abs(rng.normal(size=(300, 5, 3))) * [1, 2, 4]  # (N, origins, leads)
+    cuts, scales = np.tile(np.arange(5) * 10, (300, 1)), np.ones(300)
+    spreads, quantiles = spreads_and_quantiles(errors, cuts, np.ones((300, 5)), scales)
+    assert spreads.mean() == pytest.approx(1, abs=0.05)
+    for level, deviations in ((80, 1.2816), (95, 1.96)):
+        assert spreads.mean() * half_widths(quantiles, 3, level) == pytest.approx(
+            deviations * np.array([1, 2, 4]), rel=0.1
+        )
+    assert half_widths(quantiles, 12, 80)[11] == pytest.approx(2 * half_widths(quantiles, 12, 80)[2])
+
+
+def test_a_series_with_larger_errors_is_less_sure():
+    errors = np.ones((2, 40, 2)) * np.array([1.0, 5.0])[:, None, None]
+    cuts = np.tile(np.arange(40) * 5, (2, 1))
+    spreads, _ = spreads_and_quantiles(errors, cuts, np.ones((2, 40)), np.ones(2))
+    assert spreads[1] / spreads[0] == pytest.approx((40 * 5 / 3 + 3) / (40 / 3 + 3))
+
+
+def test_a_longer_lead_is_never_surer():
+    errors = np.tile([3.0, 1.0, 2.0, 4.0], (1, 30, 1))
+    _, quantiles = spreads_and_quantiles(errors, np.arange(30)[None] * 9, np.ones((1, 30)), np.ones(1))
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+
+
+def test_without_any_errors_the_changes_of_the_series_count():
+    spreads, quantiles = spreads_and_quantiles(np.full((1, 1, 4), np.nan), np.zeros((1, 1), int), ONE, np.array([7.0]))
+    assert spreads.tolist() == [7.0]
+    assert half_widths(quantiles, 4, 50) == pytest.approx([1, 2**0.5, 3**0.5, 2])
+    assert half_widths(quantiles, 1, 95) == pytest.approx([1.96 / 0.6745], rel=1e-3)

@@ -1,13 +1,11 @@
-"""Measures of forecasts, and the naive forecasts."""
+"""Measures of forecasts."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen.series.forecast.metrics import mae, naive_scale, seasonal_naive, smape
-
-values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
+from chargen.series.forecast.metrics import mae, naive_scale, smape
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=30))
@@ -17,17 +15,6 @@ def test_errors_are_what_their_definitions_say(pairs):
     shares = [200 * abs(a - f) / (abs(a) + abs(f)) if a or f else 0.0 for a, f in pairs]
     assert smape(actual, forecast) == pytest.approx(sum(shares) / len(pairs), abs=1e-9)
     assert 0 <= smape(actual, forecast) <= 200 * (1 + 1e-12)
-
-
-@given(values, st.integers(1, 40), st.data())
-def test_seasonal_naive_repeats_the_last_season(history, horizon, data):
-    season = data.draw(st.integers(1, len(history)))
-    expected, known = [], list(history)
-    for _ in range(horizon):
-        known.append(known[-season])
-        expected.append(known[-1])
-    assert seasonal_naive(history, horizon, season).tolist() == expected
-    assert seasonal_naive(history, horizon, 1).tolist() == [history[-1]] * horizon
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=8, max_size=30), st.integers(1, 7))

@@ -1,0 +1,145 @@
+"""What a file of series allows: rows held out, the season, and which series the network can learn from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.series.forecast.backtest import held_out_rows, origins
+from chargen.series.forecast.checks import SeriesError, is_constant
+from chargen.series.forecast.decomposition import FEWEST_CYCLES, is_seasonal
+from chargen.series.forecast.framing import Framing, choose_framing
+from chargen.series.forecast.methods import FEWEST_ROWS, MEAN, NAIVE, NETWORK, SEASONAL, is_intermittent
+from chargen.series.forecast.settings import AUTO, ForecastSettings
+
+FEWEST_WINDOWS = 8  # for training
+KEPT_ROWS, KEPT_SEASONS = 1000, 6  # at the end of a long series, that the other methods read
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is done with each series.
+
+    Attributes:
+        framing: how the network's windows are made.
+        season: of the other methods, in rows; 0 for none.
+        held: rows at the end of each series that the backtest holds out.
+        cuts: rows before each origin of the backtest, (series, origins); 0 where there is none.
+        learned: the numbers of the series that the network learns from; none, if it cannot be trained.
+        alone: by the number of a series, the one method that it is forecast with, and why.
+    """
+
+    framing: Framing
+    season: int
+    held: list[int]
+    cuts: np.ndarray
+    learned: list[int]
+    alone: dict[int, tuple[str, str]]
+
+    @property
+    def kept(self) -> int:
+        """The rows at the end of each series that the methods read."""
+        return max(KEPT_ROWS, KEPT_SEASONS * self.season, self.framing.lookback)
+
+
+def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSettings) -> Plan:
+    """Return the plan for series, chosen by the rows before those that the backtest holds out.
+
+    Raises:
+        SeriesError: a series has no rows, or no logarithm where one is wanted; or only the network is wanted, and it
+            cannot be trained.
+    """
+    for name, values in zip(names, series, strict=True):
+        _require_within(name, values, settings)
+    held = [held_out_rows(len(values), settings.horizon, settings.folds) for values in series]
+    trainings = [values[: len(values) - rows] for values, rows in zip(series, held, strict=True)]
+    varied = [
+        number for number, values in enumerate(trainings) if not (_why_naive(series[number]) or is_constant(values))
+    ]
+    framing = _framing(series, [trainings[number] for number in varied] or trainings, settings)
+    season = _season(framing, [len(training) for training in trainings])
+    learned = _learned({number: len(trainings[number]) for number in varied}, framing)
+    if settings.model == NETWORK and not learned:
+        raise _too_short(names, series, framing)
+    if settings.model == SEASONAL and not season:
+        raise InputError("no season was found in the rows", "give one with {seasons}, or choose another {model}")
+    if settings.model not in (AUTO, NETWORK):
+        learned = []
+    alone = {}
+    for number, values in enumerate(series):
+        if exception := _exception(values, framing, season, settings.model):
+            alone[number] = exception
+    cuts = origins([len(values) for values in series], held, settings.horizon)
+    return Plan(framing, season, held, cuts, learned, alone)
+
+
+def _exception(values: np.ndarray, framing: Framing, season: int, model: str) -> tuple[str, str] | None:
+    """Return the one method that a series is forecast with other than `model`, and why; None if there is none."""
+    if model in (NAIVE, MEAN):
+        return None
+    if reason := _why_naive(values):
+        return NAIVE, reason
+    if model == NETWORK and len(values) <= framing.lookback:
+        return NAIVE, "too short for the network"
+    if model == SEASONAL and len(values) < season:
+        return NAIVE, "shorter than a season"
+    if model == AUTO and is_intermittent(values) and not is_seasonal(values[None], season)[0]:
+        return MEAN, "counts with many zeros"
+    return None
+
+
+def _why_naive(values: np.ndarray) -> str:
+    """Return why nothing but the last value can be repeated, or ""."""
+    if is_constant(values):
+        return "constant" if len(values) > 1 else "one row"
+    return f"fewer than {FEWEST_ROWS} rows" if len(values) < FEWEST_ROWS else ""
+
+
+def _require_within(name: str, values: np.ndarray, settings: ForecastSettings) -> None:
+    if settings.log and values.min() <= 0:
+        raise SeriesError(name, f"the value {values.min():g} has no logarithm", "leave out {log}")
+    if settings.minimum is not None and values.min() < settings.minimum:
+        raise SeriesError(name, f"the value {values.min():g} is below {settings.minimum:g}", "give a lower {minimum}")
+    if settings.maximum is not None and values.max() > settings.maximum:
+        raise SeriesError(name, f"the value {values.max():g} is above {settings.maximum:g}", "give a higher {maximum}")
+
+
+def _framing(series: list[np.ndarray], trainings: list[np.ndarray], settings: ForecastSettings) -> Framing:
+    log = False if any((values <= 0).any() for values in series) else settings.log
+    return choose_framing(trainings, settings.horizon, settings.window, settings.seasons, log, settings.likely_seasons)
+
+
+def _season(framing: Framing, lengths: list[int]) -> int:
+    """Return the longest season of which most series have enough cycles; the shortest, if none."""
+    enough = [season for season in framing.seasons if FEWEST_CYCLES * season <= np.median(lengths)]
+    return max(enough, default=min(framing.seasons, default=0))
+
+
+def _learned(lengths: dict[int, int], framing: Framing) -> list[int]:
+    """Return the numbers of the series that the network learns from, by their lengths; none, if those are too few."""
+    needed = framing.lookback + framing.horizon  # of a window with its target
+    learned = [number for number, length in lengths.items() if length >= needed]
+    if not learned:
+        return []
+    validated = validation_rows([lengths[number] for number in learned], framing)
+    windows = sum(max(lengths[number] - validated - needed + 1, 0) for number in learned)
+    return learned if windows >= FEWEST_WINDOWS else []
+
+
+def validation_rows(lengths: list[int], framing: Framing) -> int:
+    """Return how many rows at the end of the training rows, of these lengths, are for early stopping."""
+    length = int(np.median(lengths))
+    return max(framing.horizon, min(max(2 * framing.horizon, round(0.15 * length)), length // 4))
+
+
+def _too_short(names: list[str], series: list[np.ndarray], framing: Framing) -> SeriesError:
+    longest = max(range(len(series)), key=lambda number: len(series[number]))
+    if all(map(is_constant, series)):
+        message = f"{len(series[longest]):,} rows that are all the same teach the network nothing"
+        return SeriesError(names[longest], message, "choose another {model}")
+    return SeriesError(
+        names[longest],
+        f"{len(series[longest]):,} rows are too few for the network: it reads {framing.lookback} and forecasts"
+        f" {framing.horizon}",
+        "give more rows, a smaller {horizon} or {window}, or another {model}",
+    )
