@@ -22,6 +22,7 @@ from chargen.report.words import suggestion
 from chargen.text.vocabulary import Vocabulary
 
 KIND = "chargen"
+SHARED = "output.weight"  # of tied weights, which a file holds once, as the embedding
 RESUME = "resume."  # prefix of the tensors that only resuming needs
 SUFFIX = ".safetensors"
 BEST, LAST, PREVIOUS = (f"{name}{SUFFIX}" for name in ("best", "last", "previous"))  # a run's files
@@ -67,6 +68,8 @@ class Checkpoint:
         }
         resume = {f"{RESUME}{name}": array for name, array in self.resume.items()}
         tensors = pack(self.weights, self.bits) | resume
+        if self.config.tied:
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(SHARED)}
         old = list(map(Path, instead_of))
         write_tensors(Path(path), KIND, about, tensors, Path(previous) if previous else None, old)
 
@@ -86,6 +89,8 @@ class Checkpoint:
         resume = {name.removeprefix(RESUME): tensors.pop(name) for name in list(tensors) if name.startswith(RESUME)}
         try:
             weights, bits = unpack(tensors)
+            if config.tied and "embedding.weight" in weights:
+                weights[SHARED] = weights["embedding.weight"]
             _check(config, vocabulary, weights)
         except ValueError as fault:
             raise DamagedError(f"{path} is damaged: {fault}") from None

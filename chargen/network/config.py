@@ -25,6 +25,8 @@ class ModelConfig:
         bidirectional: whether a second set of layers reads from right to left (D = 2).
         embedding_size: the size of a learned embedding of the characters, or 0 for one-hot input.
         recurrent_dropout: the dropout rate of the recurrent weights, drawn anew for every window.
+        tied: whether the embedding is also the matrix of the output layer, as in Press and Wolf (2017), "Using the
+            Output Embedding to Improve Language Models"; it must be as large as the outputs of all layers.
 
     Raises:
         InputError: a value is out of its range.
@@ -38,6 +40,7 @@ class ModelConfig:
     bidirectional: bool = False
     embedding_size: int = 0
     recurrent_dropout: float = 0.0
+    tied: bool = False
 
     def __post_init__(self):
         if self.cell not in CELLS:
@@ -52,6 +55,9 @@ class ModelConfig:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise InputError(f"{value}: must be at least 0 and below 1", setting=name)
+        outputs = self.num_layers * self.num_directions * self.hidden_size
+        if self.tied and self.embedding_size != outputs:
+            raise InputError(f"{self.embedding_size}: must be {outputs} to be tied", setting="embedding_size")
 
     @property
     def num_directions(self) -> int:
@@ -79,3 +85,26 @@ class ModelConfig:
 def embedding_size_for(vocab_size: int) -> int:
     """Return the default `embedding_size` for a vocabulary: 0, one-hot input, unless it is large."""
     return 0 if vocab_size <= ONE_HOT_LIMIT else EMBEDDING_SIZE
+
+
+def network_for(
+    vocab_size: int,
+    cell: str,
+    hidden_size: int,
+    num_layers: int,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+) -> ModelConfig:
+    """Return the network to train; the embedding of a large vocabulary is tied where there is one layer."""
+    tied = vocab_size > ONE_HOT_LIMIT and num_layers == 1
+    embedding_size = hidden_size if tied else embedding_size_for(vocab_size)
+    return ModelConfig(
+        vocab_size,
+        cell,
+        hidden_size,
+        num_layers,
+        dropout,
+        embedding_size=embedding_size,
+        recurrent_dropout=recurrent_dropout,
+        tied=tied,
+    )

@@ -13,6 +13,8 @@ from chargen.text.vocabulary import Vocabulary
 from chargen.training.dropout import DropoutMasks
 from chargen.training.recurrent import PublicState, Recurrent
 
+TIED_BOUND = 0.1  # of the random weights of an embedding that the output layer shares
+
 
 class CharModel(Recurrent):
     """A character-level language model.
@@ -38,10 +40,10 @@ class CharModel(Recurrent):
             InputError: a setting is out of its range.
         """
         if not isinstance(config, ModelConfig):
-            projected = settings.pop("embedding_size", None)
-            config = ModelConfig(*(() if config is None else (config, *arguments)), **settings)
-            size = embedding_size_for(config.vocab_size) if projected is None else projected
-            config = replace(config, embedding_size=size)
+            vocab_size = settings.pop("vocab_size", None) if config is None else config
+            if settings.get("embedding_size") is None and isinstance(vocab_size, int):
+                settings["embedding_size"] = embedding_size_for(vocab_size)
+            config = ModelConfig(vocab_size, *arguments, **settings)
         super().__init__(
             config.cell,
             config.embedding_size or config.vocab_size,
@@ -56,6 +58,9 @@ class CharModel(Recurrent):
         self.config = config
         if config.embedding_size:
             self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
+        if config.tied:
+            nn.init.uniform_(self.embedding.weight, -TIED_BOUND, TIED_BOUND)
+            self.output.weight = self.embedding.weight
 
     def forward(self, x: Tensor, state: PublicState, masks: DropoutMasks | None = None) -> tuple[Tensor, PublicState]:
         """Predict each next character.

@@ -10,7 +10,7 @@ import torch
 from chargen.errors import InputError
 from chargen.network.cells import CELLS
 from chargen.network.checkpoint import Checkpoint
-from chargen.network.config import ModelConfig, embedding_size_for
+from chargen.network.config import ModelConfig, network_for
 from chargen.report.words import counted, duration
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
@@ -195,10 +195,7 @@ def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None
     if base is not None:
         dropout = {name: values[name] for name in ("dropout", "recurrent_dropout")}
         return CharModel.fine_tuning(base, corpus.vocabulary, **dropout)
-    V = len(corpus.vocabulary)
-    return CharModel(
-        ModelConfig(V, embedding_size=embedding_size_for(V), **_take(values | {"cell": cell}, ModelConfig))
-    )
+    return CharModel(network_for(len(corpus.vocabulary), **_take(values | {"cell": cell}, ModelConfig)))
 
 
 def _optimizer_defaults(fixed: FixedSettings, learning_rate: float) -> dict:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chargen.network.cells import CELLS
-from chargen.network.config import ModelConfig, embedding_size_for
+from chargen.network.config import ModelConfig, network_for
 
 # Zhang et al., "Dive into Deep Learning", section 9.5
 D2L = {
@@ -34,9 +34,9 @@ CHARACTERS_PER_WEIGHT = 2  # a network needs time to read this many for each rec
 WEIGHTS_PER_CHARACTER = 15  # more recurrent weights than this for each character of the text overfit
 MOST_EPOCHS = 16  # more of them overfit, whatever the dropout
 MANY_EPOCHS = 8  # from here on recurrent dropout gains more than it costs
-FINE_TUNING_RATE = 0.25  # of the usual learning rate
-FINE_TUNING_CHARACTERS = 500_000  # a network that knows the language reads a small text until it has read this many
-FINE_TUNING_EPOCHS = 6  # and no more often than this, or it learns the text by heart
+FINE_TUNING_RATE = 0.2  # of the usual learning rate
+FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
+FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,9 @@ def choose(
     (512, 256)
     """
     train_characters = max(train_characters, 1)  # an empty text is refused later, with the batches
-    embedding_size = embedding_size_for(vocab_size)
     usual = USUAL_OPERATIONS * min(max(train_characters / USUAL_CHARACTERS, 1), LONGEST)
     for num_layers, hidden_size in reversed(networks):
-        config = ModelConfig(vocab_size, cell, hidden_size, num_layers, embedding_size=embedding_size)
+        config = network_for(vocab_size, cell, hidden_size, num_layers)
         characters = (operations or usual) / operations_per_character(config)
         weights = recurrent_weights(config)
         if characters >= CHARACTERS_PER_WEIGHT * weights and weights <= WEIGHTS_PER_CHARACTER * train_characters:
@@ -119,7 +118,7 @@ def fine_tune(
     return Recipe(
         config.num_layers,
         config.hidden_size,
-        dropout=0.4 if epochs > 1 else 0.1,
+        dropout=0.2 if epochs > 1 else 0.1,
         recurrent_dropout=0.0,
         epochs=epochs,
         most_epochs=FINE_TUNING_EPOCHS,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import EMBEDDING_SIZE, ONE_HOT_LIMIT
@@ -146,6 +147,22 @@ def test_weights_survive_the_checkpoint_file(cell, tmp_path):
     model.to_checkpoint(LETTERS).save(tmp_path / "model.safetensors")
     loaded = CharModel.from_checkpoint(Checkpoint.load(tmp_path / "model.safetensors"))
     assert loaded.config == model.config
+    torch.testing.assert_close(loaded(X, loaded.begin_state(2)), model(X, model.begin_state(2)), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_tied_embedding_is_learned_and_stored_once(num_layers, tmp_path):
+    model, X = make(num_layers=num_layers, embedding_size=num_layers * H, tied=True), random_ids(2, 4)
+    outputs, _ = model(X, model.begin_state(2))
+    outputs.sum().backward()
+    assert len([name for name, _ in model.named_parameters() if "embedding" in name or "output.w" in name]) == 1
+    rows = model.output.weight.grad[X.unique()]  # as outputs all get the same gradient here, as inputs not
+    assert (rows - rows[0]).abs().max() > 1e-3
+    path = tmp_path / "model.safetensors"
+    model.to_checkpoint(LETTERS).save(path)
+    assert "output.weight" not in load_file(path)
+    loaded = CharModel.fine_tuning(Checkpoint.load(path), LETTERS)
+    assert loaded.output.weight is loaded.embedding.weight
     torch.testing.assert_close(loaded(X, loaded.begin_state(2)), model(X, model.begin_state(2)), rtol=0, atol=0)
 
 

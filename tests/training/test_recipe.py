@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen.network.config import ModelConfig
+from chargen.network.config import ModelConfig, network_for
 from chargen.text.batches import Batching
 from chargen.training.recipe import (
     FINE_TUNING_EPOCHS,
@@ -44,8 +44,7 @@ def test_more_text_gets_a_larger_network_fewer_epochs_and_less_dropout():
 @given(st.integers(1_000, 10**9), st.integers(2, 8000), st.sampled_from(["rnn", "gru", "lstm"]), st.floats(1e9, 1e18))
 def test_a_run_takes_the_operations_there_are(characters, vocab_size, cell, operations):
     recipe = choose(characters, vocab_size, cell, operations)
-    embedding = 256 if vocab_size > 512 else 0
-    config = ModelConfig(vocab_size, cell, recipe.hidden_size, recipe.num_layers, embedding_size=embedding)
+    config = network_for(vocab_size, cell, recipe.hidden_size, recipe.num_layers)
     epochs = operations / operations_per_character(config) / characters
     assert recipe.epochs == max(round(min(epochs, MOST_EPOCHS)), 1)
     assert 0 <= recipe.dropout <= 0.5
