@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from chargen.text.corpus import Corpus as Corpus
     from chargen.text.corpus import load_corpus as load_corpus
     from chargen.text.vocabulary import Vocabulary as Vocabulary
+    from chargen.training.automatic import train as train
     from chargen.training.model import CharModel as CharModel
     from chargen.training.records import EpochRecord as EpochRecord
     from chargen.training.records import Progress as Progress
@@ -54,6 +55,7 @@ _EXPORTS = {
     "fit": "training.text_task",
     "load_corpus": "text.corpus",
     "score": "analysis.scoring",
+    "train": "training.automatic",
 }
 __all__ = sorted(_EXPORTS)
 

@@ -32,9 +32,7 @@ class Preview:
         return text
 
     def _sample(self) -> str:
-        from chargen.sampling.filters import SamplingSettings
         from chargen.sampling.sampler import Sampler
 
         sampler = Sampler(self._run.model.to_checkpoint(self._run.corpus.vocabulary))
-        settings = SamplingSettings(temperature=0.8)
-        return self._prefix + sampler.sample(self._prefix, 200, settings=settings, seed=self._number)
+        return self._prefix + sampler.sample(self._prefix, 200, seed=self._number)

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import os
-import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from chargen.cli.options import say
-from chargen.errors import InputError
+from chargen.errors import InputError, with_names
 from chargen.report.words import suggestion
 
 RUNS = "checkpoints"  # the folder of the runs
@@ -39,9 +38,8 @@ def begin(
         options: the other options of `chargen train`.
     """
     from chargen.network.checkpoint import Checkpoint, find
-    from chargen.text.baselines import measure
-    from chargen.training.base import BASE
-    from chargen.training.plan import FixedSettings, make_plan
+    from chargen.training.automatic import choose
+    from chargen.training.plan import FixedSettings
     from chargen.training.run import Run
     from chargen.training.run_folder import refuse_existing
 
@@ -61,46 +59,22 @@ def begin(
     _require_known(sample_prefix, text.vocabulary)
     fixed = {field.name: options[field.name] for field in fields(FixedSettings)}
     fixed |= {name: None for name in ("precision", "engine") if fixed[name] == "auto"}
-    baselines = measure(text) if processes.first else {}
-    if not init_from and not from_scratch and _base_may_help(text, options):
-        base, baselines = _consult(text, device, baselines, processes)
-        init_from = BASE if base else None
-    metadata = {"budget": budget, "init_from": init_from, "baselines": baselines}
-    seconds = budget and budget - (time.monotonic() - began)
-    kept = {"seconds": seconds, "base": base, "processes": processes}
-    plan = make_plan(text, device, FixedSettings(**fixed), seed=options["seed"], **kept)
-    kept = {"overwrite": overwrite, "save_every": save_every, "metadata": metadata, "processes": processes}
-    run = Run.begin(folder, plan.model, text, plan.settings, **kept)
-    if new := base and set(text.vocabulary.characters) - set(base.vocabulary.characters):
-        say(f"characters that are new to {init_from}: {''.join(sorted(new))!r}")
-    say(plan.why)
-    return run
-
-
-def _base_may_help(text, options) -> bool:
-    """Whether nothing was asked for that the base model cannot have."""
-    from chargen.training.base import SHORTEST
-
-    own_network = any(options[name] for name in ("cell", "hidden_size", "num_layers"))
-    return len(text.train_ids) >= SHORTEST and not own_network and text.vocabulary.normalization == "none"
-
-
-def _consult(text, device, baselines, processes):
-    """Return the base model if training begins from it, else None, and the baselines with its figure; say which."""
-    from chargen.training.base import BASE, consult_base
-
-    base = consult_base(text, device, baselines, processes)
-    if base.helps:
-        say(
-            f"beginning from the base model {BASE}: {base.bits:.3f} bits per character before learning"
-            " (--from-scratch begins from nothing)"
-        )
-        return base.model, {f"{BASE} before learning": base.bits} | baselines
-    say(
-        f"beginning from nothing: the base model {BASE} does not know this text ({base.bits:.3f} bits per character;"
-        f" counting letters {base.counts:.3f})"
+    flags = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
+    plan, metadata = choose(
+        text,
+        device,
+        FixedSettings(**fixed),
+        seed=options["seed"],
+        budget=budget,
+        began=began,
+        base=base,
+        init_from=init_from,
+        from_scratch=from_scratch,
+        processes=processes,
+        say=lambda line: say(with_names(line, flags.__getitem__)),
     )
-    return None, baselines
+    kept = {"overwrite": overwrite, "save_every": save_every, "metadata": metadata, "processes": processes}
+    return Run.begin(folder, plan.model, text, plan.settings, **kept)
 
 
 def _read(processes, corpus, base, options):

@@ -4,10 +4,8 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.sampling.decoder import Decoder, DecoderState
-from chargen.sampling.filters import SamplingSettings, probabilities
+from chargen.sampling.filters import AS_LEARNED, probabilities
 from chargen.sampling.stop_condition import StopCondition
-
-AS_LEARNED = SamplingSettings()  # the probabilities as the model gives them
 
 
 def beam_search(decoder: Decoder, ids: np.ndarray, condition: StopCondition, width: int) -> str:

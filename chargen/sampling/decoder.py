@@ -16,7 +16,7 @@ from chargen.network.cells import CELLS, State, layer_weights
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
-from chargen.sampling.filters import SamplingSettings, draw, probabilities
+from chargen.sampling.filters import AS_LEARNED, SamplingSettings, draw, probabilities
 from chargen.sampling.held_units import hold
 
 CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
@@ -29,6 +29,7 @@ class Decoder:
     """A trained network that reads characters and predicts the next one.
 
     Attributes:
+        checkpoint: the model, which can be saved.
         config: the shape of the network.
         vocabulary: the characters that the ids stand for.
         held: activations of units, counted through all layers, that `DecoderState.draw` holds after each character.
@@ -40,7 +41,7 @@ class Decoder:
         Raises:
             InputError: the network reads in both directions.
         """
-        self.config, self.vocabulary = checkpoint.config, checkpoint.vocabulary
+        self.checkpoint, self.config, self.vocabulary = checkpoint, checkpoint.config, checkpoint.vocabulary
         if self.config.bidirectional:
             raise InputError(
                 "a bidirectional network cannot generate text, because it also reads backwards from the characters that"
@@ -154,7 +155,7 @@ class DecoderState:
             return  # the first character can be any
         self.feed(vocabulary.encode(before))
         assert self.logits is not None
-        if before == "\n" and probabilities(self.logits, SamplingSettings())[0, characters == "\n"] > EMPTY_LINES:
+        if before == "\n" and probabilities(self.logits, AS_LEARNED)[0, characters == "\n"] > EMPTY_LINES:
             self.feed(vocabulary.encode(before))
         blank = np.array([character.isspace() for character in characters])  # (V,)
         if not blank.all():

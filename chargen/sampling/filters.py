@@ -12,7 +12,8 @@ class SamplingSettings:
     """How the next character is drawn: the temperature, then the filters in this order.
 
     Attributes:
-        temperature: divides the logits; below 1 is safer, above 1 wilder, 0 always takes the most probable character.
+        temperature: divides the logits; below 1 is safer than what was learned, above 1 wilder, 0 always takes the most
+            probable character.
         top_k: keep the k most probable characters; None for all.
         top_p: nucleus sampling, keep the smallest set whose probabilities sum to p (Holtzman et al. 2020, "The Curious
             Case of Neural Text Degeneration"); None for all.
@@ -23,7 +24,7 @@ class SamplingSettings:
         InputError: a value is out of its range.
     """
 
-    temperature: float = 1.0
+    temperature: float = 0.8
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
@@ -40,6 +41,10 @@ class SamplingSettings:
                 raise InputError(f"{value}: must be above 0 and at most 1", setting=name)
 
 
+USUAL = SamplingSettings()
+AS_LEARNED = SamplingSettings(temperature=1)  # the probabilities as the model gives them
+
+
 def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
     """Return the distribution of the next character, float64 of the shape of `logits`: softmax, then the filters.
 
@@ -47,7 +52,7 @@ def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
         logits: float array of shape (..., V).
         settings: the temperature and the filters.
 
-    >>> probabilities(np.log([0.5, 0.3, 0.2]), SamplingSettings(top_k=2)).round(3).tolist()
+    >>> probabilities(np.log([0.5, 0.3, 0.2]), SamplingSettings(1, top_k=2)).round(3).tolist()
     [0.625, 0.375, 0.0]
     """
     logits = logits.astype(np.float64)  # (..., V)

@@ -8,9 +8,9 @@ import numpy as np
 
 from chargen.network import checkpoint as checkpoints
 from chargen.network.checkpoint import Checkpoint
-from chargen.sampling.beam_search import AS_LEARNED, beam_search
+from chargen.sampling.beam_search import beam_search
 from chargen.sampling.decoder import Decoder, DecoderState
-from chargen.sampling.filters import SamplingSettings
+from chargen.sampling.filters import USUAL, SamplingSettings
 from chargen.sampling.stop_condition import StopCondition
 
 SIDE_BY_SIDE = 32  # texts written at a time
@@ -37,7 +37,7 @@ class Sampler(Decoder):
         self,
         prefix: str = "",
         length: int | None = None,
-        settings: SamplingSettings = AS_LEARNED,
+        settings: SamplingSettings = USUAL,
         seed: int | tuple[int, ...] = 0,
         stop: str | Sequence[str] = (),
         lines: int | None = None,
@@ -73,7 +73,7 @@ class Sampler(Decoder):
         count: int,
         prefix: str = "",
         length: int | None = None,
-        settings: SamplingSettings = AS_LEARNED,
+        settings: SamplingSettings = USUAL,
         seed: int = 0,
         **limits: Any,
     ) -> Iterator[str]:

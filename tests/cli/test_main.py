@@ -16,6 +16,7 @@ import safetensors
 from chargen.cli.main import cli
 from chargen.network import cells
 from chargen.network.checkpoint import Checkpoint
+from chargen.sampling import filters
 from chargen.text import batches, normalization, vocabulary
 from chargen.training import recipe, settings
 
@@ -357,6 +358,8 @@ def test_the_choices_of_the_command_are_those_of_the_library():
     assert choices("train", "precision") == ("auto", *settings.PRECISIONS)
     assert choices("train", "preset") == tuple(recipe.PRESETS)
     assert choices("sample", "unknown") == vocabulary.UNKNOWN_POLICIES
+    (temperature,) = [p for p in cli.commands["sample"].params if p.name == "temperature"]
+    assert temperature.default == filters.USUAL.temperature
 
 
 @pytest.mark.parametrize(

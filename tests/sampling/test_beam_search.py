@@ -18,7 +18,7 @@ def log_probability(sampler, prefix, text):
     for place, char_id in enumerate(ids[:-1], 1):
         logits, state = sampler.step(char_id[None], state)
         if place >= len(prefix):
-            total += np.log(probabilities(logits[0], SamplingSettings())[ids[place]])
+            total += np.log(probabilities(logits[0], SamplingSettings(temperature=1))[ids[place]])
     return total
 
 

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+
+import chargen
+from chargen.errors import InputError
+from chargen.network.checkpoint import BEST, Checkpoint, find
+from chargen.training import recipe
+from chargen.training.automatic import choose
+from chargen.training.base import BASE
+from chargen.training.plan import FixedSettings
+
+CPU = torch.device("cpu")
+SMALL = {"hidden_size": 8, "epochs": 2, "batch_size": 4, "num_steps": 16}
+
+
+@pytest.fixture
+def poem(tmp_path):
+    (tmp_path / "poem.txt").write_text("Tyger Tyger burning bright\nIn the forests of the night\n" * 40)
+    return tmp_path / "poem.txt"
+
+
+def test_one_call_returns_the_best_model_and_says_what_was_chosen(poem, tmp_path):
+    said = []
+    model = chargen.train(poem, **SMALL, normalization="lower", folder=tmp_path / "run", watch=said.append)
+    kept = Checkpoint.load(tmp_path / "run" / BEST)
+    for name, weights in kept.weights.items():
+        np.testing.assert_array_equal(model.checkpoint.weights[name], weights)
+    assert model.config.hidden_size == 8
+    assert len(model.sample("tyger", 30)) == 30
+    *lines, first, second = said
+    assert "lstm 1 x 8" in "\n".join(lines)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert kept.provenance.metadata["baselines"]
+
+
+def test_a_text_that_the_base_model_knows_is_learned_from_it_unless_told_otherwise():
+    corpus, said = chargen.load_corpus(max_chars=2_000), []
+    plan, metadata = choose(corpus, CPU, FixedSettings(epochs=1), say=said.append)
+    assert plan.model.config.hidden_size == Checkpoint.load(find(BASE)).config.hidden_size
+    assert metadata["init_from"] == BASE
+    assert said[0].startswith("beginning from the base model english")
+    plan, metadata = choose(corpus, CPU, FixedSettings(epochs=1), from_scratch=True, say=said.append)
+    assert metadata["init_from"] is None
+    assert plan.model.config.hidden_size == recipe.choose(1_800, len(corpus.vocabulary), epochs=1).hidden_size
+
+
+def test_a_run_that_is_there_is_kept_and_an_unknown_option_named(poem, tmp_path):
+    chargen.train(poem, **SMALL, folder=tmp_path / "run")
+    with pytest.raises(InputError, match="overwrite"):
+        chargen.train(poem, **SMALL, folder=tmp_path / "run")
+    with pytest.raises(TypeError, match="hiden_size"):
+        chargen.train(poem, hiden_size=8)
