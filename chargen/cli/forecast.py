@@ -108,11 +108,18 @@ def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons,
 @click.command()
 @click.argument("model", type=click.Path(dir_okay=False))
 @click.option("--horizon", type=rows, help="Rows to forecast.  [default: as fitted]")
-@click.option("--level", type=Whole(1, 99), default=90, help="Level of the prediction intervals, in per cent.")
+@click.option(
+    "--level",
+    "levels",
+    type=Whole(1, 99),
+    multiple=True,
+    default=(90,),
+    help="Level of the prediction intervals, in per cent; may be repeated.",
+)
 @click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast as a PNG.")
-def forecast(model, horizon, level, series, out, plot):
+def forecast(model, horizon, levels, series, out, plot):
     """Continue the series that a forecaster has learned.
 
     MODEL is the forecaster's file.
@@ -132,7 +139,7 @@ def forecast(model, horizon, level, series, out, plot):
     forecaster = Forecaster.load(model)
     _keep_the_table(forecaster, out, plot)
     horizon = horizon or forecaster.settings.horizon
-    panels = forecast_panels(forecaster, horizon, level, series)
+    panels = forecast_panels(forecaster, horizon, levels, series)
     if forecaster.tested.unbeaten:
         click.echo(f"in the backtest {forecaster.tested.verdict}", err=True)
     if horizon > forecaster.measured:
@@ -142,9 +149,9 @@ def forecast(model, horizon, level, series, out, plot):
             err=True,
         )
     if plot:
-        save_forecast(panels, plot, *column_names(forecaster), level)
+        save_forecast(panels, plot, *column_names(forecaster))
         click.echo(f"wrote {plot}", err=True)
-    _write(out, to_csv(forecaster, panels, level))
+    _write(out, to_csv(forecaster, panels))
 
 
 def _keep_the_table(forecaster, *outputs: str | None) -> None:

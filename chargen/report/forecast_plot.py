@@ -1,6 +1,6 @@
 """The picture of a forecast: history, forecast and prediction interval, from plain numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,23 +21,22 @@ class Panel:
         name: "" where there is only one.
         history: the last values before the forecast, array (rows,).
         times: of the history and the forecast, (rows + h,).
-        points, low, high: arrays (h,).
+        points: array (h,).
+        bounds: of the intervals, arrays (h,), by level in per cent.
     """
 
     name: str
     history: np.ndarray
     times: Sequence[str]
     points: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    bounds: Mapping[int, tuple[np.ndarray, np.ndarray]]
 
 
-def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: str, level: int) -> None:
-    """Draw each series with its forecast and prediction interval, and write a PNG.
+def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: str) -> None:
+    """Draw each series with its forecast and prediction intervals, and write a PNG.
 
     Args:
         column, time: the labels of the y and x axes.
-        level: of the interval, in per cent.
 
     Raises:
         InputError: too many series for one picture.
@@ -47,22 +46,24 @@ def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: 
         raise InputError(f"{len(panels)} series do not fit one picture", f"choose at most {MOST_PANELS} {{series}}")
     figure, all_axes = new_figure(len(panels))
     for axes, panel in zip(all_axes, panels, strict=True):
-        _draw(axes, panel, level)
+        _draw(axes, panel)
         axes.set_ylabel(column)
     axes.set_xlabel(time)
     save_figure(figure, path)
 
 
-def _draw(axes, panel: Panel, level: int) -> None:
+def _draw(axes, panel: Panel) -> None:
     ahead = np.arange(1, len(panel.points) + 1)
     axes.plot(np.arange(1 - len(panel.history), 1), panel.history, color="black", lw=1.2, label="history")
     joined = np.r_[panel.history[-1], panel.points]  # without a gap after the last value
     axes.plot(np.r_[0, ahead], joined, color="tab:blue", lw=1.6, label="forecast")
-    axes.fill_between(ahead, panel.low, panel.high, color="tab:blue", alpha=0.25, lw=0, label=f"{level} % interval")
+    for place, (level, (low, high)) in enumerate(sorted(panel.bounds.items(), reverse=True)):
+        shade = 0.25 / (len(panel.bounds) - place)  # the narrower one lies over the wider ones
+        axes.fill_between(ahead, low, high, color="tab:blue", alpha=shade, lw=0, label=f"{level} % interval")
     first = 1 - len(panel.history)
     ticks = np.unique(np.linspace(0, len(panel.times) - 1, TICKS).round().astype(int))
     axes.set_xticks(ticks + first, [panel.times[tick] for tick in ticks], rotation=20, ha="right")
     axes.axvline(0, color="gray", ls=":", lw=1)
     axes.grid(alpha=0.3)
     axes.set_title(panel.name, loc="left")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False)  # above the plot
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2 + len(panel.bounds), frameon=False)  # above the plot

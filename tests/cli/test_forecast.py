@@ -66,15 +66,17 @@ def test_fit_says_what_it_chose_and_what_it_reached(fitted):
 
 
 def test_the_forecast_goes_on_in_time_on_stdout_and_in_a_file(fitted, chargen):
-    code, out, err = chargen("forecast", "sales.forecaster.safetensors", "--horizon", "9", "--level", "80")
+    options = ("--horizon", "9", "--level", "95", "--level", "80")
+    code, out, err = chargen("forecast", "sales.forecaster.safetensors", *options)
     assert code == 0, err
     header, *rows = csv.reader(io.StringIO(out))
-    assert header == ["day", "sold", "sold-lo-80", "sold-hi-80"]
+    assert header == ["day", "sold", "sold-lo-95", "sold-lo-80", "sold-hi-80", "sold-hi-95"]
     assert [row[0] for row in rows] == [str(date(2023, 7, 20) + timedelta(days=number)) for number in range(9)]
     forecaster = Forecaster.load("sales.forecaster.safetensors")
-    points, (low, high) = forecaster.predict(9)[""], (each[""] for each in forecaster.interval(9, 80))
-    assert np.array(rows)[:, 1:].astype(float) == pytest.approx(np.stack([points, low, high], 1), rel=1e-6)
-    options = ("--horizon", "9", "--level", "80", "--out", "next.csv", "--plot", "next.png")
+    low, high = zip(*(forecaster.interval(9, level) for level in (80, 95)), strict=True)
+    columns = [each[""] for each in (forecaster.predict(9), *reversed(low), *high)]
+    assert np.array(rows)[:, 1:].astype(float) == pytest.approx(np.stack(columns, 1), rel=1e-6)
+    options += ("--out", "next.csv", "--plot", "next.png")
     assert chargen("forecast", "sales.forecaster.safetensors", *options)[:2] == (0, "")
     assert Path("next.csv").read_text() == out
     assert Path("next.png").read_bytes().startswith(b"\x89PNG")

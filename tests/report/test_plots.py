@@ -63,13 +63,24 @@ def test_panels_and_frames_are_drawn(tmp_path):
 
 def test_a_forecast_is_drawn_after_its_history(tmp_path, drawn):
     points = np.array([4.0, 5.0])
-    panel = forecast_plot.Panel("", np.array([1.0, 2.0, 3.0]), list("abcde"), points, points - 1, points + 1)
-    forecast_plot.save_forecast([panel], tmp_path / "forecast.png", "sold", "day", 80)
+    panel = forecast_plot.Panel(
+        "",
+        np.array([1.0, 2.0, 3.0]),
+        list("abcde"),
+        points,
+        {80: (points - 1, points + 1), 95: (points - 2, points + 2)},
+    )
+    forecast_plot.save_forecast([panel], tmp_path / "forecast.png", "sold", "day")
     axes = drawn[0].axes[0]
     history, forecast = (line.get_xydata().tolist() for line in axes.get_lines()[:2])
     assert history == [[-2, 1], [-1, 2], [0, 3]]
     assert forecast == [[0, 3], [1, 4], [2, 5]]
     assert [label.get_text() for label in axes.get_xticklabels()] == list("abcde")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("day", "sold")
+    bands = {area.get_label(): area.get_paths()[0].get_extents().get_points()[:, 1] for area in axes.collections}
+    assert {label: edges.tolist() for label, edges in bands.items()} == {
+        "95 % interval": [2, 7],
+        "80 % interval": [3, 6],
+    }
     with pytest.raises(InputError, match="13 series"):
-        forecast_plot.save_forecast([panel] * 13, tmp_path / "forecast.png", "sold", "day", 80)
+        forecast_plot.save_forecast([panel] * 13, tmp_path / "forecast.png", "sold", "day")

@@ -73,13 +73,12 @@ class Fitted:
                 points[rows, place] = forecast_with(method, self.history[rows], self.season, h)
         return self._within(_finite(combine(points, weights)))
 
-    def forecast_intervals(self, h: int | None, level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the next `h` values of all series, and their lower and upper bounds, (series, h) each."""
+    def bounds(self, points: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lower and upper bounds of forecasts, as `forecast` returns them, (series, h) each."""
         if level not in LEVELS:
             raise InputError(f"{level}: must be a whole number of per cent from 1 to 99", setting="level")
-        points = self.forecast(h)  # (series, h)
         halves = self.spreads[:, None] * half_widths(self.error_quantiles, points.shape[1], level)  # (series, h)
-        return points, self._within(points - halves), self._within(points + halves)
+        return self._within(points - halves), self._within(points + halves)
 
     def in_shape(self, rows: np.ndarray):
         """Return an array (series, ...) in the structure in which the series were given."""

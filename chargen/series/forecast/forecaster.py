@@ -1,9 +1,9 @@
 """`Forecaster`: forecasts of one or several series by a network and simpler methods, with prediction intervals."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,13 @@ from chargen.series.forecast.forecaster_file import read_forecaster, write_forec
 from chargen.series.forecast.framing import Framing
 from chargen.series.forecast.plan import make_plan
 from chargen.series.forecast.settings import ForecastSettings
+
+
+class Forecast(NamedTuple):
+    """The next values of a series, (h,), and by level in per cent the bounds of their intervals, (h,) each."""
+
+    points: np.ndarray
+    bounds: dict[int, tuple[np.ndarray, np.ndarray]]
 
 
 class Forecaster:
@@ -94,13 +101,18 @@ class Forecaster:
             level: in per cent, the share of intervals that should contain the value.
         """
         fitted = self._require_fitted()
-        _, low, high = fitted.forecast_intervals(h, level)
+        low, high = fitted.bounds(fitted.forecast(h), level)
         return fitted.in_shape(low), fitted.in_shape(high)
 
-    def forecasts(self, h: int | None = None, level: int = 90) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Return, for each series by name, its next `h` values and their lower and upper bounds; see `interval`."""
+    def forecasts(self, h: int | None = None, levels: Sequence[int] = (90,)) -> dict[str, Forecast]:
+        """Return the forecast of each series by name, with intervals of several levels; see `interval`."""
         fitted = self._require_fitted()
-        return dict(zip(fitted.names, zip(*fitted.forecast_intervals(h, level), strict=True), strict=True))
+        points = fitted.forecast(h)  # (series, h)
+        bounds = {level: fitted.bounds(points, level) for level in sorted(set(levels))}
+        return {
+            name: Forecast(points[row], {level: (low[row], high[row]) for level, (low, high) in bounds.items()})
+            for row, name in enumerate(fitted.names)
+        }
 
     @property
     def names(self) -> list[str]:

@@ -35,10 +35,13 @@ def column_names(forecaster: Forecaster) -> tuple[str, str]:
     return forecaster.about.get("column") or VALUE, forecaster.about.get("time") or "row"
 
 
-def forecast_panels(forecaster: Forecaster, horizon: int, level: int, names: Sequence[str] = ()) -> list[Panel]:
+def forecast_panels(
+    forecaster: Forecaster, horizon: int, levels: Sequence[int], names: Sequence[str] = ()
+) -> list[Panel]:
     """Return the forecast of each series with the history before it.
 
     Args:
+        levels: of the intervals, in per cent.
         names: of the series; () for all.
 
     Raises:
@@ -50,27 +53,30 @@ def forecast_panels(forecaster: Forecaster, horizon: int, level: int, names: Seq
             raise InputError(f"{name}: unknown; the forecaster knows {known or 'one without a name'}", setting="series")
     clock = Clock(**forecaster.about.get("clock", {}))
     panels = []
-    for name, (points, low, high) in forecaster.forecasts(horizon, level).items():
+    for name, (points, bounds) in forecaster.forecasts(horizon, levels).items():
         history = forecaster.history(name)[-HISTORY * horizon :]
         times = clock.times(forecaster.about.get("last", {}).get(name, "0"), range(1 - len(history), horizon + 1))
-        panels.append(Panel(name, history, times, points, low, high))
+        panels.append(Panel(name, history, times, points, bounds))
     return [panel for panel in panels if panel.name in names or not names]
 
 
-def to_csv(forecaster: Forecaster, panels: Sequence[Panel], level: int) -> str:
-    """Return forecasts as CSV with the columns of Nixtla's tools: time, value, and the bounds `-lo-90` and `-hi-90`.
+def to_csv(forecaster: Forecaster, panels: Sequence[Panel]) -> str:
+    """Return forecasts as CSV with the columns of Nixtla's tools: time, value, and bounds such as `-lo-90`, `-hi-90`.
 
     Args:
         panels: of the `forecaster`, see `forecast_panels`.
-        level: of the intervals, in per cent.
     """
     (column, time), named = column_names(forecaster), forecaster.names != [""]
+    levels = list(panels[0].bounds)  # ascending
+    sides = [f"lo-{level}" for level in reversed(levels)] + [f"hi-{level}" for level in levels]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([ID] * named + [time, column, f"{column}-lo-{level}", f"{column}-hi-{level}"])
+    writer.writerow([ID] * named + [time, column, *(f"{column}-{side}" for side in sides)])
     for panel in panels:
-        spread = np.ptp(np.concatenate([panel.history, panel.points, panel.low, panel.high]))
-        for when, *values in zip(panel.times[-len(panel.points) :], panel.points, panel.low, panel.high, strict=True):
+        low, high = zip(*panel.bounds.values(), strict=True)
+        columns = np.array([panel.points, *reversed(low), *high])  # (columns, h)
+        spread = np.ptp(np.concatenate([panel.history, columns.ravel()]))
+        for when, values in zip(panel.times[-len(panel.points) :], columns.T, strict=True):
             writer.writerow([panel.name] * named + [when, *(_digits(value, spread) for value in values)])
     return text.getvalue()
 
