@@ -1,6 +1,7 @@
 """Prepare English books as one text for the base model: many spellings of the same prose, and whole books held out.
 
     python benchmarks/english.py BOOKS english.txt [SEED]
+    python benchmarks/english.py --words TEXT MODEL  # gives a model of TEXT the words that --known-words keeps to
 
 People's texts have straight or curly quotation marks, lines that end hard or paragraphs that do not, now and then
 capitals only or none. So the books are cut into pieces between paragraphs, each piece is written in one of these ways,
@@ -11,7 +12,12 @@ and another order, for a run that goes on.
 import random
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+from chargen.network.checkpoint import Checkpoint
+from chargen.text.corpus import load_corpus
+from chargen.text.words import find_words
 
 HELD_OUT = ("carmilla", "jekyll_and_hyde", "ponies_past_and_present", "wonderful_wizard_of_oz")
 LEFT_OUT = ("count_of_monte_cristo",)  # a long novel that the base has not seen, to fine-tune on
@@ -65,5 +71,18 @@ def main(books: Path, out: Path, seed: int = 0) -> None:
     print(f"{len(text):,} characters, {len(set(text))} different; --valid-fraction {len(held_out) / len(text):.5f}")
 
 
+def add_words(text: str, path: Path) -> None:
+    """Give a model the words of the text that it learned, without those of the held-out part."""
+    model = Checkpoint.load(path)
+    corpus = load_corpus(text, normalization=model.vocabulary.normalization, valid_fraction=0)
+    ids = corpus.train_ids[: model.provenance.train_characters]
+    words = find_words(ids, corpus.vocabulary.characters)
+    replace(model, words=words).save(path)
+    print(f"{len(words):,} words, {path.stat().st_size:,} bytes")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))
+    if sys.argv[1] == "--words":
+        add_words(sys.argv[2], Path(sys.argv[3]))
+    else:
+        main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))

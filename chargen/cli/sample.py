@@ -45,6 +45,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--top-k", type=positive, help="Sample from the k most likely characters.")
 @click.option("--top-p", type=share, help="Sample from the smallest set of characters whose probabilities sum to p.")
 @click.option("--min-p", type=share, help="Sample from the characters at least p times as likely as the likeliest.")
+@click.option("--known-words", is_flag=True, help="Write only words of the texts that the model learned from.")
 @click.option("--greedy", is_flag=True, help="Always take the most likely character; the same as --temperature 0.")
 @click.option("--beam", type=positive, help="Find the most likely text by beam search of this width; draw nothing.")
 @click.option(
@@ -91,6 +92,7 @@ def sample(
     unknown,
     seed,
     hold,
+    known_words,
     audit,
     as_json,
     interactive,
@@ -112,6 +114,8 @@ def sample(
     model = _load(checkpoint)
     sampler = Sampler(model)
     sampler.held = dict(held_units.parse(text, model.config) for text in hold)
+    if known_words:
+        sampler.keep_to_known_words()
     settings = SamplingSettings(temperature=0) if options.pop("greedy") else SamplingSettings(**filters)
     if not options["beam"]:
         seed = _chosen_seed(seed)

@@ -24,6 +24,7 @@ from chargen.text.vocabulary import Vocabulary
 KIND = "chargen"
 SHARED = "output.weight"  # of tied weights, which a file holds once, as the embedding
 RESUME = "resume."  # prefix of the tensors that only resuming needs
+WORDS = "words"  # the tensor that holds the words, in lines of UTF-8
 SUFFIX = ".safetensors"
 BEST, LAST, PREVIOUS = (f"{name}{SUFFIX}" for name in ("best", "last", "previous"))  # a run's files
 MODELS = BEST, LAST, PREVIOUS  # by preference: while a run is saved, only the last of them may be there
@@ -41,6 +42,7 @@ class Checkpoint:
         provenance: where the model came from.
         resume: arrays by name that only resuming needs, such as the optimizer's; empty in a finished model.
         bits: in which a file stores an element of a matrix: 32, 16 or 8.
+        words: of the texts that the model learned, see `chargen.text.words`; older models have none.
     """
 
     config: ModelConfig
@@ -49,6 +51,7 @@ class Checkpoint:
     provenance: Provenance = field(default_factory=Provenance)
     resume: dict[str, np.ndarray] = field(default_factory=dict)
     bits: int = 32
+    words: list[str] = field(default_factory=list)
 
     def save(self, path: str | Path, previous: str | Path | None = None, instead_of: Sequence[str | Path] = ()) -> None:
         """Write the checkpoint to `path` atomically: a reader finds the old file or the new one.
@@ -67,7 +70,8 @@ class Checkpoint:
             "training": self.provenance.to_json(),
         }
         resume = {f"{RESUME}{name}": array for name, array in self.resume.items()}
-        tensors = pack(self.weights, self.bits) | resume
+        words = {WORDS: np.frombuffer("\n".join(self.words).encode(), np.uint8)} if self.words else {}
+        tensors = pack(self.weights, self.bits) | resume | words
         if self.config.tied:
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(SHARED)}
         old = list(map(Path, instead_of))
@@ -88,13 +92,14 @@ class Checkpoint:
             raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
         resume = {name.removeprefix(RESUME): tensors.pop(name) for name in list(tensors) if name.startswith(RESUME)}
         try:
+            words = tensors.pop(WORDS).tobytes().decode().split("\n") if WORDS in tensors else []
             weights, bits = unpack(tensors)
             if config.tied and "embedding.weight" in weights:
                 weights[SHARED] = weights["embedding.weight"]
             _check(config, vocabulary, weights)
         except ValueError as fault:
             raise DamagedError(f"{path} is damaged: {fault}") from None
-        return cls(config, vocabulary, weights, provenance, resume, bits)
+        return cls(config, vocabulary, weights, provenance, resume, bits, words)
 
 
 def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> Path:

@@ -18,6 +18,7 @@ from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
 from chargen.sampling.filters import AS_LEARNED, SamplingSettings, draw, probabilities
 from chargen.sampling.held_units import hold
+from chargen.sampling.known_words import KnownWords
 
 CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
 BEGINNINGS = "\n 。"  # after the first of them that a model knows, a text begins
@@ -33,6 +34,7 @@ class Decoder:
         config: the shape of the network.
         vocabulary: the characters that the ids stand for.
         held: activations of units, counted through all layers, that `DecoderState.draw` holds after each character.
+        known_words: the words that `DecoderState` keeps to; None for any, see `keep_to_known_words`.
     """
 
     def __init__(self, checkpoint: Checkpoint):
@@ -49,6 +51,8 @@ class Decoder:
                 "train a model without {bidirectional}",
             )
         self.held: dict[int, float] = {}
+        self.known_words: KnownWords | None = None
+        self._words = checkpoint.words
         weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
         self._cell = CELLS[self.config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(self.config.num_layers)]
@@ -57,6 +61,14 @@ class Decoder:
         first = self._layers[0]
         self._rows = first.W_ih.T + first.b_ih if self._one_hot else weights["embedding.weight"]
         self._output_weight, self._output_bias = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
+
+    def keep_to_known_words(self) -> None:
+        """Write only words of the texts that the model learned from, see `KnownWords`, in every text begun from now on.
+
+        Raises:
+            InputError: the model keeps no words.
+        """
+        self.known_words = KnownWords(self._words, self.vocabulary.characters)
 
     def begin_state(self, batch_size: int = 1) -> tuple[State, ...]:
         """Return the zero state: for each layer (h,), or (h, c) of an LSTM, each (B, H)."""
@@ -136,6 +148,7 @@ class DecoderState:
         """Begin again with one empty text."""
         self._state = self._decoder.begin_state()
         self.logits: np.ndarray | None = None
+        self._begun = [""]  # what each text has of a word that may go on, see `KnownWords`
 
     def read(self, ids: np.ndarray) -> None:
         """Read on in the one text, ids of shape (T,); if there is no text at all yet, begin one, see `_begin`."""
@@ -164,19 +177,23 @@ class DecoderState:
     def feed(self, ids: np.ndarray, held: Mapping[int, float] | None = None) -> None:
         """Read one more character of each text, (B,); see `Decoder.step` for the held units."""
         self.logits, self._state = self._decoder.step(ids, self._state, held)
+        if known := self._decoder.known_words:
+            self._begun = known.read(self._begun, ids)
+            self.logits = self.logits + known.bars(self._begun)  # (B, V)
 
     def select(self, rows: np.ndarray) -> None:
         """Go on with copies of the texts of these rows, (B,)."""
         self._state = tuple(tuple(part[rows] for part in layer) for layer in self._state)  # (B, H) each
         self.logits = None if self.logits is None else self.logits[rows]  # (B, V)
+        self._begun = [self._begun[row] for row in rows.tolist()]
 
     def mark(self) -> tuple:
         """Return what `rewind` takes to return to here."""
-        return self._state, self.logits
+        return self._state, self.logits, self._begun
 
     def rewind(self, mark: tuple) -> None:
         """Forget what was read since `mark` was made."""
-        self._state, self.logits = mark
+        self._state, self.logits, self._begun = mark
 
     def draw(self, settings: SamplingSettings, rngs: Sequence[np.random.Generator]) -> np.ndarray:
         """Draw each text's next character, (B,), each with its own generator, and read it."""

@@ -19,6 +19,10 @@ TIED_BOUND = 0.1  # of the random weights of an embedding that the output layer 
 class CharModel(Recurrent):
     """A character-level language model.
 
+    Attributes:
+        config: the shape of the network.
+        words: of the texts that it learned, see `chargen.text.words`.
+
     >>> model = CharModel(vocab_size=27, cell="gru", hidden_size=8, num_layers=2)
     >>> state = model.begin_state(batch_size=4)
     >>> tuple(state.shape)
@@ -55,7 +59,7 @@ class CharModel(Recurrent):
             config.recurrent_dropout,
             engine,
         )
-        self.config = config
+        self.config, self.words = config, list[str]()
         if config.embedding_size:
             self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
         if config.tied:
@@ -83,12 +87,13 @@ class CharModel(Recurrent):
             provenance: where the model came from.
         """
         weights = {name: tensor.detach().float().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
-        return Checkpoint(self.config, vocabulary, weights, provenance or Provenance())
+        return Checkpoint(self.config, vocabulary, weights, provenance or Provenance(), words=self.words)
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, engine: str = "torch") -> "CharModel":
         """Return the model that a checkpoint holds; see `CharModel` for the engine."""
         model = cls(checkpoint.config, engine=engine)
+        model.words = checkpoint.words
         model.load_state_dict({name: torch.tensor(array) for name, array in checkpoint.weights.items()})
         return model
 
@@ -111,6 +116,7 @@ class CharModel(Recurrent):
         if not checkpoint.config.embedding_size:
             axis_of_characters |= {"layers.0.weight_ih_l0": 1, "layers.0.weight_ih_l0_reverse": 1}
         model = cls(replace(checkpoint.config, vocab_size=len(vocabulary), **dropout))
+        model.words = checkpoint.words
         for name, tensor in model.state_dict().items():
             trained = torch.tensor(checkpoint.weights[name]).float()
             axis = axis_of_characters.get(name)

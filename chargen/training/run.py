@@ -18,6 +18,7 @@ from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.network.provenance import Provenance
 from chargen.report import plots
 from chargen.text.corpus import IN_MEMORY, Corpus
+from chargen.text.words import find_words
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord, Progress
@@ -125,6 +126,7 @@ class Run:
                 refuse_existing(folder, overwrite)  # another process may have begun one meanwhile
                 advice = "free some space, or train in another folder"
                 require_space(folder, size_on_disk(model), "the run", advice)
+                model.words = sorted({*model.words, *find_words(corpus.train_ids, corpus.vocabulary.characters)})
             run = cls(folder, lock, model, trainer, corpus, metadata or {}, save_every)
             run._replaces = tuple(folder / name for name in ALL if name != LAST)
             run.save()  # fails before the training and before an old run is removed, if it fails

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,9 @@ def sample(tmp_path, monkeypatch, capsys, spelling):
     """A function that runs `chargen sample` with a model that spells a text, and returns stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def run(spelled, *arguments, code=0):
+    def run(spelled, *arguments, code=0, words=()):
         arguments += () if "--beam" in arguments else ("--seed", "1")
-        spelling(spelled).save("model.safetensors")
+        replace(spelling(spelled), words=list(words)).save("model.safetensors")
         with pytest.raises(SystemExit) as ended:
             main(["sample", "--checkpoint", "model.safetensors", *arguments])
         captured = capsys.readouterr()
@@ -50,3 +51,11 @@ def test_without_a_length_it_ends_with_a_sentence(sample):
 def test_without_a_prefix_it_begins_a_text(sample):
     assert sample("ab\ncd", "--lines", "2")[0] == "cdab\ncdab\n"
     assert sample("ab\ncd", "--beam", "2", "--lines", "1")[0] == "cdab\n"
+
+
+def test_only_known_words_are_written_however_they_are_drawn(sample):
+    for how in ((), ("--greedy",), ("--beam", "3"), ("--num-samples", "2", "--quiet")):
+        out, _ = sample("abc ", "a", "--length", "9", "--known-words", *how, words=["ab", "b"])
+        assert {word for text in out.split("---") for word in text.split()[:-1]} <= {"ab", "b"}
+    _, err = sample("abc ", "a", "--known-words", code=2)
+    assert "--known-words needs the words of the text that the model learned, and it keeps none; train" in err

@@ -66,6 +66,15 @@ def test_what_is_saved_is_loaded(tmp_path):
         np.testing.assert_array_equal(loaded.weights[name], array)
 
 
+def test_words_are_kept_and_damaged_ones_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    replace(make(), words=["time", "é"]).save(path)
+    assert Checkpoint.load(path).words == ["time", "é"]
+    rewrite(path, weights={"words": np.array([255], np.uint8)})
+    with pytest.raises(CheckpointError, match="damaged"):
+        Checkpoint.load(path)
+
+
 def test_any_safetensors_reader_can_read_the_weights(tmp_path):
     arrays = safetensors.numpy.load_file(saved(tmp_path))
     assert {name: array.shape for name, array in arrays.items()} == CONFIG.weight_shapes()

@@ -9,12 +9,12 @@ from chargen.text.vocabulary import Vocabulary
 LETTERS = Vocabulary.from_text("abcdefgh ")
 
 
-def random_sampler(config=None, scale=1.0, vocabulary=LETTERS):
+def random_sampler(config=None, scale=1.0, vocabulary=LETTERS, words=()):
     config = config or ModelConfig(len(vocabulary), "gru", 6)
     rng = np.random.default_rng(3)
     shapes = config.weight_shapes().items()
     weights = {name: rng.normal(scale=scale, size=shape).astype(np.float32) for name, shape in shapes}
-    return Sampler(Checkpoint(config, vocabulary, weights))
+    return Sampler(Checkpoint(config, vocabulary, weights, words=list(words)))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_units_are_held_while_the_model_writes_and_not_while_it_reads(make, cell
     before = state.mark()
     assert before[0][0][0][0, 1] != -0.5
     ids = state.draw(GREEDY, [np.random.default_rng(0)])
-    (first, second), logits = state.mark()
+    (first, second), logits, _ = state.mark()
     assert (first[0][0, 1], second[0][0, 2]) == (-0.5, 1)
     if cell == "lstm":
         np.testing.assert_allclose((np.tanh(first[1][0, 1]), np.tanh(second[1][0, 2])), (-0.5, 0.999), atol=1e-6)

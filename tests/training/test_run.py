@@ -72,6 +72,17 @@ def test_the_history_has_an_object_an_epoch(tmp_path):
     assert [line["valid_loss"] for line in lines] == [record.valid_loss for record in records]
 
 
+def test_the_words_of_the_text_and_of_the_model_it_began_from_are_kept(tmp_path):
+    vocabulary = Vocabulary.from_text("ab cd")
+    ids = np.tile(vocabulary.encode("ab cd "), 20)
+    corpus = Corpus("words", vocabulary, ids[:114], np.resize(vocabulary.encode("dc "), 30), "0" * 64)
+    base = replace(make().to_checkpoint(VOCABULARY), words=["beads"])
+    run(tmp_path / "run", corpus, CharModel.fine_tuning(base, vocabulary), epochs=1)
+    list(Run.resume(tmp_path / "run", corpus, epochs=2).records())
+    for file in ("best", "last", "previous"):
+        assert Checkpoint.load(tmp_path / f"run/{file}.safetensors").words == ["ab", "beads", "cd"]
+
+
 def test_best_is_the_epoch_with_the_lowest_validation_loss(tmp_path):
     """A learning rate that is far too high makes later epochs worse than earlier ones."""
     records = run(tmp_path / "run", epochs=8, learning_rate=0.3, clip=100.0)
