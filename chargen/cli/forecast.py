@@ -233,8 +233,12 @@ def _summary(out: Path, table, forecaster) -> dict:
         "shares": tested.shares,
         "beats": [name for name in tested.margins if name not in tested.unbeaten],
         "verdict": tested.verdict,
-        "weights": forecaster.weights,
-        "reasons": forecaster.reasons,
+        "table": [
+            {"series": one.name, "rows": len(one.values), "exception": forecaster.reasons.get(one.name)}
+            | figures
+            | {"weights": forecaster.weights[one.name]}
+            for one, figures in zip(table.series, tested.by_series, strict=True)
+        ],
     }
 
 

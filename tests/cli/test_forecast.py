@@ -99,6 +99,10 @@ def test_json_and_the_options_that_shape_a_forecaster(chargen):
     assert (about["rows"], about["window"], about["seasons"], about["log"], about["folds"]) == (200, 10, [], True, 4)
     forecaster = Forecaster.load("m.safetensors")
     assert about["backtest"] == forecaster.tested.figures
+    (row,) = about["table"]
+    assert (row["series"], row["rows"], row["exception"]) == ("", 200, None)
+    assert {name: row[name] for name in ("mae", "smape", "mase")} == pytest.approx(about["backtest"]["forecast"])
+    assert sum(row["weights"].values()) == pytest.approx(1, abs=0.01)
     settings = forecaster.settings
     assert (settings.cell, settings.hidden_size, settings.seed, settings.epochs) == ("rnn", 5, 3, 3)
     code, out, _ = chargen("forecast", "m.safetensors")

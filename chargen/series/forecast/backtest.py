@@ -107,6 +107,7 @@ class Backtest:
             the mean over the origins and its standard error.
         subject: the method that is judged: "forecast", the combination, or the one that was asked for.
         shares: how much each method counts in the forecast, the mean over the series that are no exceptions.
+        by_series: the same figures as `figures`, of the `subject` for each series; None where it has none.
     """
 
     folds: int
@@ -115,6 +116,7 @@ class Backtest:
     margins: dict[str, tuple[float, float]]
     subject: str = FORECAST
     shares: dict[str, float] = field(default_factory=dict)
+    by_series: list[dict[str, float | None]] = field(default_factory=list)
 
     @property
     def unbeaten(self) -> list[str]:
@@ -172,21 +174,27 @@ def summarize(
     horizon = actual.shape[2]
     in_sample = np.array([naive_scale(training, max(season, 1)) for training in trainings])  # (N,)
     changes = np.array([naive_scale(training, 1) for training in trainings])
-    figures, errors = {}, {}
+    errors, measured = {}, {}
     for name, own in points.items():
         missed = np.abs(own - actual)  # (N, origins, horizon)
         errors[name] = _mean(missed, 2)  # (N, origins)
         by_series = _mean(missed, (1, 2))
         relative = by_series / np.where(in_sample > 0, in_sample, np.nan)
-        measures = {"mae": by_series, "smape": _smapes(actual, own), "mase": relative}
-        figures[name] = {measure: _figure(values) for measure, values in measures.items()}
+        measured[name] = {"mae": by_series, "smape": _smapes(actual, own), "mase": relative}
+    figures = {
+        name: {measure: _or_none(_mean(values, 0)) for measure, values in own.items()} for name, own in measured.items()
+    }
     margins = {}
     for name in (NAIVE, SEASONAL):
         if name in points and name != subject and figures[name]["mae"] is not None:
             gains = (errors[name] - errors[subject]) / np.where(changes > 0, changes, np.nan)[:, None]
             margins[name] = _margin(_mean(gains, 0), folds)
     figures = {name: figure for name, figure in figures.items() if figure["mae"] is not None}
-    return Backtest(folds, horizon, figures, margins, subject, shares)
+    own_figures = [
+        {measure: _or_none(values[number]) for measure, values in measured[subject].items()}
+        for number in range(len(actual))
+    ]
+    return Backtest(folds, horizon, figures, margins, subject, shares, own_figures)
 
 
 def _margin(gains: np.ndarray, folds: int) -> tuple[float, float]:
@@ -206,9 +214,8 @@ def _smapes(actual: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.array([smape(a[k], p[k]) if k.any() else np.nan for a, p, k in pairs])
 
 
-def _figure(values: np.ndarray) -> float | None:
-    mean = float(_mean(values, 0))
-    return mean if np.isfinite(mean) else None
+def _or_none(value: float | np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _mean(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

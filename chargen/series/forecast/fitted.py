@@ -1,6 +1,6 @@
 """`Fitted`: all that a forecaster has learned, and the forecasts that follow from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +10,9 @@ from chargen.series.forecast.backtest import Backtest
 from chargen.series.forecast.combination import combine
 from chargen.series.forecast.conformal_intervals import LEVELS, half_widths
 from chargen.series.forecast.framing import Framing
-from chargen.series.forecast.methods import METHODS, NETWORK, Method, forecast_with
+from chargen.series.forecast.methods import METHODS, NETWORK, Method, aligned, forecast_with
 from chargen.series.forecast.network import network_method
+from chargen.series.forecast.plan import kept_rows
 from chargen.training.recurrent import Recurrent
 
 
@@ -79,6 +80,23 @@ class Fitted:
             raise InputError(f"{level}: must be a whole number of per cent from 1 to 99", setting="level")
         halves = self.spreads[:, None] * half_widths(self.error_quantiles, points.shape[1], level)  # (series, h)
         return self._within(points - halves), self._within(points + halves)
+
+    def extended(self, rows: dict[str, np.ndarray], overlap: dict[str, int]) -> "Fitted":
+        """Return the same after newer rows of some series, (rows,) each by name.
+
+        Args:
+            overlap: by name, how many known rows at the end the first of them replace.
+        """
+        series = [known[np.isfinite(known)] for known in self.history]
+        limits = self.limits.copy()
+        for name, values in rows.items():
+            place = self.names.index(name)
+            known = series[place][: max(len(series[place]) - overlap[name], 0)]
+            series[place] = np.concatenate([known, values])
+            if limits[place, 0] == 0 and values.min() < 0:
+                limits[place, 0] = -np.inf  # it was 0 because no value was negative
+        kept = kept_rows(self.framing, self.season)
+        return replace(self, history=aligned([values[-kept:] for values in series]), limits=limits)
 
     def in_shape(self, rows: np.ndarray):
         """Return an array (series, ...) in the structure in which the series were given."""

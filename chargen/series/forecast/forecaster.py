@@ -1,6 +1,6 @@
 """`Forecaster`: forecasts of one or several series by a network and simpler methods, with prediction intervals."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from chargen.series.forecast.fitted import Fitted
 from chargen.series.forecast.fitting import BacktestResult, Step, fit_series, run_backtest
 from chargen.series.forecast.forecaster_file import read_forecaster, write_forecaster
 from chargen.series.forecast.framing import Framing
-from chargen.series.forecast.plan import make_plan
+from chargen.series.forecast.plan import make_plan, require_within
 from chargen.series.forecast.settings import ForecastSettings
 
 
@@ -85,6 +85,28 @@ class Forecaster:
         series = series_of(y, names)
         steps = run_backtest(series, settings, make_plan(names, series, settings))
         return _result_of(steps).tested
+
+    def extend(self, y, overlap: int | Mapping[str, int] = 0) -> "Forecaster":
+        """Go on from newer rows, without fitting again.
+
+        Args:
+            y: the rows that follow, as for `fit`; a dict may leave series out.
+            overlap: how many known rows at the end of a series its first rows in `y` replace, as they were revised; for
+                all series, or by name.
+
+        Raises:
+            InputError: a series is unknown, or its values are no numbers that `fit` would have taken.
+        """
+        fitted = self._require_fitted()
+        names, _ = names_of(y)
+        rows = dict(zip(names, series_of(y, names), strict=True))
+        for name, values in rows.items():
+            if name not in fitted.names:
+                raise InputError(f"series {name!r} is unknown to the forecaster", "leave it out, or fit again")
+            require_within(name, values, self.settings)
+        replaced = dict.fromkeys(names, overlap) if isinstance(overlap, int) else dict(overlap)
+        self._fitted = fitted.extended(rows, replaced)
+        return self
 
     def predict(self, h: int | None = None):
         """Return the next `h` values of each series, in the structure that was given to `fit`."""

@@ -39,7 +39,12 @@ class Plan:
     @property
     def kept(self) -> int:
         """The rows at the end of each series that the methods read."""
-        return max(KEPT_ROWS, KEPT_SEASONS * self.season, self.framing.lookback)
+        return kept_rows(self.framing, self.season)
+
+
+def kept_rows(framing: Framing, season: int) -> int:
+    """Return how many rows at the end of a long series the methods read."""
+    return max(KEPT_ROWS, KEPT_SEASONS * season, framing.lookback)
 
 
 def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSettings) -> Plan:
@@ -50,7 +55,7 @@ def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSett
             cannot be trained.
     """
     for name, values in zip(names, series, strict=True):
-        _require_within(name, values, settings)
+        require_within(name, values, settings)
     held = [held_out_rows(len(values), settings.horizon, settings.folds) for values in series]
     trainings = [values[: len(values) - rows] for values, rows in zip(series, held, strict=True)]
     varied = [
@@ -95,7 +100,8 @@ def _why_naive(values: np.ndarray) -> str:
     return f"fewer than {FEWEST_ROWS} rows" if len(values) < FEWEST_ROWS else ""
 
 
-def _require_within(name: str, values: np.ndarray, settings: ForecastSettings) -> None:
+def require_within(name: str, values: np.ndarray, settings: ForecastSettings) -> None:
+    """Raise SeriesError if a value has no logarithm where one is wanted, or lies beyond the limits."""
     if settings.log and values.min() <= 0:
         raise SeriesError(name, f"the value {values.min():g} has no logarithm", "leave out {log}")
     if settings.minimum is not None and values.min() < settings.minimum:

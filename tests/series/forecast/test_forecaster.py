@@ -185,6 +185,24 @@ def test_a_level_is_a_whole_number_of_per_cent(fitted):
         fitted.interval(6, 100)
 
 
+def test_it_goes_on_from_newer_rows_without_fitting_again():
+    values = days(620)
+    series = {"a": values[:600], "b": values[:30]}
+    forecaster = Forecaster(**QUICK).fit(series)
+    before = forecaster.predict()
+    revised = np.r_[values[590:600] + 5, values[600:]]
+    forecaster.extend({"a": revised}, overlap={"a": 10})
+    assert forecaster.history("a").tolist() == np.r_[values[:590], revised].tolist()
+    assert forecaster.predict()["b"] == pytest.approx(before["b"])
+    assert np.abs(forecaster.predict()["a"] - before["a"]).max() > 1
+    forecaster.extend({"a": np.tile(series["a"], 3)}, overlap=0)
+    assert forecaster.predict()["a"] == pytest.approx(before["a"], rel=0.02)  # its end is the same again
+    forecaster.extend({"b": [-1.0]})
+    assert forecaster.interval(60, 99)[0]["b"].min() < 0  # which no value was before
+    with pytest.raises(InputError, match="series 'c' is unknown to the forecaster; leave it out, or fit again"):
+        forecaster.extend({"c": values})
+
+
 @pytest.mark.parametrize(
     ("y", "options", "words"),
     [
