@@ -18,11 +18,8 @@ WITHOUT_TORCH = ["errors", "files", "report", "text", "network", "sampling", "an
 LIBRARY = ["errors", "files", "report", "text", "network", "sampling", "training", "analysis", "series"]
 STILL_NAME_FLAGS: set[str] = set()
 SERIES_WITHOUT_TORCH = [
-    *("exercises.catalog", "exercises.waves"),
-    *(
-        f"forecast.{name}"
-        for name in ("backtest", "checks", "clock", "conformal_intervals", "framing", "metrics", "settings", "table")
-    ),
+    *("exercises.catalog", "exercises.waves", "reading.table"),
+    *(f"forecast.{name}" for name in ("backtest", "checks", "conformal_intervals", "framing", "metrics", "settings")),
 ]
 
 

@@ -8,6 +8,7 @@ import click
 
 from chargen.cli.commands import Whole, positive
 from chargen.cli.options import require_output
+from chargen.cli.table_options import table_options
 from chargen.series.exercises.catalog import RECURRENT
 
 SUFFIX = ".forecaster.safetensors"
@@ -28,8 +29,7 @@ class Window(click.ParamType):
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--column", help="Column of the values.  [default: y, or the only column]", show_default=False)
-@click.option("--time", help="Column of the times.  [default: none, rows are counted]", show_default=False)
+@table_options
 @click.option("--horizon", type=rows, default=24, help="Rows to forecast; the backtest measures as many.")
 @click.option(
     "--model",
@@ -75,25 +75,26 @@ class Window(click.ParamType):
     default=0,
     help="The same seed gives the same forecaster.",
 )
-@click.option("--encoding", default="utf-8", help="Encoding of the file.")
 @click.option("--out", help=f"The forecaster's file.  [default: FILE's name with {SUFFIX}]", show_default=False)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def fit(context, file, column, time, out, overwrite, as_json, encoding, seasons, model, **options):
+def fit(context, file, reading, out, overwrite, as_json, seasons, model, **options):
     """Fit a forecaster to the series in the CSV file FILE.
 
-    FILE holds one series, or several in the long format with a column unique_id; one network learns them all. The last
-    rows are held out first: how well each method forecasts them decides how much it counts in each series' forecast.
+    FILE (- for standard input, or a URL) holds one series, or several in the long format, a row for each value; one
+    network learns them all. The last rows are held out first: how well each method forecasts them decides how much it
+    counts in each series' forecast.
     """
     from chargen.series.forecast.output import metadata_of
-    from chargen.series.forecast.table import read_table
+    from chargen.series.reading.source import short_name
+    from chargen.series.reading.table import read_table
 
-    out = Path(out or f"{Path(file).stem}{SUFFIX}")
-    _refuse_existing(out, file, overwrite)
-    table = read_table(file, column, time, encoding)
     if 0 in seasons and len(seasons) > 1:
         raise click.UsageError("--season 0 means no season; leave out the other --season")
+    out = Path(out or f"{short_name(file)}{SUFFIX}")
+    _refuse_existing(out, file, overwrite)
+    table = read_table(file, **reading)
     seasons = tuple(season for season in seasons if season) if seasons else None
     forecaster = _fitted(context, file, table, seasons=seasons, model=model.replace("-", " "), **options)
     forecaster.about = metadata_of(table, file)
@@ -177,16 +178,17 @@ def _fitted(context, file, table, **options):
     from chargen.errors import InputError
     from chargen.series.forecast.checks import SeriesError
     from chargen.series.forecast.forecaster import Forecaster
+    from chargen.series.reading.source import shown
 
     forecaster = Forecaster(likely_seasons=table.clock.seasons, **options)
     series = {one.name: one.values for one in table.series}
 
     def steps(request):
-        shown = False
+        began = False
         for step in forecaster.fitting(series):
-            if not shown:
-                click.echo(_describe(table, forecaster), err=True)
-            shown = True
+            if not began:
+                click.echo("\n".join([*table.notes, _describe(table, forecaster)]), err=True)
+            began = True
             yield step
             if request.exit_code is not None:
                 return
@@ -196,7 +198,7 @@ def _fitted(context, file, table, **options):
             show_fitting(steps(request))
         except SeriesError as error:
             line = next(one.first_line for one in table.series if one.name == error.name)
-            raise InputError(f"{file} line {line}: {error.message}", error.advice) from None
+            raise InputError(f"{shown(file)} line {line}: {error.message}", error.advice) from None
         if request.exit_code is not None:
             click.echo("stopped; nothing was saved", err=True)
             context.exit(request.exit_code)
@@ -222,6 +224,7 @@ def _summary(out: Path, table, forecaster) -> dict:
         "forecaster": str(out),
         "rows": sum(len(one.values) for one in table.series),
         "series": len(table.series),
+        "notes": table.notes,
         "seasons": framing.seasons,
         "window": framing.window,
         "log": framing.log,

@@ -45,6 +45,7 @@ KINDS = (  # how a file begins, what it is, and what to do
         "a sound, a film or an image",
         "give a plain text file",
     ),
+    (rb"PAR1", "a Parquet file", "export what should be learned as plain text or CSV"),
     (rb"SQLite format 3\0", "an SQLite database", "export what should be learned as plain text or CSV"),
     (rb".{6}\0\0\{\"", "a safetensors file, such as a model", "give the text to learn from"),
     (rb"\x7fELF|\xca\xfe\xba\xbe|[\xce\xcf]\xfa\xed\xfe", "a program", "give a plain text file"),

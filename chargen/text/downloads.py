@@ -41,12 +41,17 @@ def fetch_registered(entry: RegistryEntry) -> Path:
     return _fetch(urls, entry.path, entry.sha256, 2 * entry.bytes if entry.bytes else LARGEST)
 
 
-def fetch_url(url: str) -> Path:
+def fetch_url(url: str, *, fresh: bool = False) -> Path:
     """Return the path of the cached copy of `url`, downloading it the first time.
+
+    Args:
+        fresh: download it again, because what it serves changes.
 
     Raises:
         DownloadError: the address did not answer.
     """
+    if fresh:
+        cached(url).unlink(missing_ok=True)
     return _fetch((url,), cached(url), None, LARGEST)
 
 

@@ -122,7 +122,7 @@ def _documents(source: Source) -> tuple[str, list[Document]]:
     if not paths:
         raise InputError(f"{source} is a folder without .txt files", "give a text file, or a folder that has some")
     name = folder_name(folder.resolve().name)
-    return name, _told_apart([Document(folder_name(_stem(path.name)), path) for path in paths])
+    return name, _told_apart([Document(folder_name(stem(path.name)), path) for path in paths])
 
 
 def _told_apart(several: list[Document]) -> list[Document]:
@@ -183,12 +183,12 @@ def locate(source: Source = None) -> tuple[str, Path]:
         except ValueError as error:
             raise InputError(f"{downloads.without_password(source)}: {error}", "check the address") from None
         return folder_name(
-            _stem(PurePosixPath(unquote(address.path)).name) or str(address.hostname)
+            stem(PurePosixPath(unquote(address.path)).name) or str(address.hostname)
         ), downloads.fetch_url(source)
     if is_device(source):
         raise InputError(f"{source} is a device, which never ends", "give a text file")
     if os.path.exists(source) and not os.path.isdir(source):  # a file or a pipe
-        return folder_name(_stem(Path(source).name)), Path(source)
+        return folder_name(stem(Path(source).name)), Path(source)
     if source in registry():
         return source, downloads.fetch_registered(registry()[source])
     raise _no_such_source(source)
@@ -224,7 +224,7 @@ def _is_text(path: Path) -> bool:
     return (path.stem if path.suffix.lower() in PACKED else path.name).lower().endswith(".txt")
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """Return the name of a file without the suffixes of its packing and its kind."""
     path = PurePosixPath(name)
     return path.with_suffix("").stem if path.suffix.lower() in PACKED else path.stem

@@ -92,7 +92,20 @@ def test_beyond_what_was_measured_it_says_so(fitted, chargen):
 
 
 def test_json_and_the_options_that_shape_a_forecaster(chargen):
-    options = ["--column", "sold", "--windows", "10", "--season", "0", "--log", "--cell", "rnn", "--hidden-size", "5"]
+    options = [
+        "--column",
+        "sold",
+        "--count-rows",
+        "--windows",
+        "10",
+        "--season",
+        "0",
+        "--log",
+        "--cell",
+        "rnn",
+        "--hidden-size",
+        "5",
+    ]
     code, out, err = chargen("fit", "sales.csv", *options, *QUICK, "--seed", "3", "--out", "m.safetensors", "--json")
     assert code == 0, err
     about = json.loads(out)
@@ -174,7 +187,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
     ("arguments", "words"),
     [
         (["fit", "nowhere.csv"], "cannot read nowhere.csv"),
-        (["fit", "sales.csv"], "sales.csv has several columns of values: day, sold, seven; choose one with --column"),
+        (["fit", "sales.csv"], "sales.csv has several columns of values: sold, seven; choose one with --column"),
         (["fit", "sales.csv", "--column", "price"], "no column 'price'; its columns are day, sold, seven"),
         (
             ["fit", "sales.csv", "--column", "day"],

@@ -12,9 +12,11 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.report.forecast_plot import Panel
-from chargen.series.forecast.clock import Clock
 from chargen.series.forecast.forecaster import Forecaster
-from chargen.series.forecast.table import ID, VALUE, Table
+from chargen.series.reading.clock import Clock
+from chargen.series.reading.columns import IDS, VALUES
+from chargen.series.reading.source import shown
+from chargen.series.reading.table import Table
 
 HISTORY = 4  # horizons before the forecast in a picture, at most
 
@@ -22,17 +24,19 @@ HISTORY = 4  # horizons before the forecast in a picture, at most
 def metadata_of(table: Table, path: str | Path) -> dict[str, Any]:
     """Return what a forecaster keeps about the table that it was fitted to, as JSON values."""
     return {
-        "file": Path(path).name,
+        "file": Path(shown(path)).name,
         "column": table.column,
         "time": table.time,
         "clock": asdict(table.clock),
         "last": {one.name: one.last for one in table.series},
+        "ids": list(table.ids),
+        "cells": {one.name: list(one.ids) for one in table.series},
     }
 
 
 def column_names(forecaster: Forecaster) -> tuple[str, str]:
     """Return the names of the values and of the times."""
-    return forecaster.about.get("column") or VALUE, forecaster.about.get("time") or "row"
+    return forecaster.about.get("column") or VALUES[0], forecaster.about.get("time") or "row"
 
 
 def forecast_panels(
@@ -66,18 +70,21 @@ def to_csv(forecaster: Forecaster, panels: Sequence[Panel]) -> str:
     Args:
         panels: of the `forecaster`, see `forecast_panels`.
     """
-    (column, time), named = column_names(forecaster), forecaster.names != [""]
+    column, time = column_names(forecaster)
+    ids = forecaster.about.get("ids", [IDS[0]] if forecaster.names != [""] else [])
+    cells = forecaster.about.get("cells", {})
     levels = list(panels[0].bounds)  # ascending
     sides = [f"lo-{level}" for level in reversed(levels)] + [f"hi-{level}" for level in levels]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([ID] * named + [time, column, *(f"{column}-{side}" for side in sides)])
+    writer.writerow([*ids, time, column, *(f"{column}-{side}" for side in sides)])
     for panel in panels:
+        own = cells.get(panel.name, [panel.name] * len(ids))
         low, high = zip(*panel.bounds.values(), strict=True)
         columns = np.array([panel.points, *reversed(low), *high])  # (columns, h)
         spread = np.ptp(np.concatenate([panel.history, columns.ravel()]))
         for when, values in zip(panel.times[-len(panel.points) :], columns.T, strict=True):
-            writer.writerow([panel.name] * named + [when, *(_digits(value, spread) for value in values)])
+            writer.writerow([*own, when, *(_digits(value, spread) for value in values)])
     return text.getvalue()
 
 

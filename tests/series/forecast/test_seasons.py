@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from chargen.series.forecast.clock import FIXED, MONTHS, Clock
 from chargen.series.forecast.seasons import find_seasons
+from chargen.series.reading.clock import FIXED, MONTHS, Clock
 
 
 def noise(count, seed, scale=1.0):

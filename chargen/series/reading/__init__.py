@@ -1,0 +1,1 @@
+"""Series from CSV files: columns, numbers, times, and the step between them."""

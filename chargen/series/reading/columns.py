@@ -1,0 +1,151 @@
+"""Which columns of a table hold the values, the times, and the names of the series."""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chargen.errors import InputError
+from chargen.series.reading.numbers import MISSING, looks_like_number
+from chargen.series.reading.rows import Rows, listed
+from chargen.series.reading.time_formats import looks_like_time, readings
+
+IDS, TIMES, VALUES = ("unique_id", "series_id", "item_id"), ("ds", "date", "timestamp", "time", "datetime"), ("y",)
+COUNTED = {
+    "year",
+    "month",
+    "week",
+    "quarter",
+    "day",
+    "hour",
+    "period",
+    "t",
+    "step",
+    *TIMES,
+}  # names of numbers that are times
+SAMPLE = 20  # rows that show what a column holds
+MOST_IDS = 12  # columns that are tried as ids
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The places of columns.
+
+    Attributes:
+        value: of the values.
+        time: of the times, or None.
+        ids: of the columns that together name a series.
+        unused: of all others.
+    """
+
+    value: int
+    time: int | None
+    ids: tuple[int, ...]
+    unused: tuple[int, ...]
+
+
+def choose_columns(rows: Rows, column: str | None, time: str | None, ids: tuple[str, ...], count_rows: bool) -> Columns:
+    """Return what the columns hold: as named, or else by convention, or else by what is in them.
+
+    Args:
+        column, time, ids: names; None and () where they are not given.
+        count_rows: whether to take the rows in order, without times.
+
+    Raises:
+        InputError: there is no such column, or more than one that would do.
+    """
+    value_at = None if column is None else rows.place(column)
+    time_at = None if time is None else rows.place(time)
+    ids_at = tuple(rows.place(name) for name in ids)
+    if twice := next(
+        (at for at, count in Counter([value_at, time_at, *ids_at]).items() if at is not None and count > 1), None
+    ):
+        raise InputError(
+            f"{rows.path}: {rows.names[twice]!r} is named for two purposes", "give each a column of its own"
+        )
+    taken = {value_at, time_at, *ids_at}
+    if not ids and (known := [rows.names.index(name) for name in IDS if name in rows.names]):
+        ids_at = tuple(at for at in known[:1] if at not in taken)
+    kinds = _Kinds(rows, {value_at, time_at, *ids_at})
+    if time_at is None and not count_rows:
+        time_at = kinds.time()
+    if time_at is not None and not ids_at:
+        ids_at = _ids(rows, kinds, value_at, time_at)
+    if value_at is None:
+        value_at = kinds.value({time_at, *ids_at})
+    used = {value_at, time_at, *ids_at}
+    unused = tuple(at for at in range(len(rows.names)) if at not in used and not (at == 0 and rows.unnamed))
+    return Columns(value_at, time_at, ids_at, unused)
+
+
+class _Kinds:
+    """What the columns hold that are not taken, by a sample of their cells."""
+
+    def __init__(self, rows: Rows, taken: set[int | None]):
+        self.rows = rows
+        step = max(len(rows.cells) // SAMPLE, 1)
+        self._sample = rows.cells[::step]
+        if len(rows.names) > 1000:
+            self._sample = self._sample[:3]
+        self.free = [at for at in range(len(rows.names)) if at not in taken]
+        self.numbers = [at for at in self.free if self._mostly(at, looks_like_number)]
+
+    def _mostly(self, at: int, holds: Callable[[str], bool]) -> bool:
+        cells = [cell for row in self._sample if (cell := row[at].strip()).lower() not in MISSING]
+        return bool(cells) and 2 * sum(map(holds, cells)) > len(cells)  # a few may be wrong, which is told later
+
+    def time(self) -> int | None:
+        """Return the column of the times, or None: a column of times, or of numbers whose name says so."""
+        numbers = set(self.numbers)
+        times = [at for at in self.free if at not in numbers and self._mostly(at, looks_like_time)]
+        known = [at for name in TIMES for at in times if self.rows.names[at].lower() == name]
+        if len(times) > 1 and not known:
+            names = listed([self.rows.names[at] for at in times])
+            raise InputError(f"{self.rows.path} has several columns of times: {names}", "choose one with {time}")
+        counted = [at for at in self.numbers if self._is_counted(at)] if len(self.numbers) > 1 else []
+        return next(iter([*known, *times, *counted]), None)
+
+    def _is_counted(self, at: int) -> bool:
+        name = self.rows.names[at].lower()
+        return (name in COUNTED or (at == 0 and self.rows.unnamed)) and bool(
+            readings(sorted(set(self.rows.column(at))))
+        )
+
+    def value(self, taken: set[int | None]) -> int:
+        """Return the column of the values: `y`, or the only column of numbers.
+
+        Raises:
+            InputError: there is more than one, or none.
+        """
+        left = [at for at in self.free if at not in taken]
+        numbers = [at for at in self.numbers if at not in taken] or left
+        if known := [at for at in left if self.rows.names[at] in VALUES]:
+            return known[0]
+        if not left:
+            raise InputError(f"{self.rows.path}: no column of values; its columns are {listed(self.rows.names)}")
+        if len(numbers) > 1:
+            names = listed([self.rows.names[at] for at in numbers])
+            raise InputError(f"{self.rows.path} has several columns of values: {names}", "choose one with {column}")
+        return numbers[0]
+
+
+def _ids(rows: Rows, kinds: _Kinds, value_at: int | None, time_at: int) -> tuple[int, ...]:
+    """Return the fewest columns without which times would repeat, () where they do not or no columns help."""
+    times = rows.column(time_at)
+    if len(set(times)) == len(times):
+        return ()
+    numbers = set(kinds.numbers)
+    free = [at for at in kinds.free if at not in (value_at, time_at) and rows.names[at] not in VALUES]
+    candidates = [at for at in free if _may_name(rows.column(at), at in numbers)] if len(free) <= 10 * MOST_IDS else []
+    candidates = candidates[:MOST_IDS]
+    for count in range(1, len(candidates) + 1):
+        for chosen in itertools.combinations(candidates, count):
+            keys = [*zip(times, *(rows.column(at) for at in chosen), strict=True)]
+            if len(set(keys)) == len(keys):
+                return chosen
+    return ()
+
+
+def _may_name(texts: list[str], numeric: bool) -> bool:
+    """Return whether a column may name series: each has some rows, and a number that names is a whole one."""
+    return 3 * len(set(texts)) <= len(texts) and not (numeric and any(set(text) - set("0123456789") for text in texts))

@@ -1,0 +1,187 @@
+"""`read_table`: series from a CSV file, one or several in the long format. Errors name the line."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chargen.errors import InputError
+from chargen.series.reading.clock import Clock
+from chargen.series.reading.columns import IDS, Columns, choose_columns
+from chargen.series.reading.filling import FILLS, Filled, fill
+from chargen.series.reading.numbers import NumberError, read_numbers
+from chargen.series.reading.rows import Rows, listed, read_rows
+from chargen.series.reading.source import read_text, shown
+from chargen.series.reading.steps import Steps
+from chargen.series.reading.timing import Times
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """How a CSV file is read; what is None is found out.
+
+    Attributes:
+        column: of the values.
+        time: the column of the times.
+        ids: the columns that together name a series.
+        count_rows: whether to take the rows in order, without times.
+        no_header: whether the first line is a row, and does not name the columns.
+        time_format: of the times, as `datetime.strptime` has it, with %q for the quarter.
+        zone: the time zone of the times, such as Europe/Berlin; "" for that of the file.
+        decimal: the decimal mark, "." or ",".
+        fill: how missing values and rows are filled: "linear" or "last"; None refuses them.
+        encoding: of the file.
+    """
+
+    column: str | None = None
+    time: str | None = None
+    ids: tuple[str, ...] = ()
+    count_rows: bool = False
+    no_header: bool = False
+    time_format: str | None = None
+    zone: str = ""
+    decimal: str | None = None
+    fill: str | None = None
+    encoding: str = "utf-8"
+
+    def __post_init__(self):
+        if self.fill not in (None, *FILLS):
+            raise InputError(f"{self.fill!r}: unknown", f"choose one of {', '.join(FILLS)}", setting="fill")
+        if self.decimal not in (None, ".", ","):
+            raise InputError(f"{self.decimal!r}: must be . or ,", setting="decimal")
+        if self.count_rows and self.time is not None:
+            raise InputError("contradicts a column of times", "leave out {time}", setting="count_rows")
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One series.
+
+    Attributes:
+        name: what its ids say, joined by "/"; "" in a file without them.
+        values: float64 array (points,).
+        last: the time of the last value, as written in the file; the number of the row where there are no times.
+        first_line: the line of its first value.
+        ids: the cells of the id columns.
+    """
+
+    name: str
+    values: np.ndarray
+    last: str
+    first_line: int
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The series of a file.
+
+    Attributes:
+        column: the name of the values' column.
+        time: the name of the times' column, or None.
+        clock: the step from row to row, the same in all series.
+        ids: the names of the columns that together name a series.
+        notes: what a reader should know: columns not used, values filled, holidays.
+    """
+
+    series: list[Series]
+    column: str
+    time: str | None
+    clock: Clock
+    ids: tuple[str, ...]
+    notes: list[str]
+
+
+def read_table(source: str | Path, settings: TableSettings | None = None, **options: Any) -> Table:
+    """Read series from a CSV file.
+
+    Args:
+        source: a path, "-" for standard input, or a URL; a file compressed by gzip too.
+        settings: how; or its attributes as `options`.
+
+    Raises:
+        InputError: the file cannot be read, or does not hold a series; the message gives the line.
+    """
+    settings = replace(settings or TableSettings(), **options)
+    named = bool(settings.column or settings.time or settings.ids)
+    rows = read_rows(shown(source), read_text(source, settings.encoding), not settings.no_header, named)
+    columns = choose_columns(rows, settings.column, settings.time, settings.ids, settings.count_rows)
+    values = _values(rows, columns.value, settings)
+    groups = _groups(rows, columns.ids)
+    notes = _notes(rows, columns)
+    steps = Steps(Clock(), [{}] * len(groups))
+    if columns.time is not None:
+        by_name = {"/".join(ids): places for ids, places in groups.items()}
+        times = Times(rows, columns.time, by_name, settings.zone, gaps=settings.fill is not None)
+        steps = times.steps(settings.time_format)
+        notes += times.notes(steps)
+    series, more = _series(rows, columns, values, groups, steps, settings.fill)
+    name = rows.names[columns.value]
+    if not series:
+        raise InputError(f"{rows.path}: all values of {name} are missing", "choose another {column}")
+    time = None if columns.time is None else rows.names[columns.time]
+    ids = tuple(rows.names[at] for at in columns.ids)
+    return Table(series, name, time, steps.clock, ids, notes + more)
+
+
+def _series(
+    rows: Rows,
+    columns: Columns,
+    values: np.ndarray,
+    groups: dict[tuple[str, ...], list[int]],
+    steps: Steps,
+    method: str | None,
+) -> tuple[list[Series], list[str]]:
+    """Return the series without holes, and notes on what was filled in or left out."""
+    series, notes = [], []
+    filled = kept = 0
+    for (ids, places), holes in zip(groups.items(), steps.holes, strict=True):
+        own = values[places]  # (rows of the series,)
+        whole = fill(own, holes, method) if method else Filled(own, 0, len(own) - 1, 0)
+        if whole is None:
+            notes.append(f"series {'/'.join(ids)!r} has no values and is left out")
+            continue
+        last = str(whole.last + 1) if columns.time is None else rows.cells[places[whole.last]][columns.time].strip()
+        series.append(Series("/".join(ids), whole.values, last, rows.lines[places[whole.first]], ids))
+        filled += whole.filled
+        kept += whole.last + 1 - whole.first
+    if left_out := len(rows.cells) - kept:
+        notes.append(f"{left_out:,} rows before the first or after the last value are left out")
+    if filled:
+        notes.append(f"{filled:,} of {sum(len(one.values) for one in series):,} values are filled in: {method}")
+    return series, notes
+
+
+def _values(rows: Rows, at: int, settings: TableSettings) -> np.ndarray:
+    """Return the numbers of a column, (rows,), NaN where one is missing and will be filled."""
+    name, texts = rows.names[at], rows.column(at)
+    try:
+        values = read_numbers(texts, settings.decimal)
+    except NumberError as error:
+        raise rows.error(error.place, f"{name} {error.message}", error.advice) from None
+    if settings.fill is None and len(missing := np.flatnonzero(np.isnan(values))):
+        row = int(missing[0])
+        raise rows.error(row, f"{name} is missing ({texts[row]!r})", "fill it, see {fill}")
+    return values
+
+
+def _groups(rows: Rows, ids: tuple[int, ...]) -> dict[tuple[str, ...], list[int]]:
+    """Return the rows of each series by the cells of its id columns."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row, cells in enumerate(rows.cells):
+        groups.setdefault(tuple(cells[at].strip() for at in ids), []).append(row)
+    names: dict[str, tuple[str, ...]] = {}
+    for own, places in groups.items():
+        other = names.setdefault("/".join(own), own)
+        if other != own:
+            message = f"the ids {' and '.join(own)} give the same name as {' and '.join(other)}"
+            raise rows.error(places[0], message, "leave slashes out of ids")
+    return groups
+
+
+def _notes(rows: Rows, columns: Columns) -> list[str]:
+    names = [rows.names[at] for at in columns.unused]
+    ids = " and ".join(rows.names[at] for at in columns.ids)
+    notes = [f"series by {ids}"] if ids and ids != IDS[0] else []
+    return notes + ([f"columns not used: {listed(names)}"] if names else [])

@@ -1,0 +1,127 @@
+"""Series from CSV files, read whole: what is found out, what is filled in, and what is reported with its line."""
+
+import pytest
+
+from chargen.errors import InputError
+from chargen.series.reading.table import TableSettings, read_table
+
+
+def test_one_column_of_a_wide_file(write):
+    table = read_table(write("\ufeffday;a;b\r\n2024-01-01;1;2.5\r\n2024-01-02;3;-4e1\r\n\r\n"), column="b", time="day")
+    (series,) = table.series
+    assert series.values.tolist() == [2.5, -40]
+    assert (series.name, series.last, series.first_line) == ("", "2024-01-02", 2)
+    assert (table.column, table.time, str(table.clock)) == ("b", "day", "1 day")
+    assert table.notes == ["columns not used: a"]
+
+
+def test_the_long_format_holds_several_series(write):
+    table = read_table(write("unique_id,ds,y\nu,1,10\nv,5,1\nu,2,20\nv,6,2\n"))
+    assert [(one.name, one.values.tolist(), one.last, one.first_line) for one in table.series] == [
+        ("u", [10, 20], "2", 2),
+        ("v", [1, 2], "6", 3),
+    ]
+    assert (table.ids, table.notes) == (("unique_id",), [])
+
+
+def test_several_columns_of_ids_name_a_series(write):
+    days = "2024-01-01", "2024-01-02", "2024-01-03"
+    rows = [f"{day},{shop},{kind},{kind}{place}" for shop in "NS" for kind in "12" for place, day in enumerate(days)]
+    table = read_table(write("date,shop,kind,sold\n" + "\n".join(rows)))
+    assert [(one.name, one.ids, one.values.tolist()) for one in table.series][1] == ("N/2", ("N", "2"), [20, 21, 22])
+    assert (table.ids, len(table.series), table.notes) == (("shop", "kind"), 4, ["series by shop and kind"])
+
+
+def test_without_times_the_rows_are_counted(write):
+    table = read_table(write("x\n5\n7\n6\n"))
+    assert (table.column, table.time, table.series[0].last) == ("x", None, "3")
+    assert table.clock.times("3", [1, 2]) == ["4", "5"]
+    table = read_table(write("ds,y\n2024-01-05,1\n2024-01-01,2\n"), count_rows=True)
+    assert (table.time, table.series[0].last, table.notes) == (None, "2", ["columns not used: ds"])
+
+
+FILLS = [
+    ("ds,y\n2024-01-01,1\n2024-01-02,\n2024-01-05,5\n", "linear", [1, 2, 3, 4, 5], "3 of 5 values are filled in"),
+    ("ds,y\n2024-01-01,1\n2024-01-02,NA\n2024-01-05,5\n", "last", [1, 1, 1, 1, 5], "3 of 5 values are filled in"),
+    ('y\n""\n1\n-\n3\nnan\n', "linear", [1, 2, 3], "2 rows before the first or after the last value are left out"),
+]
+
+
+@pytest.mark.parametrize(("text", "method", "values", "note"), FILLS)
+def test_holes_are_filled_where_that_is_asked_for_and_counted(write, text, method, values, note):
+    table = read_table(write(text), fill=method)
+    assert table.series[0].values.tolist() == values
+    assert any(words.startswith(note) for words in table.notes)
+    with pytest.raises(InputError, match="fill it, see fill"):
+        read_table(write(text))
+
+
+def test_a_series_without_any_value_is_left_out(write):
+    table = read_table(write("unique_id,ds,y\na,1,1\na,2,2\nb,1,\nb,2,\n"), fill="last")
+    assert [one.name for one in table.series] == ["a"]
+    assert "series 'b' has no values and is left out" in table.notes
+    with pytest.raises(InputError, match="all values of y are missing"):
+        read_table(write("ds,y\n1,\n2,\n"), fill="last")
+
+
+def test_a_hundred_thousand_columns_take_seconds(write):
+    names = [f"c{number}" for number in range(100_000)]
+    text = "\n".join([",".join(["ds", *names]), *(f"{row}," + "7," * 99_999 + "7" for row in range(4))])
+    table = read_table(write(text), column="c77777")
+    assert table.series[0].values.tolist() == [7, 7, 7, 7]
+    assert table.notes[0].startswith("columns not used: c0, c1, ")
+    assert table.notes[0].endswith("(99,999 in all)")
+
+
+BAD = [
+    ("", "data.csv is empty; give a table with the names of the columns"),
+    ("y\n", "data.csv: no rows below the column names"),
+    ("a,b\n1,2\n", "data.csv has several columns of values: a, b; choose one with column"),
+    ("y,y\n1,2\n", "line 1: two columns are named 'y'"),
+    ("y,ds\n1,1\n2\n", "line 3: 1 cells, but the first line names 2 columns; give each"),
+    ("ds,y\n1,1\n2,two\n", "line 3: y is 'two', not a number"),
+    ("ds,y\n\n1,1\n2,\n", "line 4: y is missing (''); fill it, see fill"),
+    ("ds,y\n1,nan\n", "line 2: y is missing ('nan')"),
+    ("ds,y\n1,1e999\n", "line 2: y is '1e999', not a finite number; correct it, or remove the row"),
+    ("ds,y\n1,1\n2,2\n4,3\n5,4\n", "line 4: ds: 4 after 2 leaves a gap: the step is 1; fill it, see fill, or ignore"),
+    ("ds,y\n1,1\n2,2\n2,3\n", "line 4: ds: 2 appears twice; remove one of the rows, name the columns that tell"),
+    ("ds,y\n1,1\n2,2\n1,3\n2,4\n", "line 4: ds: 1 after 2 is out of order; sort the rows by time"),
+    (
+        "ds,y\n2024-01-01,1\n2024-01-02,1\n2024-01-02 12:00,1\n2024-01-03 12:00,1\n",
+        "line 4: ds: 2024-01-02 12:00 after",
+    ),
+    (
+        "ds,y\n2024-01-01,1\n2024-02-01,1\n2024-04-01,1\n2024-05-01,1\n",
+        "line 4: ds: 2024-04-01 after 2024-02-01 leaves a",
+    ),
+    ("ds,y\n2024-01-01,1\nMonday,1\n", "line 3: ds: 'Monday' is not a time"),
+    ("ds,y\n2024-13-01,1\n", "line 2: ds: '2024-13-01' is not a time"),
+    (
+        "ds,y\n2024-01-01,1\n2024-01-01T01:00Z,1\n",
+        "line 3: ds: '2024-01-01T01:00Z': some times have a time zone and others do",
+    ),
+    ("unique_id,ds,y\na,1,1\na,2,1\nb,1,1\nb,3,1\n", "line 4: ds of series 'b': a step of 2, and the first series has"),
+    ("unique_id,ds,y\na,1,1\nb,1,1\na,2,1\na,2,2\n", "line 5: ds of series 'a': 2 appears twice"),
+    (b"ds,y\n1,1\n\xff\xfe,2\n", "line 3: not utf-8 text; give its encoding"),
+    (b"ds,y\n1,1\n\x00\x01,2\n", "line 3: not text"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD, ids=[words[:40] for _, words in BAD])
+def test_every_fault_has_its_line(write, text, words):
+    path = write(text)
+    with pytest.raises(InputError) as error:
+        read_table(path, time="ds" if b"ds" in path.read_bytes() else None)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_settings_that_are_no_settings():
+    for wrong, words in (
+        ({"fill": "zero"}, "fill 'zero': unknown; choose one of linear, last"),
+        ({"decimal": ";"}, "decimal ';': must be . or ,"),
+        ({"count_rows": True, "time": "ds"}, "count_rows contradicts a column of times; leave out time"),
+    ):
+        with pytest.raises(InputError) as error:
+            TableSettings(**wrong)
+        assert words in str(error.value)
