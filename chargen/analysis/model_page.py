@@ -116,6 +116,6 @@ def _about(checkpoint: Checkpoint) -> list[tuple[str, str]]:
 
 
 def _letters(vocabulary: Vocabulary) -> str:
-    return {"none": "", "lower": ", in lower case", "letters": ": lower-case letters and spaces"}[
+    return {"none": "", "prose": "", "lower": ", in lower case", "letters": ": lower-case letters and spaces"}[
         vocabulary.normalization
     ]

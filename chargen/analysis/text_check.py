@@ -2,12 +2,14 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from chargen.analysis.text_shape import Finding, shape_findings
 from chargen.errors import InputError
+from chargen.report.words import counted, percent
 from chargen.text.batches import Batching
 from chargen.text.corpus import train_length
 from chargen.text.decoding import Decoder
@@ -19,20 +21,9 @@ from chargen.text.streams import TextStream
 from chargen.training.recipe import choose
 
 RARE = 10  # occurrences below which a character is hardly learned
+MUCH = 0.01  # of a text in rare characters; every healthy text has some
+LOOKED_AT = 10_000_000  # characters at the beginning of a text whose lines are looked at
 TRUSTED_VALIDATION = 5_000  # characters of held-out text below which its loss is mostly chance
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about a text that its owner may want to know.
-
-    Attributes:
-        what: what was found.
-        advice: what to do about it; settings stand in braces, as in `chargen.errors.ChargenError`.
-    """
-
-    what: str
-    advice: str
 
 
 @dataclass(frozen=True)
@@ -68,21 +59,26 @@ def examine(
         InputError: the encoding or the normalization is unknown, or a document cannot be read.
     """
     stream = TextStream(texts, options.encoding, options.separator, watch=watch, lenient=True)
-    counts = _count(normalized(stream, options.normalization))
+    beginning: list[str] = []
+    counts = _count(_watched(normalized(stream, options.normalization), beginning))
     length = sum(counts.values())
     findings = _decoding_findings(stream.decoders) + _character_findings(counts)
+    if options.normalization != "letters":  # which leaves no lines
+        findings += shape_findings("".join(beginning))
     valid = length - train_length(length, options.valid_fraction)
     if batching is None:
-        recipe = choose(length - valid, len(counts))
+        recipe = choose(length - valid, max(len(counts), 1))
         batching = Batching(recipe.batch_size, recipe.num_steps)
     batches = 0
     try:
         batches = batching.batches_per_epoch(length - valid)
     except InputError as error:
-        findings.append(Finding(error.message, error.advice))
+        findings.append(Finding(error.message, error.advice, grave=True))
     if 0 < valid < TRUSTED_VALIDATION:
         what = f"only {valid:,} characters would be held out, too few for a reliable validation loss"
         findings.append(Finding(what, "give a longer text, or a larger {valid_fraction}"))
+    if not any(character.strip() for character in counts):
+        findings = [Finding("the text is empty", "give a text with some characters to learn from", grave=True)]
     size = sum(decoder.bytes for _, decoder in stream.decoders)
     return Checkup(name, size, length, len(counts), length - valid, valid, batching, batches, tuple(findings))
 
@@ -95,14 +91,26 @@ def _decoding_findings(decoders: Sequence[tuple[str, Decoder]]) -> list[Finding]
         codec = decoder.codec
         if decoder.lacks_mark:
             what = f"not {codec}: it does not begin with a byte order mark"
-            found.append(Finding(what, f"give the order of its bytes as {{encoding}}, {codec}-le or {codec}-be"))
+            found.append(
+                Finding(what, f"give the order of its bytes as {{encoding}}, {codec}-le or {codec}-be", grave=True)
+            )
         if decoder.faults:
-            what = f"not {codec}: {decoder.faults:,} bytes, the first at offset {decoder.first_fault:,}"
-            found.append(Finding(what, decoder.advice))
+            what = f"not {codec}: {counted(decoder.faults, 'byte')}, the first at offset {decoder.first_fault:,}"
+            found.append(Finding(what, decoder.advice, grave=True))
         if len(decoders) > 1:
-            found = [Finding(f"{name}: {finding.what}", finding.advice) for finding in found]
+            found = [replace(finding, what=f"{name}: {finding.what}") for finding in found]
         findings += found
     return findings
+
+
+def _watched(pieces: Iterable[str], beginning: list[str]) -> Iterator[str]:
+    """Pass pieces on, and add the first ones to `beginning`."""
+    room = LOOKED_AT
+    for piece in pieces:
+        if room > 0:
+            beginning.append(piece[:room])
+            room -= len(piece)
+        yield piece
 
 
 def _count(pieces: Iterable[str]) -> Counter:
@@ -119,16 +127,14 @@ def _character_findings(counts: Counter) -> list[Finding]:
     findings = []
     control = sorted(c for c in counts if unicodedata.category(c) == "Cc" and c not in "\n\t")
     if control:
-        what = f"{sum(counts[c] for c in control):,} control characters: {_named(control, counts)}"
-        findings.append(
-            Finding(what, "remove them unless the model should write them; a NUL means that this is not text")
-        )
+        what = f"{counted(sum(counts[c] for c in control), 'control character')}: {_named(control, counts)}"
+        advice = "remove them unless the model should write them; a NUL means that this is not text"
+        findings.append(Finding(what, advice, grave="\0" in counts))
     rare = sorted((c for c in counts if counts[c] < RARE and c not in control), key=lambda c: (counts[c], c))
-    if rare:
-        what = f"{len(rare):,} characters occur fewer than {RARE} times: {_named(rare, counts)}"
-        findings.append(
-            Finding(what, "for a smaller vocabulary, replace them, or set {normalization} to lower or letters")
-        )
+    share = sum(counts[c] for c in rare) / max(sum(counts.values()), 1)
+    if share > MUCH:
+        what = f"{percent(share)} of it are characters that occur fewer than {RARE} times: {_named(rare, counts)}"
+        findings.append(Finding(what, "the model hardly learns them; a longer text helps"))
     return findings
 
 

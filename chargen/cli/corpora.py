@@ -1,6 +1,10 @@
 """`chargen corpora`."""
 
+import shlex
+from pathlib import Path
+
 import click
+from click.core import ParameterSource
 
 from chargen.cli.commands import Group, positive
 from chargen.cli.completion import complete_texts
@@ -47,6 +51,8 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     and what to do about it.
     """
     from chargen.analysis.text_check import examine
+    from chargen.analysis.text_shape import PROSE
+    from chargen.report.words import duration
     from chargen.text.batches import Batching
     from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
@@ -64,6 +70,32 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
         f" {found.batches_per_epoch:,} batches of {found.batching.batch_size} x {found.batching.num_steps} an epoch"
     )
     for finding in found.findings:
-        click.echo(f"- {finding.what}\n    {with_names(finding.advice, options.__getitem__)}")
-    if not found.findings:
-        click.echo("no problems found")
+        mark = "!" if finding.grave else "-"
+        click.echo(f"{mark} {finding.what}\n    {with_names(finding.advice, options.__getitem__)}")
+    if any(finding.grave for finding in found.findings):
+        click.echo("not fit to train on: mend what is marked with ! and check again")
+        return
+    time = ""
+    if all(text.path and Path(text.path).is_file() for text in texts):  # which can be read again
+        time = f": training takes about {duration(_seconds(files, reading))} on this machine"
+    words = ["chargen", "train", *files, *_given()]
+    words += ["--normalize", "prose"] * any(PROSE in finding.advice for finding in found.findings)
+    click.echo(f"fit to train on{time}\nnow type: {shlex.join(words)}")
+
+
+def _seconds(files, reading) -> float:
+    """Return about how long training on a text takes here without a budget."""
+    from chargen.text.corpus import read_corpus
+    from chargen.training.automatic import choose
+    from chargen.training.hardware import pick_device
+    from chargen.training.plan import FixedSettings
+
+    return choose(read_corpus(list(files), reading), pick_device(), FixedSettings())[0].seconds
+
+
+def _given() -> list[str]:
+    """Return the options that the user has typed, as words."""
+    context = click.get_current_context()
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    given = [one for one in options if context.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE]
+    return [word for one in given for word in (one.opts[0], str(context.params[one.name or ""]))]

@@ -57,8 +57,9 @@ def corpus_options(command):
         click.option(
             "--normalize",
             "normalization",
-            type=click.Choice(["none", "lower", "letters"]),
-            help="Convert the text to lower case, or to lower-case letters and single spaces.  [default: none]",
+            type=click.Choice(["none", "prose", "lower", "letters"]),
+            help="prose joins the lines of each paragraph and writes quotation marks and dashes in one way; lower is"
+            " lower case; letters keeps lower-case letters and single spaces.  [default: none]",
         ),
         encoding_option,
     ):

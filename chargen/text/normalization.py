@@ -1,4 +1,4 @@
-"""The normalization of text: one Unicode form for all, and on request lower case, or only letters and single spaces."""
+"""The normalization of text: one Unicode form for all, and on request tidy prose, lower case, or letters and spaces."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -7,23 +7,24 @@ from functools import cache
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.text import prose
 
-NORMALIZATIONS = ("none", "lower", "letters")
+NORMALIZATIONS = ("none", "prose", "lower", "letters")
 JOINERS = "\u200c\u200d"  # which say inside a word whether letters join
 
 
 def normalize(text: str, normalization: str) -> str:
-    """Return `text` normalized: as it is, in lower case, or reduced to lower-case letters and single spaces.
+    """Return `text` normalized: as it is, as tidy prose, in lower case, or as lower-case letters and single spaces.
 
     The result is always in the Unicode form NFC, so that texts which look alike are alike.
 
     Args:
-        normalization: "none", "lower", or "letters" (every run of non-letters becomes one space: the preparation of
-            The Time Machine in "Dive into Deep Learning", section 9.2, except that lines are joined by a space). The
-            marks and joiners that follow a letter belong to it.
+        normalization: "none", "prose" (see `chargen.text.prose.as_prose`), "lower", or "letters": every run of
+            non-letters becomes one space, the preparation of The Time Machine in "Dive into Deep Learning", section
+            9.2, except that lines are joined by a space. The marks and joiners that follow a letter belong to it.
 
     Raises:
-        InputError: `normalization` is none of the three.
+        InputError: `normalization` is none of these.
 
     >>> normalize("The Time Machine, by\\nH. G. Wells [1898]", "letters")
     'the time machine by h g wells '
@@ -31,8 +32,8 @@ def normalize(text: str, normalization: str) -> str:
     if normalization not in NORMALIZATIONS:
         raise InputError(f"{normalization!r}: must be one of {', '.join(NORMALIZATIONS)}", setting="normalization")
     text = unicodedata.normalize("NFC", text)
-    if normalization == "none":
-        return text
+    if normalization in ("none", "prose"):
+        return text if normalization == "none" else prose.as_prose(text)
     text = text.lower()
     if normalization == "lower":
         return text
@@ -61,19 +62,19 @@ def normalized(pieces: Iterable[str], normalization: str) -> Iterator[str]:
 
 def _normalized_alone(pieces: Iterable[str], normalization: str) -> Iterator[str]:
     """Yield a text whose pieces are normalized each for itself."""
-    for piece, follower in separable(pieces):
+    for piece, follower in separable(pieces, normalization == "prose"):
         last = normalize(follower, normalization)
         yield normalize(piece + follower, normalization).removesuffix(last)
 
 
-def separable(pieces: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield a text in pieces that can be normalized apart, each with the character that follows it.
+def separable(pieces: Iterable[str], as_prose: bool = False) -> Iterator[tuple[str, str]]:
+    """Yield a text in pieces that can be normalized apart, also as prose, each with the character that follows it.
 
     The lower case of a capital sigma may depend on that character.
     """
     held = ""
     for piece in filter(None, pieces):
-        if held and _stands_alone(piece[0]):
+        if held and _stands_alone(piece[0]) and (not as_prose or prose.apart(held[-1], piece[0])):
             yield held, piece[0]
             held = ""
         held += piece

@@ -13,7 +13,7 @@ class ReadingOptions:
 
     Attributes:
         encoding: the encoding of the bytes, a name that Python's codecs know.
-        normalization: "none", "lower" or "letters", see `chargen.text.vocabulary.normalize`.
+        normalization: "none", "prose", "lower" or "letters", see `chargen.text.normalization.normalize`.
         max_chars: keep only this many characters from the beginning, counted after normalization; None keeps all.
         separator: what is put between two documents. Most end in a newline, so that "\\n" leaves an empty line.
         valid_fraction: the share of the text, at its end, that is held out for validation; 0 holds out nothing.

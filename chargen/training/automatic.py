@@ -78,7 +78,9 @@ def choose(
 def _base_may_help(corpus: Corpus, fixed: FixedSettings) -> bool:
     """Whether nothing was asked for that the base model cannot have."""
     own_network = fixed.cell or fixed.hidden_size or fixed.num_layers
-    return len(corpus.train_ids) >= SHORTEST and not own_network and corpus.vocabulary.normalization == "none"
+    return (
+        len(corpus.train_ids) >= SHORTEST and not own_network and corpus.vocabulary.normalization in ("none", "prose")
+    )
 
 
 def train(

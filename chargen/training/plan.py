@@ -62,11 +62,12 @@ class FixedSettings:
 
 @dataclass(frozen=True)
 class Plan:
-    """A model that is ready to be trained with `settings`; `why` says in three lines what was chosen, and how long."""
+    """A model to be trained with `settings` in about `seconds`; `why` says in three lines what was chosen."""
 
     model: CharModel
     settings: TrainingSettings
     why: str
+    seconds: float
 
 
 def make_plan(
@@ -114,7 +115,7 @@ def make_plan(
     batching = Batching(seed=seed, **_take(values, Batching))
     settings = TrainingSettings(batching=batching, **_take(values, TrainingSettings))
     needed = settings.seconds or _seconds_needed(corpus, model, settings, processes)
-    return Plan(model, settings, _why(corpus, model, settings, needed))
+    return Plan(model, settings, _why(corpus, model, settings, needed), needed)
 
 
 def operations_per_second(

@@ -10,7 +10,8 @@ from chargen.text.normalization import JOINERS, NORMALIZATIONS, normalize, norma
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 AWKWARD = st.lists(
-    st.sampled_from(["\r\n", *"aZ.' ΣΑσς\r\n\ufeffİé\u0301\U0001d400\u0323\u200dकि\u1100\u1161\u11a8"]), max_size=40
+    st.sampled_from(["\r\n", *"-–…“\n", *"aZ.' ΣΑσς\r\n\ufeffİé\u0301\U0001d400\u0323\u200dकि\u1100\u1161\u11a8"]),
+    max_size=40,
 ).map("".join)
 
 code_points = st.text(st.characters(categories=None))  # lone surrogates too
@@ -40,6 +41,7 @@ def test_letters_on_the_time_machine_is_the_textbook_preparation():
 @pytest.mark.parametrize(
     ("normalization", "expected"),
     [
+        ("prose", 'À la Carte: 2½ ÷ x² — snake_case\r\n\n("Ω")'),
         ("none", "À la Carte: 2½ ÷ x² — snake_case\r\n\n(“Ω”)"),
         ("lower", "à la carte: 2½ ÷ x² — snake_case\r\n\n(“ω”)"),
         ("letters", "à la carte x snake case ω "),

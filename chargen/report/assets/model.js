@@ -30,13 +30,22 @@ function settings() {
 // The text as the model reads it, like Vocabulary.prepare of chargen/text/vocabulary.py.
 function prepared(text) {
   let made = text.normalize("NFC");
-  if (model.normalization !== "none") made = made.toLowerCase();
+  if (model.normalization === "prose") made = asProse(made);
+  else if (model.normalization !== "none") made = made.toLowerCase();
   if (model.normalization === "letters")
     made = made.replace(/(\p{L}[\p{M}\u200c\u200d]*)|./gsu, (_, letter) => letter ?? " ").replace(/ +/g, " ");
   made = Array.from(made, (character) => model.substitutes[character] ?? character).join("");
   const apart = made.normalize("NFD");
   return unknownIn(apart).length < unknownIn(made).length ? apart : made;
 }
+
+// Like as_prose of chargen/text/prose.py, but that lines stay as they are typed.
+const asProse = (text) =>
+  text
+    .replace(/[“”„‟]/g, '"')
+    .replace(/[‘’‚‛]/g, "'")
+    .replaceAll("…", "...")
+    .replace(/[–―]|-{2,}/g, "—");
 
 const unknownIn = (text) => Array.from(text).filter((character) => !ids.has(character));
 
