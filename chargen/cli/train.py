@@ -154,7 +154,7 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     "--precision",
     type=click.Choice(["auto", "float32", "tf32", "bfloat16"]),
     default="auto",
-    help="Of matrix products; auto takes bfloat16 where it is measured to be faster, and never tf32.",
+    help="Of matrix products; auto takes bfloat16 where the processor or GPU multiplies in it.",
 )
 @click.option(
     "--engine",

@@ -1,5 +1,6 @@
 """Windows of time series as a task for chargen's training loop."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,6 +37,8 @@ class WindowTask:
     `carried`, each batch continues the rows of the batch before, and an epoch is one batch: the windows stand in the
     order of reading, and begin again with the first one after the last.
     """
+
+    guessing = math.inf
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import errno
 import gzip
 import io
 import lzma
@@ -117,12 +118,30 @@ def _documents(source: Source) -> tuple[str, list[Document]]:
         name, path = locate(source)
         return name, [Document(name, path)]
     folder = Path(source)
-    paths = sorted(path for path in folder.rglob("*") if _is_text(path) and path.is_file())
-    paths = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    paths = sorted(_texts_in(folder))
     if not paths:
         raise InputError(f"{source} is a folder without .txt files", "give a text file, or a folder that has some")
     name = folder_name(folder.resolve().name)
     return name, _told_apart([Document(folder_name(stem(path.name)), path) for path in paths])
+
+
+def _texts_in(folder: Path) -> Iterator[Path]:
+    """Yield the texts in a folder and those below it, without hidden ones; links to folders are not followed.
+
+    Raises:
+        InputError: one of the folders or texts cannot be read, so that it would be left out in silence.
+    """
+
+    def refuse(error: OSError):
+        raise InputError(f"cannot read {error.filename}: {error.strerror}", "name the texts to read, or move it away")
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
+            if _is_text(path):
+                if not os.path.isfile(path):  # such as a pipe, or a link that leads nowhere
+                    refuse(OSError(errno.EINVAL, "it is not a file", os.fspath(path)))
+                yield path
 
 
 def _told_apart(several: list[Document]) -> list[Document]:

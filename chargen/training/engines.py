@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from chargen.errors import InputError
 from chargen.network import cells
 from chargen.network.cells import LayerWeights
 from chargen.network.native import library
@@ -40,9 +41,15 @@ def run_torch_layer(cell: str, x: Tensor, state: State, weights: LayerWeights) -
         x = F.embedding(x, _one_hot(V, x.device))  # (B, T, V or V + 1)
         weights = weights._replace(W_ih=F.pad(weights.W_ih, (0, V % 2)))  # (G*H, V or V + 1)
     hx = tuple(part[None] for part in state)  # (1, B, H) each
-    x, *parts = FUNCTIONS[cell](
-        x, hx if len(hx) > 1 else hx[0], list(weights), True, 1, 0.0, torch.is_grad_enabled(), False, True
-    )  # has biases, one layer, no dropout of its own, training, one direction, batch first
+    try:
+        x, *parts = FUNCTIONS[cell](
+            x, hx if len(hx) > 1 else hx[0], list(weights), True, 1, 0.0, torch.is_grad_enabled(), False, True
+        )  # has biases, one layer, no dropout of its own, training, one direction, batch first
+    except RuntimeError as error:
+        if "primitive" not in str(error) or not torch.is_autocast_enabled("cpu"):
+            raise
+        message = f"bfloat16: this processor cannot compute an {cell} layer in it"
+        raise InputError(message, "choose float32", setting="precision") from None
     return x, tuple(part[0] for part in parts)
 
 

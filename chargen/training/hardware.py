@@ -1,19 +1,13 @@
 """What to train on: the device, the engine, and the precision of matrix products."""
 
-import math
-import time
-from dataclasses import replace
-
 import torch
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
 from chargen.network.native import library
-from chargen.training.model import CharModel
 
-TIMED_BATCH = (16, 16)  # rows and steps of the batch that engines are timed on
-CHOICES = (("native", "float32"), ("torch", "float32"), ("torch", "bfloat16"))  # engines and precisions
-HANDICAP = {("torch", "bfloat16"): 1.15}  # it rounds more, so it must be clearly faster
+LARGE = 256  # units, from which on wide vectors and bfloat16 gain what they cost
+WIDE = "AVX512"  # what PyTorch calls processors with vectors of 16 floats
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -57,30 +51,40 @@ def allow_tf32(device: torch.device, precision: str) -> None:
 def pick_engine(
     device: torch.device, config: ModelConfig, engine: str | None = None, precision: str | None = None
 ) -> tuple[str, str]:
-    """Return the fastest engine for a network on a device, and the precision of its matrix products.
+    """Return the engine for a network on a device, usually the fastest, and the precision of its matrix products.
 
-    On a CPU the forward and backward pass of one layer is timed on each engine, on PyTorch's layers also in bfloat16,
-    which some processors cannot compute them in (PyTorch issue 88136).
+    Both follow from the network, the device and the processor, so that the same seed gives the same model however busy
+    the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layer for a large LSTM on a
+    processor with AVX-512, whose wider vectors only that one uses. PyTorch runs a large layer in bfloat16 where the
+    processor multiplies in it.
 
     Args:
-        engine, precision: what is fixed; None leaves it to the measurement.
+        engine, precision: what is fixed; None leaves it open.
 
     Raises:
         InputError: the engine cannot run on this machine, on this device or in this precision.
     """
     if engine == "native":
         _require_native(device, precision)
+        return "native", "float32"
     if device.type != "cpu":
         on_cuda = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return "torch", precision or ("bfloat16" if on_cuda else "float32")
-    choices = [
-        (name, way)
-        for name, way in CHOICES
-        if engine in (None, name) and precision in (None, way) and (name == "torch" or library.path())
-    ]
-    if len(choices) < 2:
-        return choices[0] if choices else ("torch", precision or "float32")
-    return min(choices, key=lambda choice: layer_seconds(config, *choice) * HANDICAP.get(choice, 1.0))
+    large = config.hidden_size >= LARGE
+    wider = large and config.cell == "lstm" and torch.backends.cpu.get_cpu_capability().startswith(WIDE)
+    if (
+        (engine, precision) in ((None, None), (None, "float32"))
+        and library.path() not in (None, "portable")
+        and not wider
+    ):
+        return "native", "float32"
+    return "torch", precision or ("bfloat16" if large and _multiplies_bfloat16() else "float32")
+
+
+def _multiplies_bfloat16() -> bool:
+    """Return whether the processor has instructions that multiply matrices in bfloat16."""
+    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # some versions of PyTorch lack the first one
+    return any(getattr(torch.cpu, name, bool)() for name in known)
 
 
 def _require_native(device: torch.device, precision: str | None) -> None:
@@ -96,24 +100,3 @@ def _require_native(device: torch.device, precision: str | None) -> None:
             "choose torch",
             setting="engine",
         )
-
-
-def layer_seconds(config: ModelConfig, engine: str, precision: str) -> float:
-    """Return how long a small batch takes forward and backward through one layer on the CPU, in seconds.
-
-    It is infinite where the engine cannot run the layer in this precision here.
-    """
-    with torch.random.fork_rng(devices=[]):
-        model = CharModel(replace(config, num_layers=1), engine=engine)
-    B, T = TIMED_BATCH
-    X, seconds = torch.zeros(B, T, dtype=torch.long), []  # (B, T)
-    try:
-        for _ in range(4):  # the first one prepares
-            began = time.perf_counter()
-            with autocast(X.device, precision):
-                logits, _ = model(X, model.begin_state(B))  # (B, T, V)
-            logits.sum().backward()
-            seconds.append(time.perf_counter() - began)
-    except RuntimeError:
-        return math.inf
-    return min(seconds[1:])

@@ -228,7 +228,7 @@ class Run:
 
         Raises:
             SaveError: a file cannot be written; the save before it is unchanged.
-            TrainingError: the loss is no longer a number; the last save is kept.
+            TrainingError: training diverged; the last save is kept.
         """
         if self._ended:
             raise InputError(f"this run in {self.folder} has ended", "go on with Run.resume")

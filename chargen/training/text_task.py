@@ -1,5 +1,6 @@
 """Text as a task: predict each next character; `fit` and `evaluate`."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -42,7 +43,7 @@ def fit(
     Raises:
         InputError: the model is bidirectional, the training text does not fill one batch, or a batch cannot be shared
             evenly among the processes.
-        TrainingError: the loss is no longer a number.
+        TrainingError: training diverged.
     """
     return text_trainer(model, train_ids, valid_ids, settings, processes).records()
 
@@ -63,11 +64,14 @@ def text_trainer(
         )
     device = model.output.weight.device
     task = TextTask(train_ids, valid_ids, settings.batching, device, settings.valid_chars, processes)
+    task.guessing = math.log(model.config.vocab_size)
     return Trainer(model, task, settings, processes)
 
 
 class TextTask:
     """The `chargen.training.trainer.Task` of predicting each next character; the loss is in nats per character."""
+
+    guessing = math.inf
 
     def __init__(
         self,

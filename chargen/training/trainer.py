@@ -20,6 +20,7 @@ from chargen.training.settings import TrainingSettings, learning_rate_at
 from chargen.training.threads import Threads, multiplications
 
 REPORT_SECONDS = 0.2  # between two Progress records
+HOPELESS = 5  # times the loss of guessing: training does not recover from an epoch that is worse
 
 
 class Task(Protocol):
@@ -28,10 +29,12 @@ class Task(Protocol):
     Attributes:
         batches_per_epoch: the same number in every epoch.
         held_out: values that an evaluation predicts; 0 where nothing is held out.
+        guessing: the mean loss of guessing, without any training; infinite where it has no meaning.
     """
 
     batches_per_epoch: int
     held_out: int
+    guessing: float
 
     def batch(self, epoch: int, number: int) -> tuple[Tensor, Tensor]:
         """Return the inputs X and the targets Y of a batch, (B, T, ...) each, a function of the arguments alone.
@@ -150,6 +153,8 @@ class Trainer:
     def _end_epoch(self, train_loss: float, valid_loss: float | None) -> EpochRecord:
         """Return the record of the epoch that is over, and begin the next one."""
         batching, position = self.settings.batching, self.position
+        if train_loss > 1 + self.task.guessing * (1 if self.progress >= 1 else HOPELESS):
+            raise self._diverged(f"the mean loss of epoch {position.epoch} is {train_loss:.3g}")
         record = EpochRecord(
             epoch=position.epoch,
             step=position.step,
@@ -225,12 +230,12 @@ class Trainer:
 
     def _require_finite(self, *values: float) -> None:
         if not all(map(math.isfinite, values)):
-            settings = self.settings
-            raise TrainingError(
-                f"the loss or a weight is no longer a number after {self.position.step:,} steps",
-                f"train again with a lower {{learning_rate}} (it was {settings.learning_rate:g}) or {{clip}} (it was"
-                f" {settings.clip:g})",
-            )
+            raise self._diverged(f"the loss or a weight is no longer a number after {self.position.step:,} steps")
+
+    def _diverged(self, how: str) -> TrainingError:
+        rate, clip = self.settings.learning_rate, self.settings.clip
+        advice = f"train again with a lower {{learning_rate}} (it was {rate:g}) or {{clip}} (it was {clip:g})"
+        return TrainingError(f"training diverged: {how}", advice)
 
     def _validate(self, progress: Progress) -> Generator[Progress, None, float | None]:
         """Return the validation loss, or None if nothing is held out; yield `progress` now and then meanwhile."""

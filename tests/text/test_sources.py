@@ -233,6 +233,22 @@ def test_a_folder_is_all_its_texts_sorted_by_path():
     assert "".join(read_text("books")) == "this is z\n\nthis is b\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows refuses such a folder when it is made")
+def test_no_text_of_a_folder_is_left_out_in_silence(monkeypatch):
+    Path("books").mkdir()
+    Path("books/a.txt").write_text("this is a\n")
+    Path("books/b.txt").symlink_to("moved.txt")
+    assert refusal("books").startswith("cannot read books/b.txt: it is not a file; ")
+    Path("books/b.txt").unlink()
+    deep = 20 * ["d" * 250]  # too deep for a path, so that even root cannot read it
+    with monkeypatch.context() as inside:
+        inside.chdir("books")
+        for name in deep:
+            Path(name).mkdir()
+            os.chdir(name)
+    assert refusal("books").startswith(f"cannot read books/{deep[0]}/")
+
+
 def test_a_name_of_the_registry_comes_before_a_folder_of_that_name_from_anywhere():
     Path("lamp-at-low-water").mkdir()
     corpus = load_corpus("lamp-at-low-water", max_chars=100)

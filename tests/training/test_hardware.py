@@ -1,14 +1,12 @@
-import math
-
 import pytest
 import torch
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
 from chargen.network.native import library
-from chargen.training import hardware
-from chargen.training.engines import ENGINES
-from chargen.training.hardware import allow_tf32, pick_device, pick_engine
+from chargen.training.engines import FUNCTIONS
+from chargen.training.hardware import allow_tf32, autocast, pick_device, pick_engine
+from chargen.training.model import CharModel
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(5, "lstm", 8)
@@ -23,32 +21,40 @@ def test_devices(monkeypatch):
     assert pick_device("auto") == CPU, "recurrent layers are slower on MPS"
 
 
-TIMES = {("native", "float32"): 1.0, ("torch", "float32"): 2.0, ("torch", "bfloat16"): 3.0}
-
-
 @pytest.mark.parametrize(
-    ("changed", "fixed", "picked"),
+    ("cell", "units", "processor", "fixed", "picked"),
     [
-        ({}, (), ("native", "float32")),
-        ({("torch", "float32"): 0.9}, (), ("torch", "float32")),
-        ({("torch", "bfloat16"): 0.8}, (), ("torch", "bfloat16")),
-        ({("torch", "bfloat16"): 0.9}, (), ("native", "float32")),  # too little is gained
-        ({("torch", "bfloat16"): math.inf}, ("torch",), ("torch", "float32")),
-        ({}, ("torch",), ("torch", "float32")),
-        ({}, (None, "bfloat16"), ("torch", "bfloat16")),
-        ({("torch", "float32"): 0.1}, ("native",), ("native", "float32")),
+        ("lstm", 512, "plain", (), ("native", "float32")),
+        ("lstm", 512, "wide", (), ("torch", "float32")),
+        ("lstm", 512, "bfloat16", (), ("torch", "bfloat16")),
+        ("lstm", 512, "bfloat16", (None, "float32"), ("torch", "float32")),
+        ("lstm", 512, "bfloat16", ("native",), ("native", "float32")),
+        ("lstm", 64, "bfloat16", (), ("native", "float32")),
+        ("lstm", 64, "bfloat16", ("torch",), ("torch", "float32")),
+        ("gru", 512, "bfloat16", (), ("native", "float32")),
+        ("gru", 512, "bfloat16", ("torch",), ("torch", "bfloat16")),
+        ("gru", 512, "plain", (None, "bfloat16"), ("torch", "bfloat16")),
     ],
 )
-def test_the_fastest_engine_and_precision_are_taken(monkeypatch, changed, fixed, picked):
-    monkeypatch.setattr(hardware, "layer_seconds", lambda config, *choice: (TIMES | changed)[choice])
-    monkeypatch.setattr(library, "path", lambda: "portable")
-    assert pick_engine(CPU, SMALL, *fixed) == picked
+def test_engine_and_precision_follow_from_the_network_and_the_processor(
+    monkeypatch, cell, units, processor, fixed, picked
+):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2" if processor == "plain" else "AVX512")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: processor == "bfloat16", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(library, "path", lambda: "avx2")
+    assert pick_engine(CPU, ModelConfig(5, cell, units), *fixed) == picked
 
 
-def test_without_kernels_pytorch_trains(monkeypatch):
-    monkeypatch.setattr(hardware, "layer_seconds", lambda config, *choice: TIMES[choice])
-    monkeypatch.setattr(library, "path", lambda: None)
+@pytest.mark.parametrize("path", [None, "portable"])
+def test_without_fast_kernels_pytorch_trains(monkeypatch, path):
+    monkeypatch.setattr(library, "path", lambda: path)
     assert pick_engine(CPU, SMALL) == ("torch", "float32")
+    assert pick_engine(torch.device("mps"), SMALL) == ("torch", "float32")
+
+
+def test_kernels_that_were_not_built_are_not_chosen(monkeypatch):
+    monkeypatch.setattr(library, "path", lambda: None)
     with pytest.raises(InputError, match=r"engine native: its kernels were not built .*choose torch"):
         pick_engine(CPU, SMALL, "native")
 
@@ -60,21 +66,17 @@ def test_the_kernels_compute_float32_on_the_cpu(monkeypatch, device, precision):
         pick_engine(torch.device(device), SMALL, "native", precision)
 
 
-def test_the_layer_that_will_run_is_timed():
-    state = torch.random.get_rng_state()
-    large = ModelConfig(5, "lstm", 512)
-    assert hardware.layer_seconds(SMALL, "torch", "float32") < hardware.layer_seconds(large, "torch", "float32")
-    assert pick_engine(CPU, SMALL) in TIMES
-    assert torch.equal(torch.random.get_rng_state(), state)
-    assert pick_engine(torch.device("mps"), SMALL) == ("torch", "float32")
-
-
-def test_a_precision_that_cannot_run_takes_for_ever(monkeypatch):
+def test_a_precision_that_the_processor_cannot_compute_is_refused(monkeypatch):
     def fails(*_):
-        raise RuntimeError("could not create a primitive descriptor")
+        raise RuntimeError("could not create a primitive descriptor for the LSTM forward propagation primitive")
 
-    monkeypatch.setitem(ENGINES, "torch", fails)
-    assert hardware.layer_seconds(SMALL, "torch", "bfloat16") == math.inf
+    monkeypatch.setitem(FUNCTIONS, "lstm", fails)
+    model, ids = CharModel(SMALL), torch.zeros(1, 2, dtype=torch.long)
+    with (
+        autocast(CPU, "bfloat16"),
+        pytest.raises(InputError, match="precision bfloat16: this processor cannot compute"),
+    ):
+        model(ids, model.begin_state(1))
 
 
 def test_tf32_is_used_where_it_is_asked_for_and_nowhere_else():

@@ -190,6 +190,19 @@ def test_tf32_needs_a_gpu():
         fit(make(), CYCLE, CYCLE[:0], settings(precision="tf32"))
 
 
+def test_training_that_diverges_ends_with_advice_and_a_bad_beginning_does_not():
+    def train(epochs, clip):
+        wild = {"optimizer": "sgd", "learning_rate": 100, "weight_decay": 0.0, "warmup_steps": 0}
+        return list(fit(make(), CYCLE, CYCLE[:0], settings(**wild, epochs=epochs, clip=clip)))
+
+    for epochs, clip in ((3, 1e3), (1, 0.2)):  # hopeless, and worse than guessing at the end
+        with pytest.raises(
+            TrainingError, match=r"training diverged: the mean loss of epoch 1 .*learning_rate \(it was 100"
+        ):
+            train(epochs, clip)
+    assert train(3, 0.2)[-1].train_loss < 0.01
+
+
 def test_a_loss_that_is_no_number_ends_training_with_advice():
     model = make()
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """The task of repeating a sequence of bits after a gap."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,7 +22,7 @@ class RecallTask:
     A step has two inputs: -1 or 1 while a bit is shown, else 0; and 1 where an output is expected, else 0.
     """
 
-    held_out = 0
+    held_out, guessing = 0, math.inf
 
     def __init__(self, batch_size: int, seed: int):
         """Prepare batches, each a function of the seed, the epoch and the number."""
