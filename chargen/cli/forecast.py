@@ -97,7 +97,7 @@ def fit(context, file, reading, out, overwrite, as_json, seasons, model, **optio
     table = read_table(file, **reading)
     seasons = tuple(season for season in seasons if season) if seasons else None
     forecaster = _fitted(context, file, table, seasons=seasons, model=model.replace("-", " "), **options)
-    forecaster.about = metadata_of(table, file)
+    forecaster.about = metadata_of(table, file, **reading)
     forecaster.save(out)
     if as_json:
         click.echo(json.dumps(_summary(out, table, forecaster)))
@@ -117,10 +117,16 @@ def fit(context, file, reading, out, overwrite, as_json, seasons, model, **optio
     default=(90,),
     help="Level of the prediction intervals, in per cent; may be repeated.",
 )
+@click.option(
+    "--from",
+    "newer",
+    type=click.Path(dir_okay=False),
+    help="Go on from the newer rows in this CSV file, without fitting again; it may repeat known rows.",
+)
 @click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast as a PNG.")
-def forecast(model, horizon, levels, series, out, plot):
+def forecast(model, horizon, levels, newer, series, out, plot):
     """Continue the series that a forecaster has learned.
 
     MODEL is the forecaster's file.
@@ -132,13 +138,15 @@ def forecast(model, horizon, levels, series, out, plot):
     from chargen.series.forecast.output import column_names, forecast_panels, to_csv
 
     for target in (out, plot):
-        require_output(target, model)
+        require_output(target, model, newer)
     if plot:
         picture_format(plot)
     if out and plot and os.path.abspath(out) == os.path.abspath(plot):
         raise click.UsageError(f"--out and --plot both name {out}; choose another file for the picture")
     forecaster = Forecaster.load(model)
     _keep_the_table(forecaster, out, plot)
+    if newer:
+        _extend(forecaster, newer)
     horizon = horizon or forecaster.settings.horizon
     panels = forecast_panels(forecaster, horizon, levels, series)
     if forecaster.tested.unbeaten:
@@ -162,6 +170,20 @@ def _keep_the_table(forecaster, *outputs: str | None) -> None:
     for output in filter(None, outputs):
         if os.path.exists(output) and os.path.basename(output) == forecaster.about.get("file"):
             raise InputError(f"{output} is the file that it was fitted to", "write to another file")
+
+
+def _extend(forecaster, newer: str) -> None:
+    from chargen.errors import InputError
+    from chargen.series.forecast.newer import extend_by, read_newer
+    from chargen.series.reading.source import shown
+
+    table = read_newer(forecaster, newer)
+    try:
+        notes = extend_by(forecaster, table)
+    except InputError as error:
+        raise InputError(f"{shown(newer)}: {error.message}", error.advice) from None
+    for note in notes:
+        click.echo(note, err=True)
 
 
 def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:

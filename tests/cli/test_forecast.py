@@ -82,6 +82,19 @@ def test_the_forecast_goes_on_in_time_on_stdout_and_in_a_file(fitted, chargen):
     assert Path("next.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_it_goes_on_from_a_newer_file_and_keeps_the_forecaster(fitted, chargen):
+    model = Path("sales.forecaster.safetensors").read_bytes()
+    Path("newer.csv").write_text("day,sold,seven\n2023-07-20,31,7\n2023-07-21,30,7\n")
+    code, out, err = chargen("forecast", "sales.forecaster.safetensors", "--from", "newer.csv")
+    assert code == 0, err
+    assert [line.split(",")[0] for line in out.splitlines()] == ["day", *(f"2023-07-{day}" for day in range(22, 28))]
+    assert Path("sales.forecaster.safetensors").read_bytes() == model
+    Path("newer.csv").write_text("day,sold,seven\n2023-07-22,31,7\n")
+    code, out, err = chargen("forecast", "sales.forecaster.safetensors", "--from", "newer.csv")
+    message = "chargen: newer.csv: 2 rows are missing between 2023-07-19, where the known ones end, and 2023-07-22"
+    assert (code, out, err) == (2, "", f"{message}; give all newer rows\n")
+
+
 def test_beyond_what_was_measured_it_says_so(fitted, chargen):
     assert (
         "errors were measured up to 6 rows ahead"

@@ -18,11 +18,16 @@ from chargen.series.reading.columns import IDS, VALUES
 from chargen.series.reading.source import shown
 from chargen.series.reading.table import Table
 
+READING = ("no_header", "zone", "decimal", "fill", "encoding")  # settings that hold for newer files too
 HISTORY = 4  # horizons before the forecast in a picture, at most
 
 
-def metadata_of(table: Table, path: str | Path) -> dict[str, Any]:
-    """Return what a forecaster keeps about the table that it was fitted to, as JSON values."""
+def metadata_of(table: Table, path: str | Path, **reading: Any) -> dict[str, Any]:
+    """Return what a forecaster keeps about the table that it was fitted to, as JSON values.
+
+    Args:
+        reading: how it was read, see `TableSettings`.
+    """
     return {
         "file": Path(shown(path)).name,
         "column": table.column,
@@ -31,6 +36,7 @@ def metadata_of(table: Table, path: str | Path) -> dict[str, Any]:
         "last": {one.name: one.last for one in table.series},
         "ids": list(table.ids),
         "cells": {one.name: list(one.ids) for one in table.series},
+        "reading": {name: reading[name] for name in READING if reading.get(name)},
     }
 
 

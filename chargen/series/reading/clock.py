@@ -81,6 +81,17 @@ class Clock:
             message = f"steps of {self} from {last} go beyond the year 9999"
             raise InputError(message, "give a shorter {horizon}") from None
 
+    def steps_between(self, before: str, time: str) -> int | None:
+        """Return how many steps there are from one time, as it is written, to another; None if no whole number.
+
+        >>> Clock(MONTHS, 1, 31, "date").steps_between("2024-01-31", "2024-02-29")
+        1
+        """
+        if self.kind == ROWS:
+            return int(time) - int(before)
+        times = [read_time(text, self.style or NUMBER) for text in (before, time)]
+        return self.distance(*(self.counted(each) if isinstance(each, datetime) else each for each in times))
+
     def counted(self, time: datetime) -> datetime:
         """Return the time without a zone in which the steps are counted: local time, or UTC."""
         if self.zone:

@@ -65,6 +65,15 @@ def find_steps(series: Sequence[Sequence], texts: Sequence[Sequence[str]], form:
     raise (error.series and _of_different_steps(series, texts, form, error)) or error
 
 
+def steps_of(clock: Clock, series: Sequence[Sequence], texts: Sequence[Sequence[str]], gaps: bool) -> Steps:
+    """Return the steps of series that follow a known clock; the arguments are those of `find_steps`.
+
+    Raises:
+        StepError: a time does not follow the one before.
+    """
+    return Steps(clock, [_holes(number, own, texts[number], clock, gaps) for number, own in enumerate(series)])
+
+
 def _of_different_steps(
     series: Sequence[Sequence], texts: Sequence[Sequence[str]], form: Clock, error: StepError
 ) -> StepError | None:

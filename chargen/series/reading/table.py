@@ -32,6 +32,7 @@ class TableSettings:
         decimal: the decimal mark, "." or ",".
         fill: how missing values and rows are filled: "linear" or "last"; None refuses them.
         encoding: of the file.
+        clock: of the times, where it is known.
     """
 
     column: str | None = None
@@ -44,6 +45,7 @@ class TableSettings:
     decimal: str | None = None
     fill: str | None = None
     encoding: str = "utf-8"
+    clock: Clock | None = None
 
     def __post_init__(self):
         if self.fill not in (None, *FILLS):
@@ -61,13 +63,15 @@ class Series:
     Attributes:
         name: what its ids say, joined by "/"; "" in a file without them.
         values: float64 array (points,).
-        last: the time of the last value, as written in the file; the number of the row where there are no times.
+        first, last: the times of the first and the last value, as written in the file; the numbers of their rows where
+            there are no times.
         first_line: the line of its first value.
         ids: the cells of the id columns.
     """
 
     name: str
     values: np.ndarray
+    first: str
     last: str
     first_line: int
     ids: tuple[str, ...] = ()
@@ -114,7 +118,7 @@ def read_table(source: str | Path, settings: TableSettings | None = None, **opti
     if columns.time is not None:
         by_name = {"/".join(ids): places for ids, places in groups.items()}
         times = Times(rows, columns.time, by_name, settings.zone, gaps=settings.fill is not None)
-        steps = times.steps(settings.time_format)
+        steps = times.following(settings.clock) if settings.clock else times.steps(settings.time_format)
         notes += times.notes(steps)
     series, more = _series(rows, columns, values, groups, steps, settings.fill)
     name = rows.names[columns.value]
@@ -142,8 +146,11 @@ def _series(
         if whole is None:
             notes.append(f"series {'/'.join(ids)!r} has no values and is left out")
             continue
-        last = str(whole.last + 1) if columns.time is None else rows.cells[places[whole.last]][columns.time].strip()
-        series.append(Series("/".join(ids), whole.values, last, rows.lines[places[whole.first]], ids))
+        first, last = (
+            str(row + 1) if columns.time is None else rows.cells[places[row]][columns.time].strip()
+            for row in (whole.first, whole.last)
+        )
+        series.append(Series("/".join(ids), whole.values, first, last, rows.lines[places[whole.first]], ids))
         filled += whole.filled
         kept += whole.last + 1 - whole.first
     if left_out := len(rows.cells) - kept:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from chargen.errors import InputError
 from chargen.series.reading.clock import DAY, WEEKDAYS, Clock
 from chargen.series.reading.rows import Rows
-from chargen.series.reading.steps import StepError, Steps, find_steps
+from chargen.series.reading.steps import StepError, Steps, find_steps, steps_of
 from chargen.series.reading.time_formats import NUMBER, read_all, read_time, readings
 from chargen.series.reading.zones import localized, offset_name, zone_named, zone_of
 
@@ -58,6 +58,25 @@ class Times:
         (steps,) = found.values()
         self._require_few_missing(steps)
         return steps
+
+    def following(self, clock: Clock) -> Steps:
+        """Return the steps of times that follow a known clock.
+
+        Raises:
+            InputError: a text is not a time of the clock's form, or does not follow the one before; it names the line.
+        """
+        read = read_all(self._all, clock.style)
+        if read is None:
+            raise self._no_time(clock.style)
+        meanings = dict(zip(self._all, read, strict=True))
+        series = [[meanings[text] for text in own] for own in self._texts]
+        if clock.zone and clock.naive:
+            series = [self._localized(number, own) for number, own in enumerate(series)]
+        counted = [[time if _is_number(clock.style) else clock.counted(time) for time in own] for own in series]
+        try:
+            return steps_of(clock, counted, self._texts, self.gaps)
+        except StepError as error:
+            raise self._of_row(error.series, error.place, error.message, error.advice) from None
 
     def notes(self, steps: Steps) -> list[str]:
         """Return what a reader should know about the clock."""

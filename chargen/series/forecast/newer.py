@@ -1,0 +1,72 @@
+"""Newer rows of the file that a forecaster was fitted to: read as that one was, and joined to what is known."""
+
+from pathlib import Path
+
+from chargen.errors import InputError
+from chargen.series.forecast.forecaster import Forecaster
+from chargen.series.reading.clock import WEEKDAYS, Clock
+from chargen.series.reading.rows import listed
+from chargen.series.reading.steps import LONGEST_HOLIDAY
+from chargen.series.reading.table import Series, Table, TableSettings, read_table
+
+
+def read_newer(forecaster: Forecaster, source: str | Path) -> Table:
+    """Read a table as the one was read that a forecaster was fitted to.
+
+    Raises:
+        InputError: the forecaster was not fitted to a table, or the file does not hold one like that.
+    """
+    about = forecaster.about
+    if "last" not in about:
+        raise InputError("the forecaster was fitted to arrays, not to a file", "use Forecaster.extend in Python")
+    timed = about["time"] is not None
+    settings = TableSettings(
+        column=about["column"],
+        time=about["time"],
+        ids=tuple(about["ids"]),
+        count_rows=not timed,
+        clock=Clock(**about["clock"]) if timed else None,
+        **about["reading"],
+    )
+    try:
+        return read_table(source, settings)
+    except InputError as error:  # how it is read cannot be set again
+        advice = "write it as in the file that the forecaster was fitted to" if "{" in error.advice else error.advice
+        raise InputError(error.message, advice) from None
+
+
+def extend_by(forecaster: Forecaster, table: Table) -> list[str]:
+    """Go on from the rows of a newer table, which may repeat rows that are known; return what a person should know.
+
+    Raises:
+        InputError: rows are missing between what is known and the newer ones, or there is nothing newer.
+    """
+    last, clock = forecaster.about["last"], Clock(**forecaster.about["clock"])
+    known = {one.name: one for one in table.series if one.name in last}
+    if not known:
+        names = listed([one.name for one in table.series])
+        raise InputError(f"none of the series is known to the forecaster: {names or 'one without a name'}")
+    overlap = {name: _overlap(one, last[name], clock) for name, one in known.items()}
+    forecaster.extend({name: one.values for name, one in known.items()}, overlap)
+    last.update({name: one.last for name, one in known.items()})
+    new = [one.name for one in table.series if one.name not in last]
+    old = [name for name in last if name not in known]
+    notes = [f"series without newer rows go on from their old ones: {listed(old)}"] if old else []
+    return notes + ([f"series that are new are left out; fit again to forecast them: {listed(new)}"] if new else [])
+
+
+def _overlap(newer: Series, last: str, clock: Clock) -> int:
+    """Return how many known rows of a series, of which `last` is the time of the last, newer ones stand for."""
+    which = f"series {newer.name!r}: " * bool(newer.name)
+    begins, ends = (clock.steps_between(last, time) for time in (newer.first, newer.last))
+    if begins is None or ends is None:
+        raise InputError(f"{which}{newer.first} is not a whole number of steps of {clock} from {last}")
+    if ends < 0:
+        message = f"{which}the rows end at {newer.last}, but the forecaster knows them up to {last}"
+        raise InputError(message, "give the newer rows")
+    if begins > (LONGEST_HOLIDAY if clock.kind == WEEKDAYS else 0) + 1:
+        message = f"{which}{begins - 1:,} rows are missing between {last}, where the known ones end, and {newer.first}"
+        raise InputError(message, "give all newer rows")
+    if begins < 1 and len(newer.values) != ends - begins + 1:  # holidays: how many rows are repeated cannot be told
+        raise InputError(f"{which}the rows begin before {last}, where the known ones end", "give only the newer rows")
+    return max(1 - begins, 0)
