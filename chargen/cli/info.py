@@ -11,16 +11,17 @@ from chargen.cli.options import files_of, refuse_with, require_output
 @click.command()
 @click.argument("model", required=False, shell_complete=complete_models)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--digest", is_flag=True, help="Print only a SHA-256 of what was learned; equal models have the same.")
 @click.option("--machine", is_flag=True, help="Show what training and sampling run on here instead.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Plot the losses of the run as a PNG here instead.")
 @click.pass_context
-def info(context: click.Context, model: str | None, as_json: bool, machine: bool, plot: str | None):
+def info(context: click.Context, model: str | None, as_json: bool, digest: bool, machine: bool, plot: str | None):
     """Show the settings and results of a model.
 
     MODEL is a .safetensors file or the name of a run; without it, the newest run is shown.
     """
     if machine:
-        refuse_with(context, "--machine", "model", "as_json", "plot")
+        refuse_with(context, "--machine", "model", "as_json", "digest", "plot")
         _show_machine()
         return
     from dataclasses import asdict
@@ -32,9 +33,14 @@ def info(context: click.Context, model: str | None, as_json: bool, machine: bool
 
     if plot and as_json:
         raise click.UsageError("--plot and --json exclude each other; give one of them")
+    if digest:
+        refuse_with(context, "--digest", "as_json", "plot")
     path = find(model)
     require_output(plot, *files_of(path))
     loaded = Checkpoint.load(path)
+    if digest:
+        click.echo(loaded.digest)
+        return
     if plot:
         baselines = loaded.provenance.metadata.get("baselines")
         history = read_history(path.with_name("history.jsonl"))

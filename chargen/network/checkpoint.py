@@ -4,6 +4,8 @@ Loading trusts nothing: it returns a checkpoint that makes sense or raises a `Ch
 """
 
 import contextlib
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -76,6 +78,18 @@ class Checkpoint:
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(SHARED)}
         old = list(map(Path, instead_of))
         write_tensors(Path(path), KIND, about, tensors, Path(previous) if previous else None, old)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the network, its characters and its weights: the same for models that predict the same.
+
+        It leaves out what differs from run to run, such as the time of a save; so do not compare the files themselves.
+        """
+        of = hashlib.sha256(json.dumps([asdict(self.config), asdict(self.vocabulary)]).encode())
+        for name, array in sorted(self.weights.items()):
+            of.update(name.encode())
+            of.update(np.ascontiguousarray(array, "<f4").tobytes())
+        return of.hexdigest()
 
     @classmethod
     def load(cls, path: str | Path) -> "Checkpoint":

@@ -27,6 +27,7 @@ class Decoder:
         marked: whether a byte order mark was dropped.
         line_ends: the numbers of line ends that were turned into LF, by what `LINE_ENDS` calls them.
         apart: the number of marks that follow their letters and that the Unicode form NFC puts into one character.
+        composed: the number of marks that a lenient decoder found in one character with their letters.
         lacks_mark: whether a mark is missing that the encoding needs; the order of the bytes is then little-endian.
         faults: the number of bytes that could not be decoded.
         first_fault: the offset of the first of them.
@@ -40,7 +41,7 @@ class Decoder:
             InputError: Python knows no such text encoding.
         """
         self.codec = text_codec(encoding)
-        self.bytes = self.apart = self.faults = self.first_fault = 0
+        self.bytes = self.apart = self.composed = self.faults = self.first_fault = 0
         self.line_ends = Counter[str]()
         self.marked = self.lacks_mark = False
         self.advice = ""
@@ -54,7 +55,10 @@ class Decoder:
         if self.line_ends:
             kinds = " and ".join(f"{self.line_ends[kind]:,} {kind}" for kind in LINE_ENDS if self.line_ends[kind])
             notes.append(f"turned {kinds} line ends into LF")
-        return notes + ([f"put {self.apart:,} marks together with their letters (Unicode NFC)"] if self.apart else [])
+        if self.apart:
+            mixed = f"; {self.composed:,} were so already: the text mixes two Unicode forms" if self.composed else ""
+            notes.append(f"put {self.apart:,} marks together with their letters (Unicode NFC){mixed}")
+        return notes
 
     def pieces(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """Yield the text of a document whose bytes come in chunks of any length.
@@ -74,6 +78,8 @@ class Decoder:
             before += len(piece)
             if not unicodedata.is_normalized("NFC", piece):
                 self.apart += max(len(piece) - len(unicodedata.normalize("NFC", piece)), 0)
+            if self._lenient and not unicodedata.is_normalized("NFD", piece):
+                self.composed += len(unicodedata.normalize("NFD", piece)) - len(piece)
             if piece:
                 yield piece
 

@@ -54,6 +54,14 @@ def test_repairs_are_reported_as_harmless():
     )
 
 
+def test_a_mixture_of_unicode_forms_is_named():
+    apart = (CLEAN + "e\u0301" * 300).encode()
+    (repair,) = findings(apart)
+    assert repair.what == "put 300 marks together with their letters (Unicode NFC)"
+    (repair,) = findings(apart + "é".encode() * 200)
+    assert repair.what.endswith("(Unicode NFC); 200 were so already: the text mixes two Unicode forms")
+
+
 @pytest.mark.parametrize(
     ("tail", "count", "advice"), [(b"\xe9\xe8", 2, "latin-1"), (b"\x93a\x94", 2, "cp1252"), (b"\xe2\xe9", 2, "latin-1")]
 )

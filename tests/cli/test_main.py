@@ -228,6 +228,8 @@ def test_info_shows_what_a_checkpoint_holds(trained):
     assert about["parameters"] == 4 * 16 * (V + 16 + 2) + V * (16 + 1)
     text = chargen("info", "poem-lstm", cwd=trained[0]).stdout
     assert re.search(r"^hidden size +16$", text, re.MULTILINE)
+    best = Checkpoint.load(trained[0] / "checkpoints/poem-lstm/best.safetensors")
+    assert chargen("info", "--digest", cwd=trained[0]).stdout == f"{best.digest}\n"
 
 
 def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import random
@@ -64,6 +65,14 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert loaded.weights.keys() == original.weights.keys()
     for name, array in original.weights.items():
         np.testing.assert_array_equal(loaded.weights[name], array)
+
+
+def test_equal_models_have_the_same_digest_whenever_they_were_saved(tmp_path):
+    original, loaded = make(), Checkpoint.load(saved(tmp_path))
+    later = dataclasses.replace(loaded, provenance=Provenance("poem", saved="2030-01-01"))
+    assert original.digest == loaded.digest == later.digest
+    name, array = next(iter(loaded.weights.items()))
+    assert dataclasses.replace(loaded, weights=loaded.weights | {name: np.nextafter(array, 9)}).digest != loaded.digest
 
 
 def test_words_are_kept_and_damaged_ones_refused(tmp_path):
