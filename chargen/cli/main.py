@@ -73,6 +73,10 @@ def _run(args: list[str] | None) -> None:
         _fail(_worded(error, context) + hint, error.exit_code)
     except ChargenError as error:
         _fail(error.worded(_flag_of), error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        _fail("this needs PyTorch, which is not installed; get it with pip install torch", 1)
     except MemoryError:
         _fail("out of memory; ask for less at a time", 1)
     except OSError as error:

@@ -28,7 +28,9 @@ from chargen.cli.options import (
 if TYPE_CHECKING:  # these take a while to load
     from chargen.analysis.comparison import Comparison
     from chargen.analysis.scoring import Piece, Predictions, Score, Scoring
+    from chargen.network.checkpoint import Checkpoint
     from chargen.sampling.sampler import Sampler
+    from chargen.training.adaptation import Adaptation
 
 
 @click.command()
@@ -41,6 +43,9 @@ if TYPE_CHECKING:  # these take a while to load
     shell_complete=complete_models,
     help="A second model, to see which one predicts what better.",
 )
+@click.option(
+    "--adapt", is_flag=True, help="Also measure a copy of the model that learns each piece once it has predicted it."
+)
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page that shades each character by its bits.")
 @click.option("--per-char", is_flag=True, help="Print one JSON object for each character.")
 @click.option("--top", type=positive, default=3, help="Number of likeliest characters to show at each place.")
@@ -52,6 +57,7 @@ def score(
     file: str,
     checkpoint: str | None,
     other: str | None,
+    adapt: bool,
     html: str | None,
     per_char: bool,
     top: int,
@@ -68,19 +74,22 @@ def score(
     from chargen.analysis.comparison import Comparison
     from chargen.analysis.scoring import Scoring
     from chargen.errors import InputError
+    from chargen.sampling.sampler import Sampler
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
     if per_char and as_json:
         raise InputError("--per-char and --json both print to stdout", "choose one of them")
     texts = documents(file)[1]
-    paths, samplers = _load([checkpoint] if other is None else [checkpoint, other])
+    paths, models = _load([checkpoint] if other is None else [checkpoint, other])
+    samplers, adaptations = [Sampler(model) for model in models], _adaptations(models) if adapt else []
     require_output(html, *(name for path in paths for name in files_of(path)), *(text.path for text in texts))
     if checkpoint is None:
         say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, beginning = Comparison(), None
-    for piece in _with_progress(scoring.read(TextStream(texts, encoding)), show=not (per_char or quiet())):
+    pieces = scoring.read(TextStream(texts, encoding))
+    for piece in _with_progress(pieces, samplers, adaptations, show=not (per_char or quiet())):
         beginning = beginning or piece
         if other is not None:
             comparison.add(piece)
@@ -90,20 +99,28 @@ def score(
     if html and beginning:
         _write_page(html, file, paths, scoring, samplers, beginning)
     if as_json:
-        click.echo(json.dumps(_summary(paths, scoring, comparison)))
+        click.echo(json.dumps(_summary(paths, scoring, comparison, adaptations)))
     else:
-        _show(paths, scoring.scores, comparison, to_stderr=per_char)
+        _show(paths, scoring.scores, comparison, adaptations, to_stderr=per_char)
 
 
-def _load(names: Sequence[str | None]) -> tuple[list[Path], list[Sampler]]:
+def _load(names: Sequence[str | None]) -> tuple[list[Path], list[Checkpoint]]:
     from chargen.network.checkpoint import Checkpoint, find
-    from chargen.sampling.sampler import Sampler
 
     paths = [find(name) for name in names]
-    return paths, [Sampler(Checkpoint.load(path)) for path in paths]
+    return paths, [Checkpoint.load(path) for path in paths]
 
 
-def _with_progress(pieces: Iterable[Piece], show: bool) -> Iterator[Piece]:
+def _adaptations(models: Sequence[Checkpoint]) -> list[Adaptation]:
+    from chargen.training.adaptation import Adaptation
+
+    return [Adaptation(model) for model in models]
+
+
+def _with_progress(
+    pieces: Iterable[Piece], samplers: Sequence[Sampler], adaptations: Sequence[Adaptation], show: bool
+) -> Iterator[Piece]:
+    """Yield the pieces, which the adaptations read after that."""
     from tqdm import tqdm
 
     with tqdm(
@@ -111,7 +128,14 @@ def _with_progress(pieces: Iterable[Piece], show: bool) -> Iterator[Piece]:
     ) as bar:
         for piece in pieces:
             yield piece
-            bar.update(len(piece.text))
+            end = bar.n + len(piece.text)
+            adapted = [
+                adaptation.read(sampler.vocabulary.encode(piece.text))
+                for adaptation, sampler in zip(adaptations, samplers, strict=False)
+            ]
+            for predicted, *_ in zip(*adapted, strict=True):
+                bar.update(predicted - bar.n)
+            bar.update(end - bar.n)
 
 
 def _report_what_was_read(scoring: Scoring, samplers: Sequence[Sampler], unknown: str) -> None:
@@ -159,16 +183,14 @@ def _write_page(
     say(f"wrote {html}{shown}")
 
 
-def _summary(paths: Sequence[Path], scoring: Scoring, comparison: Comparison) -> dict:
+def _summary(
+    paths: Sequence[Path], scoring: Scoring, comparison: Comparison, adaptations: Sequence[Adaptation]
+) -> dict:
     models: list[dict] = [
-        {
-            "checkpoint": str(path),
-            "nats_per_character": score.loss,
-            "bits_per_character": score.bits,
-            "perplexity": score.perplexity,
-        }
-        for path, score in zip(paths, scoring.scores, strict=True)
+        {"checkpoint": str(path)} | _figures(score) for path, score in zip(paths, scoring.scores, strict=True)
     ]
+    for model, adaptation in zip(models, adaptations, strict=False):
+        model["adapted"] = _figures(_score(adaptation))
     counts = {"characters": scoring.scores[0].characters, "unknown": scoring.unknown_characters}
     if len(models) == 1:
         return counts | models[0]
@@ -176,13 +198,33 @@ def _summary(paths: Sequence[Path], scoring: Scoring, comparison: Comparison) ->
     return counts | models[0] | {"better": passages[0], "other": models[1] | {"better": passages[1]}}
 
 
-def _show(paths: Sequence[Path], scores: Sequence[Score], comparison: Comparison, to_stderr: bool) -> None:
+def _figures(score: Score) -> dict:
+    return {"nats_per_character": score.loss, "bits_per_character": score.bits, "perplexity": score.perplexity}
+
+
+def _score(adaptation: Adaptation) -> Score:
+    from chargen.analysis.scoring import Score
+
+    return Score(adaptation.characters, adaptation.loss / adaptation.characters)
+
+
+def _show(
+    paths: Sequence[Path],
+    scores: Sequence[Score],
+    comparison: Comparison,
+    adaptations: Sequence[Adaptation],
+    to_stderr: bool,
+) -> None:
     from chargen.cli.progress import perplexity
     from chargen.network.checkpoint import model_name
 
     names = list(map(model_name, paths)) if len(paths) > 1 else [""]
-    width = max(map(len, names))
-    for name, score in zip(names, scores, strict=True):
+    rows = list(zip(names, scores, strict=True))
+    if adaptations:
+        rows = [(name or "plain", score) for name, score in rows]
+        rows += [(f"{name} adapted".lstrip(), _score(one)) for name, one in zip(names, adaptations, strict=True)]
+    width = max(len(name) for name, _ in rows)
+    for name, score in rows:
         figures = (
             f"{score.characters:,} characters  {score.loss:.4f} nats  {score.bits:.4f} bits per character"
             f"  perplexity {perplexity(score.loss)}"

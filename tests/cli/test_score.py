@@ -222,3 +222,25 @@ def test_a_long_text_is_shown_in_part_and_the_page_says_so(folder, tmp_path, bro
     assert "50,001 characters. This page shows the first 50,000." in said
     (tmp_path / "long.txt").write_text(("the cat sat " * 5000)[:LIMIT])
     assert "shows" not in done(folder, tmp_path / "long.txt", *options).stderr
+
+
+def test_a_model_that_learns_what_it_has_predicted_is_measured_beside_the_plain_one(folder):
+    before = (folder / "one.safetensors").read_bytes()
+    plain = json.loads(chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json").stdout)
+    result = chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json", "--adapt")
+    adapted = json.loads(result.stdout)
+    assert adapted.pop("adapted")["bits_per_character"] < plain["bits_per_character"] - 0.05
+    assert adapted == plain
+    result = chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--compare", "one.safetensors", "--adapt")
+    assert [line.split("  ")[0] for line in result.stdout.splitlines()] == ["one", "one", "one adapted", "one adapted"]
+    assert (folder / "one.safetensors").read_bytes() == before
+
+
+def test_adapting_says_that_it_needs_pytorch(folder):
+    program = "import sys; sys.modules['torch'] = None; from chargen.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "score", "cat.txt", "--checkpoint", "one.safetensors", "--adapt"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "chargen: this needs PyTorch, which is not installed; get it with pip install torch\n",
+    )
