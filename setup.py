@@ -10,7 +10,7 @@ setup(
     ext_modules=[
         Extension(
             "chargen.network.native._kernels",  # no module: chargen/network/native/library.py loads it with ctypes
-            [f"{FOLDER}/{name}.c" for name in ("layer", "panels", "path_avx2", "path_portable", "threads")],
+            [f"{FOLDER}/{name}.c" for name in ("layer", "panels", "path_avx2", "path_portable", "step", "threads")],
             depends=[f"{FOLDER}/{name}.h" for name in ("kernels", "layer", "panels", "vectors")],
             extra_compile_args=[
                 "-O3",

@@ -1,7 +1,7 @@
 """`Decoder`: a trained network without PyTorch; `DecoderState`: the texts that it has read.
 
-One text is read by NumPy, character by character: a step is too short to gain from the native kernels. Many texts side
-by side, and long ones as a whole, are read by the kernels where they are faster than NumPy.
+The native kernels read one text, character by character, many texts side by side, and long ones as a whole. NumPy reads
+a few texts side by side, and everything where there are no kernels.
 """
 
 import os
@@ -16,6 +16,7 @@ from chargen.network.cells import CELLS, State, layer_weights
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
+from chargen.network.native.step import StepNetwork
 from chargen.sampling.filters import AS_LEARNED, SamplingSettings, draw, probabilities
 from chargen.sampling.held_units import hold
 from chargen.sampling.known_words import KnownWords
@@ -91,6 +92,8 @@ class Decoder:
         if len(ids) >= MANY and self._kernels and not held:
             logits, state = self.read(ids[:, None], state)  # (B, 1, V)
             return logits[:, 0], state
+        if len(ids) == 1 and self._step_network and not held:
+            return self._step_network.step(int(ids[0]), state)
         x, next_state = self._rows.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
         for layer, weights in enumerate(self._layers):
             a = x if layer == 0 and self._one_hot else x @ weights.W_ih.T + weights.b_ih  # (B, G*H)
@@ -122,6 +125,14 @@ class Decoder:
             next_state.append(after)
         x = np.concatenate(outputs, axis=2) if len(outputs) > 1 else x  # (B, T, L*H)
         return x @ self._output_weight + self._output_bias, tuple(next_state)
+
+    @cached_property
+    def _step_network(self) -> StepNetwork | None:
+        """The network for one text, on the native kernels, where the processor has a fast path of theirs."""
+        if library.path() in (None, "portable"):
+            return None
+        output = self._output_weight.T, self._output_bias
+        return StepNetwork(self.config.cell, self._layers, output, None if self._one_hot else self._rows)
 
     @cached_property
     def _kernels(self) -> list[PackedLayer]:

@@ -41,6 +41,7 @@ class SamplingSettings:
                 raise InputError(f"{value}: must be above 0 and at most 1", setting=name)
 
 
+COLDEST = 1e-100  # the least temperature to divide by; it leaves the most probable character alone, as all below would
 USUAL = SamplingSettings()
 AS_LEARNED = SamplingSettings(temperature=1)  # the probabilities as the model gives them
 
@@ -59,39 +60,29 @@ def probabilities(logits: np.ndarray, settings: SamplingSettings) -> np.ndarray:
     if settings.temperature == 0:
         return (np.arange(logits.shape[-1]) == logits.argmax(-1, keepdims=True)).astype(np.float64)  # (..., V)
     logits -= np.maximum.reduce(logits, -1, keepdims=True)  # twice as fast as logits.max, like np.add.reduce below
-    with np.errstate(over="ignore"):  # a tiny temperature leaves the most probable character alone, as it should
-        logits /= settings.temperature
+    logits /= max(settings.temperature, COLDEST)
     p = np.exp(logits, out=logits)  # (..., V)
     p /= np.add.reduce(p, -1, keepdims=True)
-    chosen = [(keep, getattr(settings, name)) for name, keep in FILTERS.items() if getattr(settings, name) is not None]
-    if not chosen:
-        return p
-    order = np.argsort(-p, axis=-1, kind="stable")  # (..., V)
-    falling = np.take_along_axis(p, order, -1)  # (..., V)
-    for keep, value in chosen:
-        keep(falling, value)
-    falling /= falling.sum(-1, keepdims=True)
-    np.put_along_axis(p, order, falling, -1)
+    if settings.top_k is not None or settings.top_p is not None:
+        order = np.argsort(-p, axis=-1, kind="stable")  # (..., V)
+        falling = np.take_along_axis(p, order, -1)  # (..., V)
+        _keep_likeliest(falling, settings.top_k, settings.top_p)
+        np.put_along_axis(p, order, falling, -1)
+    if settings.min_p is not None:
+        p[p < settings.min_p * np.maximum.reduce(p, -1, keepdims=True)] = 0
+        p /= np.add.reduce(p, -1, keepdims=True)
     return p
 
 
-def _top_k(falling: np.ndarray, k: int) -> None:
-    falling[..., k:] = 0
-    falling /= falling.sum(-1, keepdims=True)  # top-p, if it follows, is a share of what is left
-
-
-def _top_p(falling: np.ndarray, p: float) -> None:
-    before = np.cumsum(falling, -1) - falling  # (..., V)
-    falling[before >= p * (1 - 1e-12)] = 0  # tolerates the rounding of the sum
-
-
-def _min_p(falling: np.ndarray, p: float) -> None:
-    falling[falling < p * falling[..., :1]] = 0
-
-
-# The filters by setting, in the order in which they apply. Each gets the probabilities in falling order, (..., V), and
-# sets those of the characters that it does not keep to 0.
-FILTERS = {"top_k": _top_k, "top_p": _top_p, "min_p": _min_p}
+def _keep_likeliest(falling: np.ndarray, k: int | None, share: float | None) -> None:
+    """Apply top-k, then top-p, which is a share of what is left, to probabilities in falling order, (..., V)."""
+    if k is not None:
+        falling[..., k:] = 0
+        falling /= falling.sum(-1, keepdims=True)
+    if share is not None:
+        before = np.cumsum(falling, -1) - falling  # (..., V)
+        falling[before >= share * (1 - 1e-12)] = 0  # tolerates the rounding of the sum
+        falling /= falling.sum(-1, keepdims=True)
 
 
 def draw(p: np.ndarray, uniform: np.ndarray) -> np.ndarray:

@@ -249,6 +249,11 @@ for path, cell, size, ids, threads in itertools.product(sys.argv[3:], CELLS, siz
     library.os.environ["CHARGEN_NATIVE"] = path
     forward_and_backward(cell, *random_layer(cell, *size, ids), threads)
     print(path, cell, *size)
+import test_step
+for cell, L, E in itertools.product(CELLS, (1, 2), (0, 9)) if "avx2" in sys.argv else ():
+    library.os.environ["CHARGEN_NATIVE"] = "avx2"
+    layers, output, embedding = test_step.make_network(cell, 65, 17, L, E, test_step.normal)
+    test_step.StepNetwork(cell, layers, output, embedding).step(64, test_step.begin_state(cell, L, 17))
 """
 
 

@@ -17,7 +17,7 @@ const struct cell cells[3] = {
     [LSTM] = {4, 4, {0, 1, 2, 3}, {0, 1, 2, 3}},
 };
 
-static const struct path *const paths[] = {
+const struct path *const paths[] = {
     &portable_path,
 #if defined(__x86_64__)
     &avx2_path,

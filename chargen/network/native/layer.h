@@ -23,6 +23,15 @@ struct cell {
 
 extern const struct cell cells[3];
 
+/* A matrix for products with one vector: groups of 64 rows; of each group, column by column, 64 values, in half or single
+   precision, which `scales`, one for each row, multiply. */
+enum { GROUP = 64 };
+struct matrix {
+    int64_t groups, columns, halves;
+    const void *values;  /* [group][column][row] */
+    const float *scales; /* (64 * groups,) */
+};
+
 /* The functions of one instruction set. */
 struct path {
     const char *name;
@@ -33,6 +42,8 @@ struct path {
     /* The same for one row and `panels` panels of w and c at once. */
     void (*product_of_a_row)(long panels, long chunks, const float *a, long a_stride, const float *w, long w_stride,
                              float *c, long c_stride);
+    /* y += matrix x; null where the path does not have it. */
+    void (*product_with_vector)(const struct matrix *matrix, const float *x, float *y);
     /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
     void (*gradient)(long rows, const float *a, const float *b, float *c);
     /* Compute the gates and the next state of `count` units; slots lie `stride` floats apart. */
@@ -44,6 +55,7 @@ struct path {
                         const float *c_before, const float *h, const float *c, float *dh, float *dc);
 };
 
+extern const struct path *const paths[];
 extern const struct path portable_path;
 #if defined(__x86_64__)
 extern const struct path avx2_path;

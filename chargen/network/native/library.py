@@ -24,6 +24,25 @@ class Job(ctypes.Structure):
     ]
 
 
+class Matrix(ctypes.Structure):
+    """A matrix for products with one vector: `struct matrix` of layer.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("groups", "columns", "halves")),
+        *((name, ctypes.c_void_p) for name in ("values", "scales")),
+    ]
+
+
+class Step(ctypes.Structure):
+    """One step of one text: `struct step` of step.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("path", "cell", "H")),
+        *((name, Matrix) for name in ("recurrent", "input")),
+        *((name, ctypes.c_void_p) for name in ("begin", "x", "gates", "h", "c")),
+    ]
+
+
 def path() -> str | None:
     """Return the name of the path that runs, or None where the kernels were not built or CHARGEN_NATIVE is "off".
 
@@ -75,7 +94,8 @@ def load(file: Path) -> ctypes.CDLL | None:
     try:
         loaded = ctypes.CDLL(str(file))
         loaded.chargen_layer_size.restype = ctypes.c_int64
-        if loaded.chargen_layer_size() != ctypes.sizeof(Job):
+        loaded.chargen_step_size.restype = ctypes.c_int64
+        if (loaded.chargen_layer_size(), loaded.chargen_step_size()) != (ctypes.sizeof(Job), ctypes.sizeof(Step)):
             return None
     except (OSError, AttributeError):
         return None
@@ -84,6 +104,14 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_sizes.restype = None
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
+    loaded.chargen_step.argtypes, loaded.chargen_step.restype = [ctypes.POINTER(Step)], None
+    loaded.chargen_product.restype = None
+    loaded.chargen_product.argtypes = [
+        ctypes.c_int64,
+        ctypes.POINTER(Matrix),
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+    ]
     return loaded
 
 

@@ -1,0 +1,149 @@
+"""`StepNetwork`: a network that reads one text, character by character.
+
+A step of one text waits for memory. So the weights of a file with 8 or 16 bits are kept in 16, which lose nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chargen.network.cells import CELLS, LayerWeights, State
+from chargen.network.native.calls import pointer
+from chargen.network.native.library import CELL_NUMBERS, Matrix, Step, library, path_number
+from chargen.network.native.packed import aligned_empty
+
+PANEL, GROUP = 16, 64  # as in layer.h
+LARGEST = 127  # whole number in a row of a file with 8 bits
+# The gates in the order of the slots, as in layer.c: the recurrent product writes the first slots, the input the last.
+RECURRENT_GATES = {"rnn": [0], "gru": [2, 0, 1], "lstm": [0, 1, 2, 3]}
+INPUT_GATES = {"rnn": [0], "gru": [0, 1, 2], "lstm": [0, 1, 2, 3]}
+SLOTS = {"rnn": 1, "gru": 4, "lstm": 4}
+
+
+class StepNetwork:
+    """All layers of a network and its output layer, for one text.
+
+    One object must not run in two threads at the same time.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        layers: Sequence[LayerWeights],
+        output: tuple[np.ndarray, np.ndarray],
+        embedding: np.ndarray | None = None,
+    ):
+        """Pack float32 weights.
+
+        Args:
+            cell: a key of `CELLS`.
+            layers: the weights of each layer.
+            output: the weight, (V, L*H), and the bias, (V,), of the output layer, which reads all layers.
+            embedding: of the characters, (V, E); None for one-hot input.
+        """
+        L, H, V = len(layers), layers[0].W_hh.shape[1], len(output[1])
+        wide = -(-H // PANEL) * PANEL  # the units of whole panels
+        self._h, self._c = _zeros((L, wide)), _zeros((L, wide))
+        weight = np.zeros((V, L, wide), np.float32)
+        weight[:, :, :H] = output[0].reshape(V, L, H)
+        self._output, self._bias = _Packed(weight.reshape(V, L * wide)), output[1].astype(np.float32)
+        self._logits = _zeros((self._output.rows,))
+        self._layers = [
+            _Layer(cell, weights, self._h[layer], self._c[layer], ids=layer == 0 and embedding is None)
+            for layer, weights in enumerate(layers)
+        ]
+        for below, layer in zip(self._h, self._layers[1:], strict=False):
+            layer.call.x = pointer(below)
+        # What a character brings to the first layer: the row of its id.
+        self._rows = self._layers[0].begin if embedding is None else np.ascontiguousarray(embedding, np.float32)
+        self._row_field = "begin" if embedding is None else "x"
+        self._first_row = self._rows.ctypes.data  # asked for once, since it takes a microsecond
+        self._states, self._H, self._V = CELLS[cell].states, H, V
+        self._after: tuple[State, ...] | None = None  # the state that `_h` and `_c` hold
+        self._step, self._product = library().chargen_step, library().chargen_product
+        self._product_arguments = path_number(), self._output.matrix, pointer(self._h), pointer(self._logits)
+
+    def step(self, char_id: int, state: tuple[State, ...]) -> tuple[np.ndarray, tuple[State, ...]]:
+        """Read one character.
+
+        Args:
+            char_id: of the character, at least 0 and below V.
+            state: of each layer (h,), or (h, c) of an LSTM, each (1, H); it is not changed.
+
+        Returns:
+            The logits of the next character, (1, V), and the next state.
+        """
+        if not 0 <= char_id < self._V:
+            raise IndexError(f"id {char_id} is out of range: ids must be at least 0 and below {self._V}")
+        if state is not self._after:
+            for array, parts in zip((self._h, self._c), zip(*state, strict=True), strict=False):
+                array[:, : self._H] = np.concatenate(parts)
+        setattr(self._layers[0].call, self._row_field, self._first_row + char_id * self._rows.strides[0])
+        for layer in self._layers:
+            self._step(layer.call)
+        self._logits[: self._V] = self._bias
+        self._product(*self._product_arguments)
+        kept = [array[:, : self._H].copy() for array in (self._h, self._c)[: self._states]]  # (L, H) each
+        self._after = tuple(tuple(part[layer : layer + 1] for part in kept) for layer in range(len(self._layers)))
+        return self._logits[None, : self._V].copy(), self._after
+
+
+class _Packed:
+    """A float32 matrix as `struct matrix` of layer.h, in half precision where it loses nothing by that."""
+
+    def __init__(self, weight: np.ndarray):
+        self.rows = -(-len(weight) // GROUP) * GROUP
+        filled = np.zeros((self.rows, weight.shape[1]), np.float32)
+        filled[: len(weight)] = weight
+        values, scales = _halves(filled) or (filled, np.ones(self.rows, np.float32))
+        groups = values.reshape(-1, GROUP, weight.shape[1]).transpose(0, 2, 1)  # (groups, columns, 64)
+        self.values, self.scales = np.ascontiguousarray(groups), scales  # kept, since `matrix` points to them
+        self.matrix = Matrix(
+            len(groups), weight.shape[1], values.dtype == np.float16, pointer(self.values), pointer(scales)
+        )
+
+
+def _halves(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return float16 values and the scale of each row, if they give the weights of a file with 16 or with 8 bits."""
+    largest = np.abs(weight).max(1)
+    for scales in (np.ones_like(largest), np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)):
+        with np.errstate(over="ignore"):
+            values = (weight / scales[:, None]).astype(np.float16)
+        if np.allclose(values.astype(np.float32) * scales[:, None], weight, rtol=1e-6, atol=0):
+            return values, scales
+    return None
+
+
+class _Layer:
+    """The packed weights of one layer, and the call that makes its step in the state that it is given."""
+
+    def __init__(self, cell: str, weights: LayerWeights, h: np.ndarray, c: np.ndarray, ids: bool):
+        recurrent = _by_slots(weights.W_hh, RECURRENT_GATES[cell], len(h))  # (G * wide, H)
+        inputs = _by_slots(weights.W_ih, INPUT_GATES[cell], len(h))  # (G * wide, inputs)
+        self.begin = _zeros((inputs.shape[1] if ids else 1, SLOTS[cell] * len(h)))  # what the slots begin with
+        self.begin[:, : len(recurrent)] += _by_slots(weights.b_hh, RECURRENT_GATES[cell], len(h))
+        self.begin[:, -len(inputs) :] += _by_slots(weights.b_ih, INPUT_GATES[cell], len(h))
+        self.recurrent, self.input = _Packed(recurrent), None if ids else _Packed(inputs)
+        self.gates = _zeros((SLOTS[cell] * len(h) + GROUP,))  # the last group of rows may reach over the slots
+        self.call = Step(path_number(), CELL_NUMBERS[cell], len(h), self.recurrent.matrix)
+        if self.input:
+            self.call.input = self.input.matrix
+        else:
+            self.begin[:, -len(inputs) :] += inputs.T
+        self.call.begin, self.call.gates = pointer(self.begin), pointer(self.gates)
+        self.call.h, self.call.c = pointer(h), pointer(c)
+
+
+def _zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """Return float32 zeros that begin at a cache line."""
+    array = aligned_empty(int(np.prod(shape))).reshape(shape)
+    array[:] = 0
+    return array
+
+
+def _by_slots(weight: np.ndarray, gates: list[int], wide: int) -> np.ndarray:
+    """Return the rows of a weight, (G*H, ...), gate by gate in this order, each filled up with zeros to `wide` rows."""
+    parts = weight.reshape(len(gates), -1, *weight.shape[1:])[gates]  # (G, H, ...)
+    filled = np.zeros((len(gates), wide, *weight.shape[1:]), np.float32)
+    filled[:, : parts.shape[1]] = parts
+    return filled.reshape(-1, *weight.shape[1:])  # (G * wide, ...)

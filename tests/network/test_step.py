@@ -1,0 +1,105 @@
+"""One text on the native kernels against the equations."""
+
+import numpy as np
+import pytest
+
+from chargen.network.cells import CELLS, LayerWeights, run_layer
+from chargen.network.native.library import path
+from chargen.network.native.step import StepNetwork, _Packed
+
+pytestmark = pytest.mark.skipif(path() in (None, "portable"), reason="the native kernels have no fast path here")
+cells = pytest.mark.parametrize("cell", list(CELLS))
+
+
+def eight_bits(rng, *shape):
+    """Return random weights as a file of 8 bits holds them: whole numbers up to 127 times a scale for each row."""
+    whole = rng.integers(-127, 128, shape)
+    whole[:, 0] = 127
+    return (whole * rng.uniform(0.5, 1, (shape[0], 1)) / 127 / shape[1] ** 0.5).astype(np.float32)
+
+
+def normal(rng, *shape):
+    return (rng.normal(size=shape) / shape[1] ** 0.5).astype(np.float32)
+
+
+def sixteen_bits(rng, *shape):
+    return normal(rng, *shape).astype(np.float16).astype(np.float32)
+
+
+def make_network(cell, V, H, L, E, weight, seed=0):
+    """Return layers, the output layer and an embedding (None where E is 0) of random weights."""
+    rng, G = np.random.default_rng(seed), CELLS[cell].gates
+    biases = rng.normal(size=(L, 2, G * H)).astype(np.float32)
+    layers = [
+        LayerWeights(weight(rng, G * H, (E or V) if layer == 0 else H), weight(rng, G * H, H), *biases[layer])
+        for layer in range(L)
+    ]
+    output = weight(rng, V, L * H), rng.normal(size=V).astype(np.float32)
+    return layers, output, weight(rng, V, E) if E else None
+
+
+def begin_state(cell, L, H, seed=1):
+    parts = np.random.default_rng(seed).uniform(-1, 1, (L, CELLS[cell].states, 1, H)).astype(np.float32)
+    return tuple(map(tuple, parts))
+
+
+def equations(cell, ids, state, layers, output, embedding):
+    """Return the logits after each character, (T, V), and the state after the last one."""
+    x = np.array([ids]) if embedding is None else embedding[[ids]]  # (1, T) or (1, T, E)
+    outputs, after = [], []
+    for weights, before in zip(layers, state, strict=True):
+        x, next_state = run_layer(cell, x, before, weights)
+        outputs.append(x[0])
+        after.append(next_state)
+    return np.concatenate(outputs, 1) @ output[0].T + output[1], tuple(after)
+
+
+@pytest.mark.parametrize("weight", [eight_bits, sixteen_bits, normal])
+@pytest.mark.parametrize(("V", "H", "L", "E"), [(5, 1, 1, 0), (70, 16, 2, 0), (65, 70, 1, 0), (3, 40, 3, 9)])
+@cells
+def test_logits_and_state_are_those_of_the_equations(cell, V, H, L, E, weight):
+    layers, output, embedding = make_network(cell, V, H, L, E, weight)
+    network, state = StepNetwork(cell, layers, output, embedding), begin_state(cell, L, H)
+    ids = np.random.default_rng(2).integers(V, size=12)
+    expected, expected_state = equations(cell, ids, state, layers, output, embedding)
+    for t, char_id in enumerate(ids):
+        logits, state = network.step(int(char_id), state)
+        np.testing.assert_allclose(logits, expected[t : t + 1], atol=2e-5, err_msg=f"step {t}")
+    for parts, expected_parts in zip(state, expected_state, strict=True):
+        for part, expected_part in zip(parts, expected_parts, strict=True):
+            np.testing.assert_allclose(part, expected_part, atol=2e-6)
+
+
+@cells
+def test_any_state_can_follow_any_other_and_none_is_changed(cell):
+    layers, output, _ = make_network(cell, 9, 20, 2, 0, normal)
+    network = StepNetwork(cell, layers, output)
+    first, second = begin_state(cell, 2, 20, seed=3), begin_state(cell, 2, 20, seed=4)
+    kept = [[part.copy() for part in layer] for layer in first]
+    expected, after = network.step(4, first)
+    network.step(7, second)
+    network.step(1, after)
+    again, _ = network.step(4, first)
+    np.testing.assert_array_equal(again, expected)
+    np.testing.assert_equal([list(layer) for layer in first], kept)
+
+
+def test_nan_goes_through_as_nan():
+    layers, output, _ = make_network("gru", 5, 20, 1, 0, normal)
+    state = begin_state("gru", 1, 20)
+    state[0][0][0, 3] = np.nan
+    logits, _ = StepNetwork("gru", layers, output).step(0, state)
+    assert np.isnan(logits).all()
+
+
+@pytest.mark.parametrize("wrong", [-1, 5, 2**40])
+def test_ids_out_of_range_are_refused(wrong):
+    layers, output, _ = make_network("rnn", 5, 4, 1, 0, normal)
+    with pytest.raises(IndexError, match=f"id {wrong} is out of range: ids must be at least 0 and below 5"):
+        StepNetwork("rnn", layers, output).step(wrong, begin_state("rnn", 1, 4))
+
+
+@pytest.mark.parametrize(("weight", "bits"), [(eight_bits, 16), (sixteen_bits, 16), (normal, 32)])
+def test_weights_are_kept_in_half_precision_where_they_lose_nothing(weight, bits):
+    packed = _Packed(weight(np.random.default_rng(0), 100, 30))
+    assert packed.values.itemsize * 8 == bits
