@@ -1,7 +1,7 @@
 """The copy audit: which spans of a generated text stand word for word in the text that the model learned."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import count
 from operator import itemgetter
 
@@ -12,6 +12,7 @@ from chargen.report.terminal import merge_spans
 from chargen.text.corpus import Corpus
 from chargen.text.ids_cache import release
 from chargen.text.vocabulary import code_points
+from chargen.text.whole_lines import whole_lines
 
 SPAN = 20  # a verbatim span counts as copied from this many characters on; shorter ones are common phrases
 GRAM = 16  # characters per hash; at most SPAN
@@ -29,11 +30,15 @@ class Copied:
         share: the share of the sample's characters that lie in `spans`, from 0 to 1; 0 for an empty sample.
         spans: begin and end, in characters, of each verbatim span of at least SPAN characters that cannot be extended
             on either side, in order. Where two passages were joined, their spans may overlap.
+        lines: the number of the sample's lines that are not empty, its beginning with the prefix.
+        whole_lines: those of them that are lines of the training text.
     """
 
     longest: str
     share: float
     spans: tuple[tuple[int, int], ...]
+    lines: int = field(default=0, compare=False)
+    whole_lines: tuple[str, ...] = field(default=(), compare=False)
 
 
 class CopyScan:
@@ -50,6 +55,7 @@ class CopyScan:
 
     def __init__(self, text: str | Corpus):
         """Prepare to compare with a text, or with the training part of a corpus; normalize the samples like it."""
+        self._text = text
         self._ids = code_points(text) if isinstance(text, str) else text.train_ids  # (text characters,)
         self._vocabulary = None if isinstance(text, str) else text.vocabulary
 
@@ -57,12 +63,21 @@ class CopyScan:
         """Return what of `sample` stands verbatim in the text."""
         return self.audit_all([sample])[0]
 
-    def audit_all(self, samples: Sequence[str]) -> list[Copied]:
-        """Return the same for each of many samples, in one pass through the text."""
+    def audit_all(self, samples: Sequence[str], prefix: str = "") -> list[Copied]:
+        """Return the same for each of many samples that go on from a prefix, in one pass through the text."""
         if not samples:
             return []
+        lines = [[line for line in (prefix + sample).split("\n") if line.strip()] for sample in samples]
+        known = whole_lines(self._text, {line for of_sample in lines for line in of_sample})
         ends = self._ends([self._encode(sample) for sample in samples], GRAM)
-        return [_copied(sample, found.tolist()) for sample, found in zip(samples, ends, strict=True)]
+        return [
+            replace(
+                _copied(sample, found.tolist()),
+                lines=len(of_sample),
+                whole_lines=tuple(line for line in of_sample if line in known),
+            )
+            for sample, found, of_sample in zip(samples, ends, lines, strict=True)
+        ]
 
     def _encode(self, sample: str) -> np.ndarray:
         """Return the sample in the text's ids, (sample characters,) uint32."""

@@ -7,6 +7,8 @@ import click
 from chargen.cli.completion import complete_models
 from chargen.cli.options import files_of, refuse_with, require_output
 
+FORECASTER = ".forecaster.safetensors"
+
 
 @click.command()
 @click.argument("model", required=False, shell_complete=complete_models)
@@ -18,7 +20,7 @@ from chargen.cli.options import files_of, refuse_with, require_output
 def info(context: click.Context, model: str | None, as_json: bool, digest: bool, machine: bool, plot: str | None):
     """Show the settings and results of a model.
 
-    MODEL is a .safetensors file or the name of a run; without it, the newest run is shown.
+    MODEL is a .safetensors file, a forecaster's too, or the name of a run; without it, the newest run is shown.
     """
     if machine:
         refuse_with(context, "--machine", "model", "as_json", "digest", "plot")
@@ -26,6 +28,7 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
         return
     from dataclasses import asdict
 
+    from chargen.cli.facts import show_forecaster, show_model
     from chargen.errors import InputError
     from chargen.network.checkpoint import Checkpoint, find
     from chargen.report.plots import save_losses
@@ -37,6 +40,9 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
         refuse_with(context, "--digest", "as_json", "plot")
     path = find(model)
     require_output(plot, *files_of(path))
+    if path.name.endswith(FORECASTER) and not (plot or as_json or digest):
+        show_forecaster(path)
+        return
     loaded = Checkpoint.load(path)
     if digest:
         click.echo(loaded.digest)
@@ -60,12 +66,7 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
     if as_json:
         click.echo(json.dumps(facts))
         return
-    for key, value in facts.items():
-        nested = value.items() if isinstance(value, dict) else ()
-        shown = "" if nested else repr(value) if key == "characters" else value
-        click.echo(f"{key.replace('_', ' '):24} {shown}".rstrip())
-        for name, item in nested:
-            click.echo(f"  {name.replace('_', ' '):22} {item}")
+    show_model(path, loaded)
 
 
 def _show_machine() -> None:

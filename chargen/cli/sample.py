@@ -1,10 +1,11 @@
 """`chargen sample`."""
 
+import itertools
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -14,14 +15,17 @@ from chargen.cli.completion import complete_texts
 from chargen.cli.options import checkpoint_option, quiet_option, refuse_with, say, say_model, unknown_option
 from chargen.errors import InputError
 from chargen.report.terminal import unescaped
+from chargen.report.words import counted
 
 if TYPE_CHECKING:
     from chargen.analysis.copies import Copied, CopyScan
     from chargen.network.checkpoint import Checkpoint
     from chargen.sampling.filters import SamplingSettings
     from chargen.sampling.sampler import Sampler
+    from chargen.text.corpus import Corpus
 
 share = Decimal(0, 1, min_open=True)
+TRIES = 20  # texts written for each new one that is asked for
 PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 
 
@@ -42,6 +46,12 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
     default=0.8,
     help="Below 1 is safer, above 1 wilder; 0 always takes the most likely character.",
 )
+@click.option(
+    "--temperatures",
+    metavar="0.3,0.7,1.0",
+    callback=lambda context, option, value: value and _numbers(context, option, value),
+    help="Write with each of these temperatures in turn.",
+)
 @click.option("--top-k", type=positive, help="Sample from the k most likely characters.")
 @click.option("--top-p", type=share, help="Sample from the smallest set of characters whose probabilities sum to p.")
 @click.option("--min-p", type=share, help="Sample from the characters at least p times as likely as the likeliest.")
@@ -61,6 +71,10 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
     help="Hold a hidden unit at a value from -1 to 1 while the model writes; see chargen inspect.",
 )
 @click.option("--num-samples", type=positive, default=1, help="Number of texts to write.")
+@click.option(
+    "--best-of", type=positive, help="Write this many texts, and show those of the highest probability per character."
+)
+@click.option("--only-new", is_flag=True, help="Show only lines that are not lines of the model's training text.")
 @click.option(
     "--stop",
     multiple=True,
@@ -93,6 +107,8 @@ def sample(
     seed,
     hold,
     known_words,
+    temperatures,
+    only_new,
     audit,
     as_json,
     interactive,
@@ -130,15 +146,23 @@ def sample(
     if note:
         say(note)
     prefix = sampler.vocabulary.decode(ids)
-    texts = _write(sampler, prefix, settings, seed, **options)
-    for number, (pieces, copied) in enumerate(_audited(texts, scan)):
+    if only_new:
+        texts = _new_lines(sampler, prefix, settings, seed, _training_text(model, None, encoding), **options)
+        prefix, no_prefix = "", True  # which is part of a line
+    else:
+        ladder = [replace(settings, temperature=one) for one in temperatures or (settings.temperature,)]
+        texts = (text for rung in ladder for text in _write(sampler, prefix, rung, seed, **options))
+    for number, (pieces, copied) in enumerate(_audited(texts, prefix, scan)):
+        rung = temperatures[number // options["num_samples"]] if temperatures else None
         if as_json:
             given = {} if no_prefix else {"prefix": prefix}
-            drawn = {} if options["beam"] else {"seed": seed, "number": number}
+            drawn = {} if options["beam"] else {"seed": seed, "number": number % options["num_samples"]}
+            drawn |= {"temperature": rung} if temperatures else {}
             audited = {"copied": asdict(copied)} if copied else {}
             click.echo(json.dumps(given | {"text": "".join(pieces)} | drawn | audited, ensure_ascii=False))
         else:
-            _show("---\n" * (number > 0), prefix * (not no_prefix), pieces, copied)
+            title = f"--- temperature {rung:g}\n" if temperatures else "---\n" * (number > 0 and not only_new)
+            _show(title, prefix * (not no_prefix), pieces, copied)
 
 
 def _refuse_combinations(context: click.Context, *filters: str) -> None:
@@ -154,13 +178,22 @@ def _refuse_combinations(context: click.Context, *filters: str) -> None:
             "as_json",
             "lines",
             "no_prefix",
+            "temperatures",
+            "best_of",
+            "only_new",
         ),
-        "beam": ("seed", "num_samples", "greedy", "hold", *filters),
-        "greedy": filters,
+        "beam": ("num_samples", "greedy", "hold", "temperatures", "best_of", "only_new", *filters),
+        "greedy": ("temperatures", *filters),
+        "temperatures": ("temperature", "only_new"),
+        "only_new": ("best_of", "audit"),
     }
     for option, others in useless.items():
         if context.params[option]:
-            refuse_with(context, f"--{option}", *others)
+            refuse_with(context, f"--{option.replace('_', '-')}", *others)
+    if context.params["beam"] and context.params["seed"] is not None:
+        raise click.UsageError("--beam is not random, so it takes no --seed")
+    if (best_of := context.params["best_of"]) and best_of < context.params["num_samples"]:
+        raise click.UsageError(f"--best-of {best_of}: must be at least --num-samples {context.params['num_samples']}")
 
 
 def _load(name: str | None) -> "Checkpoint":
@@ -190,26 +223,54 @@ def _write(
     seed: int,
     beam: int | None,
     num_samples: int,
+    best_of: int | None,
     **limits,
 ) -> Iterator[Iterable[str]]:
     """Yield each text in pieces; `limits` are those of `StopCondition`."""
     if beam:
         yield [sampler.beam_search(prefix, width=beam, **limits)]
+    elif best_of:
+        from chargen.sampling.selection import likeliest
+
+        texts = sampler.samples(best_of, prefix, settings=settings, seed=seed, **limits)
+        yield from ([text] for text in likeliest(sampler, prefix, texts, num_samples))
     elif num_samples == 1:
         yield sampler.stream(prefix, settings=settings, seed=(seed, 0), **limits)
     else:
         yield from ([text] for text in sampler.samples(num_samples, prefix, settings=settings, seed=seed, **limits))
 
 
+def _new_lines(
+    sampler: "Sampler", prefix: str, settings: "SamplingSettings", seed: int, corpus: "Corpus", num_samples, **limits
+) -> Iterator[Iterable[str]]:
+    """Yield the lines of each text that are not lines of a corpus; a text of which none is left is written again."""
+    from chargen.text.whole_lines import whole_lines
+
+    limits = {name: limits[name] for name in ("length", "stop", "lines", "sentences")}
+    drawn = sampler.samples(TRIES * num_samples, prefix, settings=settings, seed=seed, **limits)
+    shown = 0
+    while shown < num_samples and (batch := list(itertools.islice(drawn, max(num_samples, 8)))):
+        texts = [[line for line in (prefix + text).split("\n") if line.strip()] for text in batch]
+        known = whole_lines(corpus, {line for lines in texts for line in lines})
+        for lines in texts:
+            new = [line for line in lines if line not in known]
+            if new and shown < num_samples:
+                known.update(new)  # none is shown twice
+                shown += 1
+                yield ["\n".join(new)]
+    if shown < num_samples:
+        say(f"{counted(shown, 'new text')} in {counted(TRIES * num_samples, 'try')}; a higher --temperature finds more")
+
+
 def _audited(
-    texts: Iterable[Iterable[str]], scan: "CopyScan | None"
+    texts: Iterable[Iterable[str]], prefix: str, scan: "CopyScan | None"
 ) -> Iterator[tuple[Iterable[str], "Copied | None"]]:
     """Yield each text's pieces and what is copied in them, None without an audit."""
     if scan is None:
         yield from ((pieces, None) for pieces in texts)
         return
     whole = ["".join(pieces) for pieces in texts]
-    yield from zip(([text] for text in whole), scan.audit_all(whole), strict=True)
+    yield from zip(([text] for text in whole), scan.audit_all(whole, prefix), strict=True)
 
 
 def _show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | None") -> None:
@@ -231,20 +292,32 @@ def _show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | 
     trusted.write(mark("".join(pieces), marked, lambda piece: printable(piece, sys.stdout)) + "\n")
     sys.stdout.flush()
     longest = f"; the longest: {copied.longest!r}" if copied.longest else ""
-    say(f"{percent(copied.share)} copied (passages of {SPAN}+ characters){longest}")
+    whole = f"; {len(copied.whole_lines)} of {counted(copied.lines, 'line')} copied whole" if copied.whole_lines else ""
+    say(f"{percent(copied.share)} copied (passages of {SPAN}+ characters){longest}{whole}")
 
 
 def _copy_scan(model: "Checkpoint", corpus: str, encoding: str | None, prefix: str) -> "CopyScan":
     """Return what finds copies from a corpus, or if it is "" from the model's training text."""
     from chargen.analysis.copies import CopyScan
-    from chargen.analysis.training_text import training_corpus
     from chargen.text.registry import registry
 
     if corpus and not prefix and not os.path.exists(corpus) and corpus not in registry():
-        raise click.UsageError(f"--audit {corpus!r}: no such corpus; if it is the prefix, put --audit after it")
+        raise click.UsageError(f"--audit: no text called {corpus!r}; if it is the prefix, put --audit after it")
+    return CopyScan(_training_text(model, corpus or None, encoding))
+
+
+def _training_text(model: "Checkpoint", corpus: str | None, encoding: str | None) -> "Corpus":
+    """Return a corpus, or the text that the model learned where it is None."""
+    from chargen.analysis.training_text import training_corpus
+
     if base := model.provenance.metadata.get("init_from"):
         say(f"the model was fine-tuned from {base}; copies from the text of that one are not found")
-    return CopyScan(training_corpus(model.provenance, model.vocabulary.normalization, corpus or None, encoding))
+    return training_corpus(model.provenance, model.vocabulary.normalization, corpus, encoding)
+
+
+def _numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[float, ...]:
+    """Return the temperatures of a list such as "0.3,0.7,1.0"."""
+    return tuple(Decimal(0).convert(part.strip(), option, context) for part in value.split(","))
 
 
 def _read_prefix(prefix: str, file: str | None, encoding: str) -> str:

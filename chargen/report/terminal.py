@@ -128,3 +128,38 @@ def wrapped(text: str, width: int) -> list[str]:
     width = max(width // (2 if wide else 1), 10)
     lines = (textwrap.wrap(line, width, replace_whitespace=False) or [""] for line in text.split("\n"))
     return [part for parts in lines for part in parts]
+
+
+class WordWrap:
+    r"""Breaks a text that comes in pieces at words; without a width it leaves the text as it is.
+
+    >>> wrap = WordWrap(9)
+    >>> [wrap.add(piece) for piece in ("the la", "mp is", " lit")] + [wrap.rest()]
+    ['the ', 'lamp ', '\nis ', 'lit']
+    """
+
+    def __init__(self, width: int | None):
+        """Break lines before they reach `width` columns."""
+        self._width, self._column, self._word = width, 0, ""
+
+    def add(self, piece: str) -> str:
+        """Return the text that is certain now; a word is held back until it ends."""
+        if self._width is None:
+            return piece
+        parts = re.split(r"(\s)", self._word + piece)
+        *parts, self._word = parts
+        shown = "".join(map(self._placed, parts))
+        return shown + (self.rest() if len(self._word) >= self._width else "")
+
+    def rest(self) -> str:
+        """Return the word that was held back."""
+        word, self._word = self._word, ""
+        return self._placed(word)
+
+    def _placed(self, part: str) -> str:
+        wide = sum(unicodedata.east_asian_width(character) in "WF" for character in part)
+        length, before = len(part) + wide, ""
+        if self._width is not None and self._column + length >= self._width and self._column and not part.isspace():
+            before, self._column = "\n", 0
+        self._column = 0 if part == "\n" else self._column + length
+        return before + part

@@ -5,12 +5,14 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
 from chargen.errors import InputError
-from chargen.report.terminal import printable, unescaped
+from chargen.files.atomic import write_atomically
+from chargen.report.terminal import WordWrap, colours, printable, unescaped, width_of
 from chargen.sampling.decoder import DecoderState
 from chargen.sampling.filters import SamplingSettings
 from chargen.sampling.prompt import read_prompt
@@ -23,11 +25,31 @@ Write something, and the model continues it; an empty line lets it write more. I
   /length 300        characters to write (without a number: about 500, and to the end of the sentence)
   /stop TEXT         end before TEXT (without TEXT: never)
   /seed 1            restart the random draws
+  /retry             write the last answer anew         /undo    take back the last turn
+  /show              show the text so far               /save FILE    write it to a file
   /reset             forget the text so far   /settings     show the settings
   /help              show this help           /quit         end (also Ctrl-D)
   Ctrl-C             interrupt the model"""
 
+BOLD = ("\x1b[1m", "\x1b[22m")
 Number = TypeVar("Number", int, float)
+
+
+@dataclass
+class Turn:
+    """What a person wrote and what the model wrote after it.
+
+    Attributes:
+        before: where the text stood, see `DecoderState.mark`.
+        line: what was typed.
+        read: what the model read of it.
+        written: what the model wrote.
+    """
+
+    before: tuple
+    line: str
+    read: str
+    written: str = ""
 
 
 @dataclass
@@ -41,6 +63,7 @@ class PromptLoop:
         seed: of the random draws.
         stop: texts before which the model ends.
         unknown: what to do with characters that the model does not know, see `Vocabulary.encode`.
+        turns: what was written so far.
         note: what was replaced or left out of the last line, see `read_prompt`.
     """
 
@@ -55,7 +78,9 @@ class PromptLoop:
         self._text = DecoderState(self.sampler)
         self._rng = np.random.default_rng(self.seed)
         self._settings_at_start = self.settings
+        self.turns: list[Turn] = []
         self.note = ""
+        self._saved_as: Path | None = None
 
     def answer(self, line: str) -> Iterator[str]:
         """Read a line, and yield what the model writes. Of an answer that is cut short, only what was yielded counts.
@@ -64,13 +89,16 @@ class PromptLoop:
             InputError: the line has unknown characters.
         """
         ids, self.note = read_prompt(self.sampler.vocabulary, line, self.unknown)
-        self._text.read(ids)
         condition = StopCondition(self.length, self.stop)
+        turn = Turn(self._text.mark(), line, self.sampler.vocabulary.decode(ids))
+        self.turns.append(turn)
+        self._text.read(ids)
         marks = deque([self._text.mark()])  # where what was shown so far ends, and after each character since
         try:
             for piece in condition.cut(self._write(marks)):
                 for _ in piece:
                     marks.popleft()
+                turn.written += piece
                 yield piece
         finally:  # the model has also read what is not shown, such as a stop text or the beginning of one
             self._text.rewind(marks[0])
@@ -80,6 +108,35 @@ class PromptLoop:
         for character in self._text.write(self.settings, self._rng):
             marks.append(self._text.mark())
             yield character
+
+    def retry(self) -> Iterator[str]:
+        """Forget the last answer, and yield another one.
+
+        Raises:
+            InputError: there is none.
+        """
+        return self.answer(self._take_back().line)
+
+    def _take_back(self) -> "Turn":
+        if not self.turns:
+            raise InputError("nothing is written yet", "write something first")
+        turn = self.turns.pop()
+        self._text.rewind(turn.before)
+        return turn
+
+    def _save(self, name: str) -> str:
+        """Write the text so far to a file, which may replace only what was saved here."""
+        path = Path(name)
+        if not name or (path.exists() and path != self._saved_as):
+            raise InputError(f"there is already a file {name}" if name else "no file is named", "type /save NEW-FILE")
+        write_atomically(path, f"{self.text}\n".encode("utf-8", "replace"))
+        self._saved_as = path
+        return f"wrote {name}"
+
+    @property
+    def text(self) -> str:
+        """All that was read and written."""
+        return "".join(turn.read + turn.written for turn in self.turns)
 
     def run_command(self, line: str) -> str:
         """Run a command such as "/temperature 0.5"; return its answer.
@@ -102,6 +159,11 @@ class PromptLoop:
             self.stop = (unescaped(value),) if value else ()
         elif name == "reset":
             self._text.reset()
+            self.turns.clear()
+        elif name == "undo":
+            return f"took back {self._take_back().line!r} and what followed"
+        elif name == "save":
+            return self._save(value.strip())
         elif name == "help":
             return HELP
         elif name != "settings":
@@ -116,37 +178,74 @@ class PromptLoop:
 
 
 def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.stderr) -> None:
-    """Read lines from standard input until it ends or /quit comes; texts go to `output`, all else to `messages`."""
-    terminal = sys.stdin.isatty()
+    """Read lines from standard input until it ends or /quit comes; texts go to `output`, all else to `messages`.
+
+    On a terminal, what the person writes is bold, and what the model writes is broken at words.
+    """
+    terminal, bold = sys.stdin.isatty(), ("", "")
     if terminal:
         with contextlib.suppress(ImportError):  # gives input() a history of lines; Windows has none
             import readline  # noqa: F401
+
+            bold = BOLD if colours(output) else bold
         print(HELP, file=messages)
     while True:
         try:
             if terminal and not output.isatty():  # where input() would write the prompt
                 print("> ", end="", file=messages, flush=True)
-            line = input("> " if terminal and output.isatty() else "")
+            line = input(f"> {_unseen(bold[0])}" if terminal and output.isatty() else "")
+            _trusted(output).write(bold[1])
             if line.strip() == "/quit":
                 return
-            if line.startswith("/"):
+            if line.strip() == "/show":
+                _show(loop, output, bold)
+            elif line.startswith("/") and line.strip() != "/retry":
                 print(loop.run_command(line), file=messages)
-                continue
-            for piece in loop.answer(line):
-                if loop.note:
-                    print(loop.note, file=messages)
-                    loop.note = ""
-                output.write(printable(piece, output))
-                output.flush()
-            print(file=output)
+            else:
+                _write(loop, loop.retry() if line.strip() == "/retry" else loop.answer(line), output, messages)
         except EOFError:
             return
         except KeyboardInterrupt:
             if not terminal:
                 raise
+            _trusted(output).write(bold[1])
             print(file=output)
         except InputError as error:
             print(f"chargen: {error.worded(_command)}", file=messages)
+
+
+def _write(loop: PromptLoop, pieces: Iterator[str], output: TextIO, messages: TextIO) -> None:
+    """Show an answer as it is written."""
+    wrap = WordWrap(width_of(output))
+    try:
+        for piece in pieces:
+            if loop.note:
+                print(loop.note, file=messages)
+                loop.note = ""
+            output.write(wrap.add(printable(piece, output)))
+            output.flush()
+    finally:
+        output.write(wrap.rest())
+    print(file=output)
+
+
+def _show(loop: PromptLoop, output: TextIO, bold: tuple[str, str]) -> None:
+    """Show the text so far, and who wrote what."""
+    wrap = WordWrap(width_of(output))
+    for turn in loop.turns:
+        for text, (begin, end) in ((turn.read, bold), (turn.written, ("", ""))):
+            _trusted(output).write(begin + wrap.add(printable(text, output)) + wrap.rest() + end)
+    print(file=output)
+
+
+def _trusted(output: TextIO) -> TextIO:
+    """Return the stream that takes marks, see `Escaping`."""
+    return getattr(output, "trusted", output)
+
+
+def _unseen(mark: str) -> str:
+    """Return a mark that readline does not count among the columns of a prompt."""
+    return f"\x01{mark}\x02" if mark else ""
 
 
 def _command(setting: str) -> str:

@@ -17,6 +17,8 @@ from chargen.cli.main import cli
 from chargen.network import cells
 from chargen.network.checkpoint import Checkpoint
 from chargen.sampling import filters
+from chargen.sampling.sampler import Sampler
+from chargen.sampling.selection import mean_loss
 from chargen.text import batches, normalization, vocabulary
 from chargen.training import recipe, settings
 
@@ -168,6 +170,34 @@ def test_lines_stop_and_samples_together(trained):
     assert "bright" not in several.stdout
 
 
+def test_a_ladder_of_temperatures_and_the_best_of_several(trained):
+    ladder = ["sample", "tyger", "--temperatures", "0,0.5", "--length", "20", "--seed", "1", "--num-samples", "2"]
+    texts = [json.loads(line) for line in chargen(*ladder, "--json", cwd=trained[0]).stdout.splitlines()]
+    assert [(text["temperature"], text["number"]) for text in texts] == [(0, 0), (0, 1), (0.5, 0), (0.5, 1)]
+    assert texts[0]["text"] == texts[1]["text"] != texts[2]["text"]
+    assert chargen(*ladder, cwd=trained[0]).stdout.startswith("--- temperature 0\ntyger")
+    best = ["sample", "tyger", "--length", "20", "--seed", "1", "--best-of", "8", "--json"]
+    (text,) = [json.loads(line)["text"] for line in chargen(*best, cwd=trained[0]).stdout.splitlines()]
+    several = [*best[:-3], "--num-samples", "8", "--json"]
+    written = [json.loads(line)["text"] for line in chargen(*several, cwd=trained[0]).stdout.splitlines()]
+    sampler = Sampler.load(trained[0] / "checkpoints" / "poem-lstm")
+    assert text == min(written, key=lambda one: mean_loss(sampler, "tyger", one))
+
+
+def test_only_new_lines_are_shown_and_an_audit_counts_whole_lines(trained):
+    (trained[0] / "lines.txt").write_text("burning\nbright\n" * 2)
+    line = POEM.splitlines()[0]
+    new = chargen("sample", "--only-new", "--lines", "1", "--num-samples", "5", cwd=trained[0])
+    shown = new.stdout.splitlines()
+    assert len(shown) == len(set(shown)) == 5
+    assert not set(shown) & set(POEM.splitlines())
+    (trained[0] / "other.txt").write_text(line + "\n")
+    audit = ["sample", line[:-1], "--greedy", "--lines", "1", "--json", "--audit", "other.txt"]
+    copied = json.loads(chargen(*audit, cwd=trained[0]).stdout)["copied"]
+    assert copied["lines"] == 1
+    assert copied["whole_lines"] in ([line], [])
+
+
 def test_a_beam_writes_what_is_likeliest(trained):
     beam = chargen("sample", "tyger ty", "--beam", "4", "--length", "18", cwd=trained[0])
     assert beam.returncode == 0, beam.stderr
@@ -227,9 +257,14 @@ def test_info_shows_what_a_checkpoint_holds(trained):
     V = len(set(POEM))
     assert about["parameters"] == 4 * 16 * (V + 16 + 2) + V * (16 + 1)
     text = chargen("info", "poem-lstm", cwd=trained[0]).stdout
-    assert re.search(r"^hidden size +16$", text, re.MULTILINE)
     best = Checkpoint.load(trained[0] / "checkpoints/poem-lstm/best.safetensors")
     assert chargen("info", "--digest", cwd=trained[0]).stdout == f"{best.digest}\n"
+    assert re.search(rf"^network +lstm 1 x 16, {about['parameters']:,} weights in 32 bits, one-hot input$", text, re.M)
+    assert re.search(
+        r"^reached +epoch 2, \d+ s: training perplexity [\d.]+, held-out [\d.]+, \d\.\d{3} bits per", text, re.M
+    )
+    assert "{" not in text
+    assert not re.search(r"\d\.\d{5}", text), "no fifteen digits"
 
 
 def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path):
@@ -395,7 +430,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["sample", "x", "--prefix-file", "poem.txt"], ["PREFIX", "--prefix-file"]),
         (["sample", "--prefix-file", "none.txt"], ["cannot read none.txt"]),
         (["sample", "--prefix-file", "latin.txt"], ["0xe9"]),
-        (["sample", "x", "--beam", "3", "--seed", "1"], ["--beam cannot be combined with --seed"]),
+        (["sample", "x", "--beam", "3", "--seed", "1"], ["--beam is not random, so it takes no --seed"]),
         (["sample", "x", "--interactive"], ["--interactive cannot be combined with PREFIX"]),
         (["tran"], ["train"]),
     ],

@@ -50,6 +50,26 @@ def test_reset_forgets():
     assert say(loop, "ab") == first
 
 
+def test_a_turn_can_be_taken_back_written_anew_and_saved(tmp_path):
+    loop, greedy = begin(), SamplingSettings(temperature=0)
+    first, second = say(loop, "ab"), say(loop, "cd")
+    assert loop.text == f"ab{first}cd{second}"
+    again = "".join(loop.retry())
+    assert again != second
+    assert loop.text == f"ab{first}cd{again}"
+    assert "'cd'" in say(loop, "/undo")
+    loop.settings = greedy
+    assert say(loop, "") == loop.sampler.sample(f"ab{first}", 20, settings=greedy), "what was taken back is forgotten"
+    for _ in range(2):  # its own file may be replaced
+        say(loop, f"/save {tmp_path / 'tale.txt'}")
+    assert (tmp_path / "tale.txt").read_text() == f"{loop.text}\n"
+    with pytest.raises(InputError, match="already a file"):
+        say(begin(), f"/save {tmp_path / 'tale.txt'}")
+    say(loop, "/reset")
+    with pytest.raises(InputError, match="nothing is written"):
+        say(loop, "/undo")
+
+
 def test_commands_change_what_follows():
     loop = begin()
     say(loop, "/temperature 0.5")
@@ -149,7 +169,7 @@ def test_on_a_terminal_it_prompts_recalls_and_can_be_interrupted(tmp_path):
     ours, theirs = pty.openpty()
     command = [CHARGEN, "sample", "--interactive", "--checkpoint", "time-machine", "--length", "100000000"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=False
+        command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | {"TERM": "xterm"}
     )
     os.close(theirs)
     shown = b""
@@ -173,6 +193,8 @@ def test_on_a_terminal_it_prompts_recalls_and_can_be_interrupted(tmp_path):
     os.write(ours, b"\x1b[A\n")  # the arrow up: the line before
     expect(b"/length 5")
     expect(b"length 5, seed")
+    os.write(ours, b"/show\n")
+    expect(b"\x1b[1mThe Time\x1b[22m")
     os.write(ours, b"/quit\n")
     assert process.wait(10) == 0
     os.close(ours)

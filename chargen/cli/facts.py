@@ -1,0 +1,109 @@
+"""What a model's file holds, in lines for people."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chargen.report.terminal import width_of, wrapped
+from chargen.report.words import counted, size
+
+CHARACTERS = 200  # of a vocabulary that are shown
+MARGIN = 15  # columns of the names
+
+
+def show_model(path: Path, model) -> None:
+    """Print what is known about a `chargen.Checkpoint`."""
+    from chargen.network.checkpoint import model_name
+
+    config, made, vocabulary = model.config, model.provenance, model.vocabulary
+    parameters = sum(array.size for array in model.weights.values())
+    shape = f"{config.cell} {config.num_layers} x {config.hidden_size}{', both ways' * config.bidirectional}"
+    reads = f"embedding of {config.embedding_size}" if config.embedding_size else "one-hot input"
+    shown = vocabulary.characters[:CHARACTERS]
+    rest = f" and {len(vocabulary) - CHARACTERS:,} more" if len(vocabulary) > CHARACTERS else ""
+    baselines, version = made.metadata.get("baselines") or {}, f"chargen {made.chargen}" if made.chargen else ""
+    facts = {
+        "model": f"{model_name(path)}, {size(path.stat().st_size)}",
+        "file": path,
+        "network": f"{shape}, {parameters:,} weights in {model.bits} bits, {reads}",
+        "characters": f"{len(vocabulary)}: {repr(shown)[1:-1]}{rest}",
+        "normalization": vocabulary.normalization,
+        "text": _text(made),
+        "begun from": made.metadata.get("init_from"),
+        "reached": _reached(made.reached),
+        "simpler": ", ".join(f"{name} {bits:.3f} bits" for name, bits in baselines.items()),
+        "settings": _settings(made.settings, config, made.metadata.get("budget")),
+        "saved": ", ".join(filter(None, (made.saved[:16].replace("T", " "), version))),
+    }
+    _show(facts)
+
+
+def show_forecaster(path: Path) -> None:
+    """Print what is known about a `chargen.series.Forecaster`."""
+    from chargen.cli.forecast import _show as show_backtest
+    from chargen.series import Forecaster
+
+    forecaster = Forecaster.load(path)
+    about, seasons = forecaster.about, forecaster.framing.seasons if forecaster.framing else ()
+    rows = sum(len(forecaster.history(name)) for name in forecaster.names)
+    facts = {
+        "forecaster": f"{path}, {size(path.stat().st_size)}",
+        "file": about.get("file"),
+        "values": about.get("column"),
+        "times": about.get("time"),
+        "series": f"{len(forecaster.names)}, {counted(rows, 'row')} kept to go on from",
+        "season": ", ".join(counted(length, "row") for length in seasons) or "none",
+        "horizon": counted(forecaster.settings.horizon, "row"),
+    }
+    _show(facts)
+    if forecaster.tested:
+        click.echo()
+        show_backtest(forecaster)
+
+
+def _show(facts: dict[str, Any]) -> None:
+    width = width_of(sys.stdout)
+    for name, value in facts.items():
+        if value:
+            lines = wrapped(str(value), width - MARGIN) if width else [str(value)]
+            click.echo(f"{name:{MARGIN}}" + f"\n{'':{MARGIN}}".join(lines))
+
+
+def _text(made) -> str:
+    if not made.train_characters:
+        return made.corpus
+    return f"{made.corpus}, {made.train_characters:,} characters to learn, {made.valid_characters:,} held out"
+
+
+def _reached(record: dict | None) -> str:
+    import math
+
+    from chargen.cli.progress import perplexity
+    from chargen.report.words import duration
+
+    if record is None:
+        return ""
+    held = record["valid_loss"]
+    score = record["train_loss"] if held is None else held
+    valid = "" if held is None else f", held-out {perplexity(held)}"
+    return (
+        f"epoch {record['epoch']}, {duration(record['seconds'])}: training perplexity"
+        f" {perplexity(record['train_loss'])}{valid}, {score / math.log(2):.3f} bits per character"
+    )
+
+
+def _settings(settings: dict, config, budget: float | None) -> str:
+    from chargen.report.words import duration
+
+    if not {"epochs", "batching", "optimizer", "learning_rate", "precision"} <= settings.keys():  # of another hand
+        return ""
+    parts = [
+        f"a budget of {duration(budget)}" if budget else counted(settings["epochs"], "epoch"),
+        f"{settings['batching']['batch_size']} x {settings['batching']['num_steps']} a step",
+        f"{settings['optimizer']} {settings['learning_rate']:.4g}",
+        f"dropout {config.dropout:g} / {config.recurrent_dropout:g}",
+        settings["precision"],
+    ]
+    return ", ".join(parts)
