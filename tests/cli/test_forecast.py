@@ -204,7 +204,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
         (["fit", "sales.csv", "--column", "price"], "no column 'price'; its columns are day, sold, seven"),
         (
             ["fit", "sales.csv", "--column", "day"],
-            "line 2: day is '2023-01-01', not a number; correct it, or choose another --column",
+            "line 2: day is '2023-01-01', not a number; correct it, remove the row, or choose another --column",
         ),
         (
             ["fit", "sales.csv", "--column", "seven", "--model", "network"],

@@ -1,6 +1,7 @@
 """`Clock`: the step between the times of a series, and how they continue."""
 
 import calendar
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,7 +77,8 @@ class Clock:
         try:
             start = self.counted(time)
             texts = [write_time(self._written(self.shift(start, place), time), self.style) for place in places]
-            return [text.replace("+00:00", "Z") for text in texts] if last.endswith("Z") else texts
+            name = re.search(" ?(Z|UTC|GMT)$", last)
+            return [text.replace("+00:00", name[0]) for text in texts] if name else texts
         except (OverflowError, ValueError):
             message = f"steps of {self} from {last} go beyond the year 9999"
             raise InputError(message, "give a shorter {horizon}") from None

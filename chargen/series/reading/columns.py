@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from chargen.errors import InputError
 from chargen.series.reading.numbers import MISSING, looks_like_number
 from chargen.series.reading.rows import Rows, listed
-from chargen.series.reading.time_formats import looks_like_time, readings
+from chargen.series.reading.time_formats import looks_like_time, read_all, readings
 
 IDS, TIMES, VALUES = ("unique_id", "series_id", "item_id"), ("ds", "date", "timestamp", "time", "datetime"), ("y",)
+UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute")
 COUNTED = {
-    "year",
-    "month",
-    "week",
-    "quarter",
-    "day",
-    "hour",
+    *UNITS,
+    *TIMES,
     "period",
+    "time_period",
+    "year_month",
+    "yearmonth",
     "t",
     "step",
-    *TIMES,
 }  # names of numbers that are times
 SAMPLE = 20  # rows that show what a column holds
 MOST_IDS = 12  # columns that are tried as ids
@@ -44,12 +43,20 @@ class Columns:
     unused: tuple[int, ...]
 
 
-def choose_columns(rows: Rows, column: str | None, time: str | None, ids: tuple[str, ...], count_rows: bool) -> Columns:
+def choose_columns(
+    rows: Rows,
+    column: str | None = None,
+    time: str | None = None,
+    ids: tuple[str, ...] = (),
+    count_rows: bool = False,
+    time_format: str | None = None,
+) -> Columns:
     """Return what the columns hold: as named, or else by convention, or else by what is in them.
 
     Args:
         column, time, ids: names; None and () where they are not given.
         count_rows: whether to take the rows in order, without times.
+        time_format: of the times, if it is known.
 
     Raises:
         InputError: there is no such column, or more than one that would do.
@@ -68,7 +75,7 @@ def choose_columns(rows: Rows, column: str | None, time: str | None, ids: tuple[
         ids_at = tuple(at for at in known[:1] if at not in taken)
     kinds = _Kinds(rows, {value_at, time_at, *ids_at})
     if time_at is None and not count_rows:
-        time_at = kinds.time()
+        time_at = kinds.time(time_format)
     if time_at is not None and not ids_at:
         ids_at = _ids(rows, kinds, value_at, time_at)
     if value_at is None:
@@ -94,22 +101,40 @@ class _Kinds:
         cells = [cell for row in self._sample if (cell := row[at].strip()).lower() not in MISSING]
         return bool(cells) and 2 * sum(map(holds, cells)) > len(cells)  # a few may be wrong, which is told later
 
-    def time(self) -> int | None:
-        """Return the column of the times, or None: a column of times, or of numbers whose name says so."""
+    def time(self, form: str | None) -> int | None:
+        """Return the column of the times, or None: a column of times, or of numbers whose name says so.
+
+        Raises:
+            InputError: there is more than one, or none of the `form`.
+        """
         numbers = set(self.numbers)
-        times = [at for at in self.free if at not in numbers and self._mostly(at, looks_like_time)]
-        known = [at for name in TIMES for at in times if self.rows.names[at].lower() == name]
+        if form is None:
+            times = [at for at in self.free if at not in numbers and self._mostly(at, looks_like_time)]
+        else:
+            times = [at for at in self.free if self._mostly(at, lambda cell: read_all([cell], form) is not None)]
+            if not times:
+                message = f"{self.rows.path}: no column has times of the form {form}"
+                raise InputError(message, "correct the {time_format}, or name the column with {time}")
+        texts = times or [at for at in self.free if at not in numbers]  # which are then told to be no times
+        known = [at for name in TIMES for at in texts if self.rows.names[at].lower() == name]
         if len(times) > 1 and not known:
             names = listed([self.rows.names[at] for at in times])
             raise InputError(f"{self.rows.path} has several columns of times: {names}", "choose one with {time}")
         counted = [at for at in self.numbers if self._is_counted(at)] if len(self.numbers) > 1 else []
+        counted.sort(key=self._is_index)
         return next(iter([*known, *times, *counted]), None)
 
     def _is_counted(self, at: int) -> bool:
-        name = self.rows.names[at].lower()
-        return (name in COUNTED or (at == 0 and self.rows.unnamed)) and bool(
+        return (self.rows.names[at].lower() in COUNTED or self._is_index(at)) and bool(
             readings(sorted(set(self.rows.column(at))))
         )
+
+    def _is_index(self, at: int) -> bool:
+        return at == 0 and self.rows.unnamed
+
+    def _is_place(self, at: int) -> bool:
+        """Return whether a column of numbers counts rows, or the parts of a time, and so is none of values."""
+        return self._is_index(at) or self.rows.names[at].lower() in UNITS
 
     def value(self, taken: set[int | None]) -> int:
         """Return the column of the values: `y`, or the only column of numbers.
@@ -118,7 +143,7 @@ class _Kinds:
             InputError: there is more than one, or none.
         """
         left = [at for at in self.free if at not in taken]
-        numbers = [at for at in self.numbers if at not in taken] or left
+        numbers = [at for at in self.numbers if at not in taken and not self._is_place(at)] or left
         if known := [at for at in left if self.rows.names[at] in VALUES]:
             return known[0]
         if not left:
@@ -135,7 +160,8 @@ def _ids(rows: Rows, kinds: _Kinds, value_at: int | None, time_at: int) -> tuple
     if len(set(times)) == len(times):
         return ()
     numbers = set(kinds.numbers)
-    free = [at for at in kinds.free if at not in (value_at, time_at) and rows.names[at] not in VALUES]
+    others = (*VALUES, *UNITS)
+    free = [at for at in kinds.free if at not in (value_at, time_at) and rows.names[at].lower() not in others]
     candidates = [at for at in free if _may_name(rows.column(at), at in numbers)] if len(free) <= 10 * MOST_IDS else []
     candidates = candidates[:MOST_IDS]
     for count in range(1, len(candidates) + 1):

@@ -9,7 +9,7 @@ import numpy as np
 
 from chargen.errors import InputError
 
-MISSING = {"", "na", "n/a", "nan", "none", "null", "-", "?", ".", "#n/a", "<na>"}
+MISSING = {"", "na", "n/a", "nan", "none", "null", "-", "?", ".", "#n/a", "<na>", "..", ":"}
 OTHER_MARK = {".": ",", ",": "."}  # of thousands, by the decimal mark
 SPACES = " '\u2019\u00a0\u202f"  # between thousands, with either decimal mark
 
@@ -79,13 +79,15 @@ def _no_number(cells: list[str], present: list[int], shapes: dict[str, re.Patter
     """Return the error of the text at which the reading that goes furthest ends."""
     place = max(next(at for at in present if not shape.fullmatch(cells[at])) for shape in shapes.values())
     inner = re.sub(r"^[^\d.,+-]+|[^\d.,]+$", "", cells[place])
-    advice = "correct it, or choose another {column}"
+    advice = "correct it, remove the row, or choose another {column}"
     if "\n" in cells[place]:
         advice = "close the quotation mark that opens there"
     elif inner != cells[place] and looks_like_number(inner):
         advice = f"leave out what is not part of the number: {inner}"
-    elif "," in cells[place]:
+    elif _shape(",").fullmatch(cells[place]):
         advice = "write decimals with a point"
+    elif _is_plain(cells[place].replace(",", "")):
+        advice = "leave out the commas"
     elif re.fullmatch(r"[-+]?inf(inity)?", cells[place], re.IGNORECASE):
         return NumberError(place, f"is {cells[place]!r}, not a finite number", "correct it, or remove the row")
     shown = cells[place].split("\n")[0][:40]

@@ -12,10 +12,12 @@ from chargen.errors import InputError
 from chargen.series.reading.numbers import looks_like_number
 from chargen.series.reading.time_formats import looks_like_time
 
-SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t| "
+WIDE = 50  # cells of a row that are looked at
+UNNAMED = ("", "Unnamed: 0")  # what pandas calls the index
 SAMPLE = 20  # rows that are looked at to find the separator
 NAMED = 10  # columns that a message names at most
-MOST = 5_000_000  # rows
+MOST = 20_000_000  # cells
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def read_rows(path: str, text: str, header: bool = True, chosen: bool = False) -
         raise InputError(f"{path} is empty", "give a table with the names of the columns in its first line")
     stream = io.StringIO(text, newline="")
     separator = separator or _separator(stream, start)
+    if separator not in text[start : text.find("\n", start)]:
+        _require_names_first(path, stream, start, skipped)
     stream.seek(start)
     records = _records(path, stream, separator, skipped)
     first_line, first = next(records)
@@ -98,7 +102,7 @@ def read_rows(path: str, text: str, header: bool = True, chosen: bool = False) -
         raise InputError(f"{path} line {first_line}: two columns are named {twice!r}", "rename one of them")
     if not rows:
         raise InputError(f"{path}: no rows below the column names", "add rows of values")
-    unnamed = header and not names[0]
+    unnamed = header and names[0] in UNNAMED
     return Rows(path, _named(names, unnamed), unnamed, lines, rows)
 
 
@@ -119,18 +123,36 @@ def _preamble(text: str) -> tuple[int, int, str, str]:
 
 
 def _separator(stream: io.StringIO, start: int) -> str:
-    """Return what separates the cells: what divides the names into most, but not the rows alone."""
+    """Return what separates the cells: what leaves most numbers and times, and divides the names into most."""
 
-    def merit(separator: str) -> tuple[bool, int]:
+    def merit(separator: str) -> tuple[bool, float, bool, int]:
         stream.seek(start)
         try:
             rows = list(itertools.islice(csv.reader(stream, delimiter=separator, skipinitialspace=True), SAMPLE))
         except csv.Error:
-            return False, 0
+            return False, 0, False, 0
         width = len(rows[0])
-        return width > 1 or all(len(row) <= 1 for row in rows[1:]), width
+        cells = [cell for row in rows[1:] for cell in row[:WIDE] if cell.strip()]
+        values = sum(map(_is_value, cells)) / max(len(cells), 1)
+        if separator == " ":
+            fits = width > 1 and all(sum(map(bool, row)) == sum(map(bool, rows[0])) for row in rows if row)
+        else:
+            fits = width > 1 or all(len(row) <= 1 for row in rows[1:])
+        return fits, values, separator != " ", width
 
     return max(SEPARATORS, key=merit)
+
+
+def _require_names_first(path: str, stream: io.StringIO, start: int, skipped: int) -> None:
+    """Raise InputError if a first line of one cell stands above what look like the names of columns."""
+    for separator in SEPARATORS[:-1]:
+        stream.seek(start)
+        (line, first), *rows = itertools.islice(_records(path, stream, separator, skipped), SAMPLE)
+        for (names_line, names), (_, row) in itertools.pairwise(rows):
+            alike = 1 == len(first) < len(names) == len(row)
+            if alike and not any(map(_is_value, names)) and any(map(_is_value, row)):
+                message = f"{first[0][:60]!r} is no list of columns, whose names seem to stand in line {names_line}"
+                raise InputError(f"{path} line {line}: {message}", "remove the lines above, or begin them with #")
 
 
 def _records(path: str, stream: io.StringIO, separator: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
@@ -140,9 +162,9 @@ def _records(path: str, stream: io.StringIO, separator: str, skipped: int) -> It
     try:
         for cells in reader:
             if cells:
-                count += 1
+                count += len(cells)
                 if count > MOST:
-                    raise InputError(f"{path} has more than {MOST:,} rows", "give fewer")
+                    raise InputError(f"{path} has more than {MOST:,} cells", "give fewer rows or columns")
                 yield line + 1, cells
             line = skipped + reader.line_num
     except csv.Error as error:
@@ -183,11 +205,12 @@ def _fitted(
 def _is_row(names: list[str], row: list[str]) -> bool:
     """Return whether the first line holds values: a number or a time above each number or time below it."""
 
-    def is_value(cell: str) -> bool:
-        return looks_like_number(cell) or looks_like_time(cell)
-
-    typed = [bool(name) and is_value(name) for name, cell in zip(names, row, strict=True) if is_value(cell)]
+    typed = [bool(name) and _is_value(name) for name, cell in zip(names, row, strict=True) if _is_value(cell)]
     return bool(typed) and all(typed)
+
+
+def _is_value(cell: str) -> bool:
+    return looks_like_number(cell) or looks_like_time(cell)
 
 
 def _named(names: list[str], unnamed: bool) -> list[str]:

@@ -1,5 +1,6 @@
 """The text of a CSV file: from a path, standard input or a URL, packed (gzip, bzip2, xz) or not."""
 
+import re
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,7 @@ from chargen.text.sources import Document, folder_name, is_device, is_url, stem
 
 MOST = 100_000_000  # bytes, once unpacked
 CHUNK = 1 << 20
+OTHER_TEXTS = {r'[{\[]\s*["{\[\d]': "JSON", r"(?i)<(!doctype|html|\?xml)": "HTML or XML"}  # by how they begin
 AS_CSV = "save the table as CSV"
 
 
@@ -34,6 +36,8 @@ def read_text(source: str | Path, encoding: str = "utf-8") -> str:
     if decoder.faults:
         line = data[: decoder.first_fault].count(b"\n") + 1
         raise InputError(f"{name} line {line}: not {decoder.codec} text", decoder.advice)
+    if what := next((what for begins, what in OTHER_TEXTS.items() if re.match(begins, text.lstrip()[:20])), None):
+        raise InputError(f"{name} is {what}", AS_CSV)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError(f"{name} line {line}: not text", AS_CSV)

@@ -39,6 +39,11 @@ class Steps(NamedTuple):
     clock: Clock
     holes: list[dict[int, int]]
 
+    @property
+    def missing(self) -> int:
+        """How many rows are missing in all."""
+        return sum(sum(own.values()) for own in self.holes)
+
 
 def find_steps(series: Sequence[Sequence], texts: Sequence[Sequence[str]], form: Clock, gaps: bool) -> Steps:
     """Return the clock that all series follow.
@@ -53,14 +58,18 @@ def find_steps(series: Sequence[Sequence], texts: Sequence[Sequence[str]], form:
         StepError: a time does not follow the one before.
     """
     error: StepError | None = None
+    found = []
     for clock in _clocks(series, form):
         try:
             holes = [_holes(number, own, texts[number], clock, gaps) for number, own in enumerate(series)]
         except StepError as failed:
             error = failed  # the last clock is the likeliest
             continue
-        if gaps or clock.kind != WEEKDAYS or _few(series, holes):
-            return Steps(clock, holes)
+        steps = Steps(clock, holes)
+        if gaps or clock.kind != WEEKDAYS or steps.missing <= MOST_HOLIDAYS * sum(map(len, series)):
+            found.append(steps)
+    if found:
+        return min(found, key=lambda steps: steps.missing)
     assert error is not None
     raise (error.series and _of_different_steps(series, texts, form, error)) or error
 
@@ -121,10 +130,6 @@ def _weekdays(longest: Sequence[datetime], everything: list[datetime], pairs: li
     return tuple(sorted(days)) if 2 <= len(days) <= 6 and weeks >= 3 and often else ()
 
 
-def _few(series: Sequence[Sequence], holes: list[dict[int, int]]) -> bool:
-    return sum(sum(own.values()) for own in holes) <= MOST_HOLIDAYS * sum(map(len, series))
-
-
 def _holes(number: int, times: Sequence, texts: Sequence[str], clock: Clock, gaps: bool) -> dict[int, int]:
     """Return how many rows are missing before some rows of a series, by their indices."""
     holes = {}
@@ -151,6 +156,8 @@ def _step_error(
         and MINUTE <= clock.step < DAY // MICROSECOND
     ):
         ignore = f"give the {{zone}} if the clocks were changed, {ignore}"
+    elif clock.zone and "/" not in clock.zone:
+        ignore = f"name the {{zone}} of which they are days or months, {ignore}"
     if time == before:
         return StepError(
             number,

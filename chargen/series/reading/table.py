@@ -14,7 +14,9 @@ from chargen.series.reading.numbers import NumberError, read_numbers
 from chargen.series.reading.rows import Rows, listed, read_rows
 from chargen.series.reading.source import read_text, shown
 from chargen.series.reading.steps import Steps
-from chargen.series.reading.timing import Times
+from chargen.series.reading.timing import Times, newest_first
+
+Groups = dict[tuple[str, ...], list[int]]  # the rows of each series, by the cells of its id columns
 
 
 @dataclass(frozen=True)
@@ -110,16 +112,16 @@ def read_table(source: str | Path, settings: TableSettings | None = None, **opti
     settings = replace(settings or TableSettings(), **options)
     named = bool(settings.column or settings.time or settings.ids)
     rows = read_rows(shown(source), read_text(source, settings.encoding), not settings.no_header, named)
-    columns = choose_columns(rows, settings.column, settings.time, settings.ids, settings.count_rows)
+    columns = choose_columns(
+        rows, settings.column, settings.time, settings.ids, settings.count_rows, settings.time_format
+    )
     values = _values(rows, columns.value, settings)
     groups = _groups(rows, columns.ids)
-    notes = _notes(rows, columns)
+    notes = _notes(rows, columns, settings)
     steps = Steps(Clock(), [{}] * len(groups))
     if columns.time is not None:
-        by_name = {"/".join(ids): places for ids, places in groups.items()}
-        times = Times(rows, columns.time, by_name, settings.zone, gaps=settings.fill is not None)
-        steps = times.following(settings.clock) if settings.clock else times.steps(settings.time_format)
-        notes += times.notes(steps)
+        groups, steps, more = _in_time(rows, columns.time, groups, settings)
+        notes += more
     series, more = _series(rows, columns, values, groups, steps, settings.fill)
     name = rows.names[columns.value]
     if not series:
@@ -129,11 +131,23 @@ def read_table(source: str | Path, settings: TableSettings | None = None, **opti
     return Table(series, name, time, steps.clock, ids, notes + more)
 
 
+def _in_time(rows: Rows, at: int, groups: Groups, settings: TableSettings) -> tuple[Groups, Steps, list[str]]:
+    """Return the rows of each series from the oldest one on, the steps between them, and notes."""
+    notes, texts = [], rows.column(at)
+    if newest_first([[texts[row] for row in places] for places in groups.values()], settings.time_format):
+        groups = {ids: places[::-1] for ids, places in groups.items()}
+        notes.append("the newest rows come first: they are read from the last to the first")
+    named = {"/".join(ids): places for ids, places in groups.items()}
+    times = Times(rows, at, named, settings.zone, gaps=settings.fill is not None)
+    steps = times.following(settings.clock) if settings.clock else times.steps(settings.time_format)
+    return groups, steps, notes + times.notes(steps)
+
+
 def _series(
     rows: Rows,
     columns: Columns,
     values: np.ndarray,
-    groups: dict[tuple[str, ...], list[int]],
+    groups: Groups,
     steps: Steps,
     method: str | None,
 ) -> tuple[list[Series], list[str]]:
@@ -173,9 +187,9 @@ def _values(rows: Rows, at: int, settings: TableSettings) -> np.ndarray:
     return values
 
 
-def _groups(rows: Rows, ids: tuple[int, ...]) -> dict[tuple[str, ...], list[int]]:
+def _groups(rows: Rows, ids: tuple[int, ...]) -> Groups:
     """Return the rows of each series by the cells of its id columns."""
-    groups: dict[tuple[str, ...], list[int]] = {}
+    groups: Groups = {}
     for row, cells in enumerate(rows.cells):
         groups.setdefault(tuple(cells[at].strip() for at in ids), []).append(row)
     names: dict[str, tuple[str, ...]] = {}
@@ -187,8 +201,10 @@ def _groups(rows: Rows, ids: tuple[int, ...]) -> dict[tuple[str, ...], list[int]
     return groups
 
 
-def _notes(rows: Rows, columns: Columns) -> list[str]:
+def _notes(rows: Rows, columns: Columns, settings: TableSettings) -> list[str]:
     names = [rows.names[at] for at in columns.unused]
     ids = " and ".join(rows.names[at] for at in columns.ids)
     notes = [f"series by {ids}"] if ids and ids != IDS[0] else []
+    if names and columns.time is None and not settings.count_rows:
+        notes.append("no column of times: the rows are counted")
     return notes + ([f"columns not used: {listed(names)}"] if names else [])

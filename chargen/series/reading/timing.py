@@ -1,5 +1,6 @@
 """The clock of a table: its times read in each form that they may have, until one gives equal steps."""
 
+import contextlib
 import functools
 import itertools
 import re
@@ -39,20 +40,20 @@ class Times:
         Raises:
             InputError: a text is not a time, may be several, or does not follow the one before; it names the line.
         """
-        unique = list(dict.fromkeys(self._all))
+        unique = list(dict.fromkeys(self._all))  # as texts repeat in many series
         read = readings(unique) if form is None else {form: times} if (times := read_all(unique, form)) else {}
         meanings = {each: dict(zip(unique, times, strict=True)) for each, times in read.items()}
         dates = [each for each in meanings if not _is_number(each)]
         try:
-            found = self._regular(meanings, dates) or self._regular(meanings, [*meanings][len(dates) :])
+            found = self._regular(meanings, dates, [*meanings][len(dates) :])
         except StepError as error:
             if len(dates) > 1:
                 raise self._ambiguous(dates) from None
             raise self._of_row(error.series, error.place, error.message, error.advice) from None
         if not found:
             raise self._no_time(form)
-        fewest = min(_missing(steps) for steps in found.values())
-        found = {form: steps for form, steps in found.items() if _missing(steps) == fewest}
+        fewest = min(steps.missing for steps in found.values())
+        found = {form: steps for form, steps in found.items() if steps.missing == fewest}
         if len(found) > 1:
             raise self._ambiguous(list(found))
         (steps,) = found.values()
@@ -81,27 +82,27 @@ class Times:
     def notes(self, steps: Steps) -> list[str]:
         """Return what a reader should know about the clock."""
         clock, name, notes = steps.clock, self.rows.names[self.column], []
-        if clock.kind == WEEKDAYS and _missing(steps) and not self.gaps:
-            notes.append(f"{_missing(steps):,} days without a row count as holidays")
+        if clock.kind == WEEKDAYS and steps.missing and not self.gaps:
+            notes.append(f"{steps.missing:,} days without a row count as holidays")
         if "/" in clock.zone and not self.zone:
             notes.append(f"the offsets of {name} are those of {clock.zone}")
         return notes
 
-    def _regular(self, meanings: dict[str, dict], forms: Sequence[str]) -> dict[str, Steps]:
-        """Return the forms that give equal steps; of forms that mean the same, the first.
+    def _regular(self, meanings: dict[str, dict], dates: list[str], numbers: list[str]) -> dict[str, Steps]:
+        """Return the forms of dates that give equal steps, or else of numbers; of forms that mean the same, the first.
 
         Raises:
-            StepError: none does; of the last one.
+            StepError: none does; of the first one.
         """
         found: dict[str, Steps] = {}
         error = None
-        for form in forms:
-            if any(meanings[form] == meanings[other] for other in found):
+        for form in [*dates, *numbers]:
+            if (found and form in numbers) or any(meanings[form] == meanings[other] for other in found):
                 continue
             try:
                 found[form] = self._steps_of([[meanings[form][text] for text in own] for own in self._texts], form)
             except StepError as failed:
-                error = failed
+                error = error or failed
         if error and not found:
             raise error
         return found
@@ -174,6 +175,7 @@ class Times:
         texts = self._all
         one, other = forms[:2]
         row = next((row for row, text in enumerate(texts) if read_time(text, one) != read_time(text, other)), 0)
+        one, other = one.replace("%-", "%"), other.replace("%-", "%")
         message = f"{self.rows.names[self.column]}: {texts[row]!r} may be of the form {one} or {other}"
         return self.rows.error(row, message, f"say which: {{time_format}} {one}")
 
@@ -184,23 +186,34 @@ class Times:
         row = next((row for row, text in enumerate(texts) if all(read_all([text], each) is None for each in forms)), 0)
         if form:
             return self.rows.error(
-                row, f"{name}: {texts[row]!r} is not a time of the form {form}", "correct it, or {time_format}"
+                row, f"{name}: {texts[row]!r} is not a time of the form {form}", "correct it, or the {time_format}"
             )
         if not texts[row]:
             return self.rows.error(row, f"{name}: the time is missing", "write it, or remove the row")
-        if readings([texts[row]]):
+        if forms:
             message = f"{name}: {texts[row]!r} is not a time of the same form as {texts[0]!r}"
-            return self.rows.error(row, message, "write all times in one form")
-        advice = "write times as 2024-01-31 or 2024-01-31 13:00, or say their form: {time_format} %d/%m/%Y"
+            return self.rows.error(row, message, "correct it, or remove the row")
+        advice = (
+            "write times as 2024-01-31 or 2024-01-31 13:00, say their form, for example {time_format} %d/%m/%Y,"
+            " or ignore them with {count_rows}"
+        )
         return self.rows.error(row, f"{name}: {texts[row]!r} is not a time", advice)
+
+
+def newest_first(series: Sequence[Sequence[str]], form: str | None = None) -> bool:
+    """Return whether the last time of each series is before its first one, in each form that they may have."""
+    edges = [(texts[0], texts[-1]) for texts in series if len(texts) > 1]
+    texts = list(itertools.chain.from_iterable(edges))
+    read = readings(texts) if form is None else {form: times} if (times := read_all(texts, form)) else {}
+    with contextlib.suppress(TypeError):  # of times with and without a zone
+        return bool(read) and all(
+            last < first for times in read.values() for first, last in zip(times[::2], times[1::2], strict=True)
+        )
+    return False
 
 
 def _is_number(form: str) -> bool:
     return form == NUMBER or re.fullmatch(r"\.\d+", form) is not None
-
-
-def _missing(steps: Steps) -> int:
-    return sum(sum(own.values()) for own in steps.holes)
 
 
 def _frames(times: list[datetime]) -> tuple[bool, bool]:

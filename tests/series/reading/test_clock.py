@@ -32,6 +32,17 @@ def clock_of(times, form=None, zone="", gaps=False):
         ("2024-01-01T00:00:59 2024-01-01T00:01:00", "1 second", "2024-01-01T00:01:01 2024-01-01T00:01:02"),
         ("2024/12/30 2024/12/31", "1 day", "2025/01/01 2025/01/02"),
         ("20241230 20241231", "1 day", "20250101 20250102"),
+        ("1/30/2024 1/31/2024", "1 day", "2/1/2024 2/2/2024"),
+        ("20240101T2200 20240101T2300", "1 hour", "20240102T0000 20240102T0100"),
+        ("202401012200 202401012300", "1 hour", "202401020000 202401020100"),
+        ("1672531200 1672534800", "1 hour", "1672538400 1672542000"),
+        ("1672531200000 1672617600000", "1 day", "1672704000000 1672790400000"),
+        ("202251 202252 202301", "1 week", "202302 202303"),
+        ("3Q2001 4Q2001 1Q2002", "3 months", "2Q2002 3Q2002"),
+        ("2001q3 2001q4", "3 months", "2002q1 2002q2"),
+        ("1749.833 1749.917 1750.000", "1 month", "1750.083 1750.167"),
+        ("1949.91666666667 1950 1950.08333333333", "1 month", "1950.16666666667 1950.25"),
+        ("1949.50 1949.75 1950.00", "3 months", "1950.25 1950.50"),
         ("200811 200812 200901", "1 month", "200902 200903"),
         ("2008.11 2008.12 2009.01", "1 month", "2009.02 2009.03"),
         ("2001Q3 2001Q4 2002Q1", "3 months", "2002Q2 2002Q3"),
@@ -58,8 +69,11 @@ def test_times_go_on_as_they_came(times, step, following):
     ("times", "following"),
     [
         (["Jan 1949", "Feb 1949", "Mar 1949"], "Apr 1949"),
-        (["5 January 2024", "6 January 2024"], "07 January 2024"),
-        (["1/31/2024 11:00 PM", "2/1/2024 12:00 AM"], "02/01/2024 01:00 AM"),
+        (["5 January 2024", "6 January 2024"], "7 January 2024"),
+        (["1/31/2024 11:00 PM", "2/1/2024 12:00 AM"], "2/1/2024 1:00 AM"),
+        (["Sat 30 Dec 2023", "Sun 31 Dec 2023"], "Mon 01 Jan 2024"),
+        (["2024-01-01 22:00 GMT", "2024-01-01 23:00 GMT"], "2024-01-02 00:00 GMT"),
+        (["20240101 22:00", "20240101 23:00"], "20240102 00:00"),
         (["2024-01-01 00:00:00.5", "2024-01-01 00:00:01.0"], "2024-01-01 00:00:01.500"),
     ],
 )
@@ -104,6 +118,8 @@ def test_days_and_months_are_those_of_the_local_calendar():
 def test_months_of_another_zone_are_those_of_utc():
     """The first of each month in Berlin, written in UTC, is the last day of the month before."""
     months = ["2024-01-31T23:00Z", "2024-02-29T23:00Z", "2024-03-31T22:00Z", "2024-04-30T22:00Z"]
+    with pytest.raises(InputError, match="name the zone of which they are days or months"):
+        clock_of(months)
     assert clock_of(months, zone="Europe/Berlin").times(months[-1], [1]) == ["2024-06-01T00:00+02:00"]
 
 
@@ -114,6 +130,12 @@ def test_a_market_may_be_closed_for_a_few_days_but_not_for_weeks():
     assert (str(clock), clock.times(texts[-1], [1])) == ("1 business day", ["2024-03-01"])
     with pytest.raises(InputError, match="2024-01-29 after 2024-01-12 leaves a gap: the step is 1 business day"):
         clock_of(texts[:10] + texts[20:])
+
+
+def test_business_days_are_not_filled_up_to_weeks():
+    days = ["2024-01-04", "2024-01-05", "2024-01-09", "2024-01-10", "2024-01-11", "2024-01-12", "2024-01-15"]
+    assert str(clock_of(days, gaps=True)) == "1 business day"
+    assert str(clock_of([*days, "2024-01-20"], gaps=True)) == "1 day"
 
 
 @given(

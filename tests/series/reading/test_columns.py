@@ -7,9 +7,9 @@ from chargen.series.reading.columns import choose_columns
 from chargen.series.reading.rows import read_rows
 
 
-def chosen(text, column=None, time=None, ids=(), count_rows=False):
+def chosen(text, column=None, **named):
     rows = read_rows("data.csv", text, chosen=column is not None)
-    columns = choose_columns(rows, column, time, ids, count_rows)
+    columns = choose_columns(rows, column, **named)
     names = rows.names
     found = (columns.value, columns.time, *columns.ids)
     return [None if at is None else names[at] for at in found], [names[at] for at in columns.unused]
@@ -22,6 +22,9 @@ FOUND = [
     ("Month,Sales\n1949-01,112\n1949-02,118\n", ["Sales", "Month"], []),
     ("year,value\n1700,5\n1701,11\n", ["value", "year"], []),
     (",0\n2024-01-01,5\n2024-01-02,6\n", ["0", "index"], []),
+    (",day,sales\n0,2024-01-01,5\n1,2024-01-02,6\n", ["sales", "day"], []),
+    (",time,value\n1,1949.000,5\n2,1949.083,6\n", ["value", "time"], []),
+    ("date,hour,load\n" + "".join(f"2024-01-01,{hour},7\n" for hour in range(24)), ["load", "date"], ["hour"]),
     (",ds,y\n0,2024-01-01,5\n1,2024-01-02,6\n", ["y", "ds"], []),
     ("sales\n5\n6\n", ["sales", None], []),
     ("note,sales\nx,5\ny,6\n", ["sales", None], ["note"]),
@@ -44,8 +47,8 @@ def test_columns_are_found(text, found, unused):
 
 
 def test_columns_that_are_named_are_taken():
-    assert chosen("unique_id,ds\n3,1\n5,2\n", "unique_id", "ds") == (["unique_id", "ds"], [])
-    assert chosen("ds,a,b\n1,x,2\n2,x,4\n", "b", "ds", ("a",)) == (["b", "ds", "a"], [])
+    assert chosen("unique_id,ds\n3,1\n5,2\n", "unique_id", time="ds") == (["unique_id", "ds"], [])
+    assert chosen("ds,a,b\n1,x,2\n2,x,4\n", "b", time="ds", ids=("a",)) == (["b", "ds", "a"], [])
     assert chosen("ds,y\n9,1\n1,2\n", count_rows=True) == (["y", None], ["ds"])
 
 

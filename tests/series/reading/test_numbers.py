@@ -29,16 +29,17 @@ def test_a_mark_that_is_given_is_taken():
     assert read_numbers(["1,234"], ".").tolist() == [1234]
 
 
-@pytest.mark.parametrize("text", ["", "NA", "n/a", "NaN", "null", "-", "?", "#N/A", " . "])
+@pytest.mark.parametrize("text", ["", "NA", "n/a", "NaN", "null", "-", "?", "#N/A", " . ", "..", ":"])
 def test_missing_values(text):
     assert np.isnan(read_numbers(["1", text])).tolist() == [False, True]
 
 
 BAD = [
     (["1,234", "5"], 0, "is '1,234', which may stand for 1234 or 1.234; say which: decimal"),
-    (["1", "1_0"], 1, "is '1_0', not a number; correct it, or choose another column"),
+    (["1", "1_0"], 1, "is '1_0', not a number; correct it, remove the row, or choose another column"),
     (["1.5", "1,5"], 1, "is '1,5', not a number; write decimals with a point"),
     (["1", "12 %"], 1, "is '12 %', not a number; leave out what is not part of the number: 12"),
+    (["1,10,000.5"], 0, "is '1,10,000.5', not a number; leave out the commas"),
     (["$5"], 0, "is '$5', not a number; leave out what is not part of the number: 5"),
     (["1,2,3"], 0, "is '1,2,3', not a number"),
     (["-inf"], 0, "is '-inf', not a finite number; correct it, or remove the row"),

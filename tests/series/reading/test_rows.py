@@ -18,6 +18,8 @@ SAME = [  # tables with the columns ds and y, and the cells 1, 10 and 2, 20
     "# a station\n# in ppm\n\nds,y\n1,10\n\n2,20\n# the end\n",
     "# ds,y\n1,10\n2,20\n",
     " ds , y \n1,10\n2,20\n",
+    "ds y\n1 10\n2 20\n",
+    "  ds   y\n   1  10\n   2  20 \n",
 ]
 
 
@@ -34,9 +36,16 @@ def test_rows_know_their_lines():
     assert str(rows.error(1, "wrong", "correct it")) == "data.csv line 6: wrong; correct it"
 
 
-def test_an_unnamed_first_column_is_the_index():
-    rows = read_rows("data.csv", ",0\n2024-01-01,5\n2024-01-02,6\n")
-    assert (rows.names, rows.unnamed) == (["index", "0"], True)
+def test_the_separator_is_the_one_that_leaves_numbers():
+    assert read_rows("data.csv", "1,5;2,5;3,5\n2,5;3,5;4,5\n", header=False).cells[0] == ["1,5", "2,5", "3,5"]
+    assert read_rows("data.csv", "total sales\n1 234\n1 200\n").names == ["total sales"]
+    assert read_rows("data.csv", "a b,c d\n1,2\n").names == ["a b", "c d"]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_an_unnamed_first_column_is_the_index(name):
+    rows = read_rows("data.csv", f"{name},0\n2024-01-01,5\n2024-01-02,6\n")
+    assert (rows.names, rows.unnamed) == ([name or "index", "0"], True)
 
 
 HEADERLESS = [
@@ -62,6 +71,10 @@ def test_names_that_are_numbers_are_names_where_one_is_chosen():
 
 BAD = [
     ("\n # nothing\n\n", "data.csv is empty"),
+    (
+        "Station 4711\nExported 2024-01-01\n\nds,y\n1,2\n",
+        "line 1: 'Station 4711' is no list of columns, whose names seem to stand in line 4; remove the lines above, or",
+    ),
     (
         "ds,y\n1,1,5\n",
         "line 2: 3 cells, but the first line names 2 columns; give each line one cell for each column; wr",

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from chargen.errors import InputError
+from chargen.series.reading import source
 from chargen.series.reading.source import read_text
 
 TEXT = "ds,y\n1,2\n"
@@ -61,8 +62,9 @@ BAD = [
     (b"PK\x03\x04" + bytes(50), "data.csv is "),
     (b"PAR1" + bytes(50), "data.csv is a Parquet file; save the table as CSV"),
     (b"y\n1\n\0\0\0\0\0\0", "data.csv line 3: not text; save the table as CSV"),
+    (b'[{"ds": 1, "y": 2}]', "data.csv is JSON; save the table as CSV"),
+    (b"\n<!DOCTYPE html><html>404", "data.csv is HTML or XML; save the table as CSV"),
     (gzip.compress(TEXT.encode())[:-9], "data.csv: it is packed, and damaged"),
-    (gzip.compress(bytes(0) + b"1\n" * 51_000_000, 1), "data.csv is larger than 100,000,000 bytes; give fewer rows"),
 ]
 
 
@@ -71,6 +73,12 @@ def test_what_is_no_table_is_named(write, data, words):
     with pytest.raises(InputError) as error:
         read_text(write(data))
     assert words in str(error.value)
+
+
+def test_what_is_packed_small_may_be_large(write, monkeypatch):
+    monkeypatch.setattr(source, "MOST", 1_000_000)
+    with pytest.raises(InputError, match="is larger than 1,000,000 bytes; give fewer rows or columns"):
+        read_text(write(gzip.compress(b"1\n" * 600_000)))
 
 
 def test_devices_and_missing_files():
