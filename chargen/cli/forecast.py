@@ -86,7 +86,7 @@ def fit(context, file, reading, out, overwrite, as_json, seasons, model, **optio
     network learns them all. The last rows are held out first: how well each method forecasts them decides how much it
     counts in each series' forecast.
     """
-    from chargen.series.forecast.output import metadata_of
+    from chargen.series.forecast.origin import metadata_of
     from chargen.series.reading.source import short_name
     from chargen.series.reading.table import read_table
 
@@ -135,7 +135,8 @@ def forecast(model, horizon, levels, newer, series, out, plot):
     from chargen.report.forecast_plot import save_forecast
     from chargen.report.plots import picture_format
     from chargen.series.forecast.forecaster import Forecaster
-    from chargen.series.forecast.output import column_names, forecast_panels, to_csv
+    from chargen.series.forecast.origin import column_names
+    from chargen.series.forecast.output import forecast_panels, to_csv
 
     for target in (out, plot):
         require_output(target, model, newer)
@@ -158,7 +159,7 @@ def forecast(model, horizon, levels, newer, series, out, plot):
             err=True,
         )
     if plot:
-        save_forecast(panels, plot, *column_names(forecaster))
+        save_forecast(panels, plot, *column_names(forecaster.about))
         click.echo(f"wrote {plot}", err=True)
     _write(out, to_csv(forecaster, panels))
 
@@ -174,12 +175,12 @@ def _keep_the_table(forecaster, *outputs: str | None) -> None:
 
 def _extend(forecaster, newer: str) -> None:
     from chargen.errors import InputError
-    from chargen.series.forecast.newer import extend_by, read_newer
+    from chargen.series.forecast.newer import read_newer
     from chargen.series.reading.source import shown
 
-    table = read_newer(forecaster, newer)
+    table = read_newer(forecaster.about, newer)
     try:
-        notes = extend_by(forecaster, table)
+        notes = forecaster.extend_by(table)
     except InputError as error:
         raise InputError(f"{shown(newer)}: {error.message}", error.advice) from None
     for note in notes:

@@ -1,5 +1,6 @@
 """`Forecaster`: forecasts of one or several series by a network and simpler methods, with prediction intervals."""
 
+import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,13 @@ from chargen.series.forecast.checks import names_of, series_of
 from chargen.series.forecast.fitted import Fitted
 from chargen.series.forecast.fitting import BacktestResult, Step, fit_series, run_backtest
 from chargen.series.forecast.forecaster_file import read_forecaster, write_forecaster
+from chargen.series.forecast.frames import FrameKind, continued, is_frame, read_frame
 from chargen.series.forecast.framing import Framing
+from chargen.series.forecast.newer import join, reading_of
+from chargen.series.forecast.origin import metadata_of
 from chargen.series.forecast.plan import make_plan, require_within
 from chargen.series.forecast.settings import ForecastSettings
+from chargen.series.reading.table import Table
 
 
 class Forecast(NamedTuple):
@@ -49,29 +54,43 @@ class Forecaster:
         self.trains = False
         self.about: dict[str, Any] = {}
         self._fitted: Fitted | None = None
+        self._kind: FrameKind | None = None
 
-    def fit(self, y) -> "Forecaster":
+    def fit(self, y, **reading: Any) -> "Forecaster":
         """Backtest, then learn from all rows.
 
         Args:
-            y: an array of shape (points,), or what NumPy can make into one; or a dict or a list of such series.
+            y: an array of shape (points,), or what NumPy can make into one; or a dict or a list of such series; or a
+                data frame with a column of values, and perhaps others of times and ids.
+            reading: of a data frame, where it does not follow from its columns, see `TableSettings`: `column="sold"`.
 
         Raises:
             InputError: a series holds values that are not finite numbers, or is too short for what was asked for.
             TrainingError: the loss is no longer a finite number.
         """
-        for _ in self.fitting(y):
+        for _ in self.fitting(y, **reading):
             pass
         return self
 
-    def fitting(self, y) -> Iterator[Step]:
+    def fitting(self, y, **reading: Any) -> Iterator[Step]:
         """Do what `fit` does, and yield a record of training several times a second."""
-        self._fitted = None
+        self._fitted = self._kind = None
+        if is_frame(y):
+            y = self._series_in(y, **reading)
         names, shape = names_of(y)
         series = series_of(y, names)
         plan = make_plan(names, series, self.settings)
         self.framing, self.trains = plan.framing, bool(plan.learned)
         self._fitted = yield from fit_series(names, shape, series, self.settings, plan)
+
+    def _series_in(self, frame, **reading: Any) -> dict[str, np.ndarray]:
+        """Return the series in a data frame, and remember what it is like."""
+        table, self._kind = read_frame(frame, **reading)
+        for note in table.notes:
+            warnings.warn(note, stacklevel=5)
+        self.about = metadata_of(table, "", **reading)
+        self.settings = replace(self.settings, likely_seasons=self.settings.likely_seasons or table.clock.seasons)
+        return {one.name: one.values for one in table.series}
 
     def backtest(self, y, folds: int | None = None) -> Backtest:
         """Return the errors of a forecaster with these settings on the last rows, which it has not seen.
@@ -90,14 +109,18 @@ class Forecaster:
         """Go on from newer rows, without fitting again.
 
         Args:
-            y: the rows that follow, as for `fit`; a dict may leave series out.
+            y: the rows that follow, as for `fit`; a dict or a data frame may leave series out.
             overlap: how many known rows at the end of a series its first rows in `y` replace, as they were revised; for
-                all series, or by name.
+                all series, or by name. The times of a data frame tell it.
 
         Raises:
             InputError: a series is unknown, or its values are no numbers that `fit` would have taken.
         """
         fitted = self._require_fitted()
+        if is_frame(y):
+            for note in self.extend_by(read_frame(y, **reading_of(self.about))[0]):
+                warnings.warn(note, stacklevel=2)
+            return self
         names, _ = names_of(y)
         rows = dict(zip(names, series_of(y, names), strict=True))
         for name, values in rows.items():
@@ -108,13 +131,33 @@ class Forecaster:
         self._fitted = fitted.extended(rows, replaced)
         return self
 
-    def predict(self, h: int | None = None):
-        """Return the next `h` values of each series, in the structure that was given to `fit`."""
+    def extend_by(self, table: Table) -> list[str]:
+        """Go on from the rows of a newer table, see `extend`; return what a person should know."""
+        newer = join(self.about, table)
+        self.extend(newer.rows, newer.overlap)
+        self.about["last"] |= {one.name: one.last for one in table.series if one.name in newer.rows}
+        return newer.notes
+
+    def predict(self, h: int | None = None, levels: Sequence[int] = ()):
+        """Return the next `h` values of each series, in the structure that was given to `fit`.
+
+        Args:
+            levels: of intervals, in per cent, that a data frame is to hold too.
+        """
         fitted = self._require_fitted()
+        if self._kind:
+            rows = {
+                name: np.column_stack([points, *(low for low, _ in reversed(own)), *(high for _, high in own)])
+                for name, (points, bounds) in self.forecasts(h, levels).items()
+                for own in [list(bounds.values())]
+            }
+            return continued(self._kind, self.about, rows, sorted(set(levels)))
+        if levels:
+            raise InputError(f"{list(levels)}: only a data frame holds bounds too", "call interval", setting="levels")
         return fitted.in_shape(fitted.forecast(h))
 
     def interval(self, h: int | None = None, level: int = 90):
-        """Return the lower and upper bounds of prediction intervals for the next `h` values.
+        """Return the lower and upper bounds of prediction intervals for the next `h` values, as `predict` does.
 
         They are conformal: quantiles of the backtest's errors at each lead. Beyond the `measured` leads they grow with
         the square root of the lead, like those of a random walk.
@@ -123,7 +166,12 @@ class Forecaster:
             level: in per cent, the share of intervals that should contain the value.
         """
         fitted = self._require_fitted()
-        low, high = fitted.bounds(fitted.forecast(h), level)
+        sides = fitted.bounds(fitted.forecast(h), level)
+        if kind := self._kind:
+            return tuple(
+                continued(kind, self.about, dict(zip(fitted.names, side[..., None], strict=True))) for side in sides
+            )
+        low, high = sides
         return fitted.in_shape(low), fitted.in_shape(high)
 
     def forecasts(self, h: int | None = None, levels: Sequence[int] = (90,)) -> dict[str, Forecast]:

@@ -1,58 +1,78 @@
-"""Newer rows of the file that a forecaster was fitted to: read as that one was, and joined to what is known."""
+"""Newer rows of the table that a forecaster was fitted to: read as that one was, and joined to what is known."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from chargen.errors import InputError
-from chargen.series.forecast.forecaster import Forecaster
 from chargen.series.reading.clock import WEEKDAYS, Clock
 from chargen.series.reading.rows import listed
 from chargen.series.reading.steps import LONGEST_HOLIDAY
-from chargen.series.reading.table import Series, Table, TableSettings, read_table
+from chargen.series.reading.table import Series, Table, read_table
 
 
-def read_newer(forecaster: Forecaster, source: str | Path) -> Table:
+class Newer(NamedTuple):
+    """Newer rows by the name of the series, how many known rows they replace, and what a person should know."""
+
+    rows: dict[str, np.ndarray]
+    overlap: dict[str, int]
+    notes: list[str]
+
+
+def reading_of(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the table was read that a forecaster was fitted to, see `TableSettings`.
+
+    Args:
+        about: see `metadata_of`.
+
+    Raises:
+        InputError: it was not fitted to a table.
+    """
+    if "last" not in about:
+        raise InputError("the forecaster was fitted to arrays, not to a file", "use Forecaster.extend in Python")
+    timed = about["time"] is not None
+    return about["reading"] | {
+        "column": about["column"],
+        "time": about["time"],
+        "ids": tuple(about["ids"]),
+        "count_rows": not timed,
+        "clock": Clock(**about["clock"]) if timed else None,
+    }
+
+
+def read_newer(about: Mapping[str, Any], source: str | Path) -> Table:
     """Read a table as the one was read that a forecaster was fitted to.
 
     Raises:
         InputError: the forecaster was not fitted to a table, or the file does not hold one like that.
     """
-    about = forecaster.about
-    if "last" not in about:
-        raise InputError("the forecaster was fitted to arrays, not to a file", "use Forecaster.extend in Python")
-    timed = about["time"] is not None
-    settings = TableSettings(
-        column=about["column"],
-        time=about["time"],
-        ids=tuple(about["ids"]),
-        count_rows=not timed,
-        clock=Clock(**about["clock"]) if timed else None,
-        **about["reading"],
-    )
+    reading = reading_of(about)
     try:
-        return read_table(source, settings)
+        return read_table(source, **reading)
     except InputError as error:  # how it is read cannot be set again
         advice = "write it as in the file that the forecaster was fitted to" if "{" in error.advice else error.advice
         raise InputError(error.message, advice) from None
 
 
-def extend_by(forecaster: Forecaster, table: Table) -> list[str]:
-    """Go on from the rows of a newer table, which may repeat rows that are known; return what a person should know.
+def join(about: Mapping[str, Any], table: Table) -> Newer:
+    """Return the rows of a newer table, which may repeat rows that are known.
 
     Raises:
         InputError: rows are missing between what is known and the newer ones, or there is nothing newer.
     """
-    last, clock = forecaster.about["last"], Clock(**forecaster.about["clock"])
+    last, clock = about["last"], Clock(**about["clock"])
     known = {one.name: one for one in table.series if one.name in last}
     if not known:
         names = listed([one.name for one in table.series])
         raise InputError(f"none of the series is known to the forecaster: {names or 'one without a name'}")
-    overlap = {name: _overlap(one, last[name], clock) for name, one in known.items()}
-    forecaster.extend({name: one.values for name, one in known.items()}, overlap)
-    last.update({name: one.last for name, one in known.items()})
     new = [one.name for one in table.series if one.name not in last]
     old = [name for name in last if name not in known]
     notes = [f"series without newer rows go on from their old ones: {listed(old)}"] if old else []
-    return notes + ([f"series that are new are left out; fit again to forecast them: {listed(new)}"] if new else [])
+    notes += [f"series that are new are left out; fit again to forecast them: {listed(new)}"] if new else []
+    overlap = {name: _overlap(one, last[name], clock) for name, one in known.items()}
+    return Newer({name: one.values for name, one in known.items()}, overlap, notes)
 
 
 def _overlap(newer: Series, last: str, clock: Clock) -> int:

@@ -4,45 +4,17 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from chargen.errors import InputError
 from chargen.report.forecast_plot import Panel
 from chargen.series.forecast.forecaster import Forecaster
+from chargen.series.forecast.origin import bound_names, column_names
 from chargen.series.reading.clock import Clock
-from chargen.series.reading.columns import IDS, VALUES
-from chargen.series.reading.source import shown
-from chargen.series.reading.table import Table
+from chargen.series.reading.columns import IDS
 
-READING = ("no_header", "zone", "decimal", "fill", "encoding")  # settings that hold for newer files too
 HISTORY = 4  # horizons before the forecast in a picture, at most
-
-
-def metadata_of(table: Table, path: str | Path, **reading: Any) -> dict[str, Any]:
-    """Return what a forecaster keeps about the table that it was fitted to, as JSON values.
-
-    Args:
-        reading: how it was read, see `TableSettings`.
-    """
-    return {
-        "file": Path(shown(path)).name,
-        "column": table.column,
-        "time": table.time,
-        "clock": asdict(table.clock),
-        "last": {one.name: one.last for one in table.series},
-        "ids": list(table.ids),
-        "cells": {one.name: list(one.ids) for one in table.series},
-        "reading": {name: reading[name] for name in READING if reading.get(name)},
-    }
-
-
-def column_names(forecaster: Forecaster) -> tuple[str, str]:
-    """Return the names of the values and of the times."""
-    return forecaster.about.get("column") or VALUES[0], forecaster.about.get("time") or "row"
 
 
 def forecast_panels(
@@ -76,14 +48,12 @@ def to_csv(forecaster: Forecaster, panels: Sequence[Panel]) -> str:
     Args:
         panels: of the `forecaster`, see `forecast_panels`.
     """
-    column, time = column_names(forecaster)
+    column, time = column_names(forecaster.about)
     ids = forecaster.about.get("ids", [IDS[0]] if forecaster.names != [""] else [])
     cells = forecaster.about.get("cells", {})
-    levels = list(panels[0].bounds)  # ascending
-    sides = [f"lo-{level}" for level in reversed(levels)] + [f"hi-{level}" for level in levels]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*ids, time, column, *(f"{column}-{side}" for side in sides)])
+    writer.writerow([*ids, time, column, *bound_names(column, list(panels[0].bounds))])
     for panel in panels:
         own = cells.get(panel.name, [panel.name] * len(ids))
         low, high = zip(*panel.bounds.values(), strict=True)

@@ -30,6 +30,7 @@ class Rows:
         unnamed: whether the first column has no name, as pandas writes the index of a series.
         lines: the line on which each row begins, counted from 1.
         cells: a list of texts for each row, as many as there are names.
+        unit: what `lines` count, for messages.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Rows:
     unnamed: bool
     lines: list[int]
     cells: list[list[str]]
+    unit: str = "line"
 
     def column(self, place: int) -> list[str]:
         """Return the texts of a column, without spaces around them."""
@@ -54,7 +56,7 @@ class Rows:
 
     def error(self, row: int, message: str, advice: str) -> InputError:
         """Return an error that names the line of a row."""
-        return InputError(f"{self.path} line {self.lines[row]}: {message}", advice)
+        return InputError(f"{self.path} {self.unit} {self.lines[row]}: {message}", advice)
 
 
 def listed(names: list[str]) -> str:

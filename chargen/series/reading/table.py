@@ -112,6 +112,11 @@ def read_table(source: str | Path, settings: TableSettings | None = None, **opti
     settings = replace(settings or TableSettings(), **options)
     named = bool(settings.column or settings.time or settings.ids)
     rows = read_rows(shown(source), read_text(source, settings.encoding), not settings.no_header, named)
+    return table_of(rows, settings)
+
+
+def table_of(rows: Rows, settings: TableSettings) -> Table:
+    """Return the series that rows hold; it raises what `read_table` does."""
     columns = choose_columns(
         rows, settings.column, settings.time, settings.ids, settings.count_rows, settings.time_format
     )
@@ -204,7 +209,7 @@ def _groups(rows: Rows, ids: tuple[int, ...]) -> Groups:
 def _notes(rows: Rows, columns: Columns, settings: TableSettings) -> list[str]:
     names = [rows.names[at] for at in columns.unused]
     ids = " and ".join(rows.names[at] for at in columns.ids)
-    notes = [f"series by {ids}"] if ids and ids != IDS[0] else []
+    notes = [f"series by {ids}"] if ids and ids != IDS[0] and not settings.ids else []
     if names and columns.time is None and not settings.count_rows:
         notes.append("no column of times: the rows are counted")
     return notes + ([f"columns not used: {listed(names)}"] if names else [])

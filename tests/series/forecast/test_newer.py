@@ -7,8 +7,8 @@ import pytest
 
 from chargen.errors import InputError
 from chargen.series import Forecaster
-from chargen.series.forecast.newer import extend_by, read_newer
-from chargen.series.forecast.output import metadata_of
+from chargen.series.forecast.newer import read_newer
+from chargen.series.forecast.origin import metadata_of
 from chargen.series.reading.table import read_table
 
 DAYS = [str(date(2024, 1, 1) + timedelta(days=number)) for number in range(40)]
@@ -38,7 +38,7 @@ def fitted(path, **reading):
 
 
 def extended(file, forecaster, text):
-    return extend_by(forecaster, read_newer(forecaster, file(text, "newer.csv")))
+    return forecaster.extend_by(read_newer(forecaster.about, file(text, "newer.csv")))
 
 
 @pytest.mark.parametrize("first", [30, 28, 0])
@@ -109,4 +109,4 @@ def test_what_does_not_go_on_is_refused(file, text, words):
 def test_a_forecaster_of_arrays_says_what_to_do_instead(file):
     forecaster = Forecaster(horizon=3, model="naive").fit(VALUES)
     with pytest.raises(InputError, match=r"was fitted to arrays, not to a file; use Forecaster\.extend in Python"):
-        read_newer(forecaster, file(rows(DAYS, VALUES)))
+        read_newer(forecaster.about, file(rows(DAYS, VALUES)))

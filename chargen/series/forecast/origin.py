@@ -1,0 +1,45 @@
+"""Where the series of a forecaster came from: what it keeps about their table, and the columns that continue it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chargen.series.reading.columns import VALUES
+from chargen.series.reading.source import shown
+from chargen.series.reading.table import Table
+
+READING = ("no_header", "zone", "decimal", "fill", "encoding")  # settings that hold for newer files too
+
+
+def metadata_of(table: Table, path: str | Path, **reading: Any) -> dict[str, Any]:
+    """Return what a forecaster keeps about the table that it was fitted to, as JSON values.
+
+    Args:
+        path: of the file; "" for a data frame.
+        reading: how it was read, see `TableSettings`.
+    """
+    return {
+        "file": Path(shown(path)).name,
+        "column": table.column,
+        "time": table.time,
+        "clock": asdict(table.clock),
+        "last": {one.name: one.last for one in table.series},
+        "ids": list(table.ids),
+        "cells": {one.name: list(one.ids) for one in table.series},
+        "reading": {name: reading[name] for name in READING if reading.get(name)},
+    }
+
+
+def column_names(about: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the names of the values and of the times."""
+    return about.get("column") or VALUES[0], about.get("time") or "row"
+
+
+def bound_names(column: str, levels: Sequence[int]) -> list[str]:
+    """Return the names of the bounds of intervals, from the lowest to the highest.
+
+    >>> bound_names("y", [80, 95])
+    ['y-lo-95', 'y-lo-80', 'y-hi-80', 'y-hi-95']
+    """
+    return [*(f"{column}-lo-{level}" for level in reversed(levels)), *(f"{column}-hi-{level}" for level in levels)]
