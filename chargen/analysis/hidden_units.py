@@ -268,7 +268,7 @@ def _why_not_scored(first: np.ndarray, second: np.ndarray) -> str:
     """Return why no correlation with these values in the two halves of the text can be computed, or ""."""
     if not (first.any() or second.any()):
         return "there is none in this text"
-    for half, name, use in ((first, "first", "choose by"), (second, "second", "check on")):
+    for half, name, so in ((first, "first", "no unit can be chosen"), (second, "second", "this cannot be checked")):
         if not len(half) or half.min() == half.max():
-            return f"the same throughout the {name} half of the text: nothing to {use}"
+            return f"the same throughout the {name} half of the text, so {so}"
     return ""

@@ -32,6 +32,7 @@ def activation_page(inspection: Inspection, title: str) -> str:
         "layers": inspection.layers,
         "hidden_size": hidden_size,
         "limits": f"Shown: the first {length:,} of the {T:,} characters that were read." if length < T else "",
+        "first": _best(inspection),
         "findings": [
             {
                 "feature": finding.feature,
@@ -42,6 +43,13 @@ def activation_page(inspection: Inspection, title: str) -> str:
         ],
     }
     return page(title, "units", data)
+
+
+def _best(inspection: Inspection) -> int:
+    """Return the unit, counted through all layers, that follows a feature best; 0 where none was found."""
+    scores = [score for finding in inspection.findings for score in finding.units]
+    best = max(scores, key=lambda score: abs(score.held_out), default=None)
+    return best.layer * inspection.activations.shape[1] // inspection.layers + best.unit if best else 0
 
 
 def _button(score: UnitScore, layers: int, hidden_size: int) -> tuple[int, str]:

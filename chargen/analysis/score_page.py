@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from chargen.analysis.comparison import Passage
 from chargen.analysis.scoring import Piece, Predictions, Score
 from chargen.report.page import page
 from chargen.text.vocabulary import Vocabulary
@@ -13,7 +14,12 @@ LIMIT = 50_000  # characters on a page; browsers are slow to lay out many more
 
 
 def score_page(
-    title: str, names: Sequence[str], scores: Sequence[Score], vocabularies: Sequence[Vocabulary], beginning: Piece
+    title: str,
+    names: Sequence[str],
+    scores: Sequence[Score],
+    vocabularies: Sequence[Vocabulary],
+    beginning: Piece,
+    passages: Sequence[Sequence[Passage]] = (),
 ) -> str:
     """Return an HTML page: the surprise of one model at each character, or the difference between two models.
 
@@ -23,6 +29,7 @@ def score_page(
         scores: of each model on the whole text.
         vocabularies: of each model.
         beginning: of the text; the page shows its first `LIMIT` characters.
+        passages: that each of two models predicts better than the other.
     """
     text = beginning.text[:LIMIT]
     models = zip(names, beginning.predictions, vocabularies, strict=True)
@@ -32,9 +39,10 @@ def score_page(
         "text": text,
         "models": [_model(*model, len(text)) for model in models],
         "scores": [
-            [name, f"{score.bits:.3f}", f"{score.loss:.3f}", f"{score.perplexity:.4g}"]
+            [name, f"{score.bits:.3f}", f"{score.loss:.3f}", f"{score.perplexity:,.2f}"]
             for name, score in zip(names, scores, strict=True)
         ],
+        "passages": [[passage._asdict() for passage in of_model] for of_model in passages],
         "size": f"{read:,} characters.{part}",
     }
     return page(title, "score", data)

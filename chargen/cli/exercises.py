@@ -21,7 +21,7 @@ def list_exercises():
 
 
 @click.command()
-@click.argument("task", type=click.Choice(list(EXERCISES)))
+@click.argument("task", metavar="TASK", type=click.Choice(list(EXERCISES)))
 @click.option("--cell", type=click.Choice(CELLS), help="The network to train.  [default: see `chargen series list`]")
 @click.option("--epochs", type=positive, help="Passes over the windows, or steps where the state is carried.")
 @click.option("--seed", type=Whole(0, 2**31 - 1), default=0, help="Seed of weights, order and noise.")
@@ -37,6 +37,7 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     from chargen.cli.progress import show_exercise
     from chargen.report.plots import picture_format
     from chargen.series.exercises.attempt import Attempt
+    from chargen.series.exercises.lessons import lesson
     from chargen.series.exercises.tasks import SOLUTIONS
 
     exercise = EXERCISES[task]
@@ -61,13 +62,14 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     }
     if not as_json:
         click.echo("  ".join(f"{name} {_text(value)}" for name, value in settings.items()))
-    with show_exercise(exercise.report_every) as on_epoch:
+    with show_exercise() as on_epoch:
         outcome = SOLUTIONS[task](Attempt(exercise, seed, from_scratch, on_epoch, animate))
     if as_json:
         click.echo(json.dumps(settings | {"figures": outcome.figures}))
     else:
         for name, value in outcome.figures.items():
             click.echo(f"{name:22} {_text(value)}")
+        click.echo(f"lesson: {lesson(task, outcome.figures)}")
     _save(outcome, picture)
 
 

@@ -126,7 +126,13 @@ def fit(context, file, reading, out, overwrite, as_json, seasons, model, **optio
 @click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast as a PNG.")
-def forecast(model, horizon, levels, newer, series, out, plot):
+@click.option(
+    "--history",
+    type=positive,
+    help="Rows of history in the picture.  [default: four horizons, or a third of all rows]",
+    show_default=False,
+)
+def forecast(model, horizon, levels, newer, series, out, plot, history):
     """Continue the series that a forecaster has learned.
 
     MODEL is the forecaster's file.
@@ -149,7 +155,7 @@ def forecast(model, horizon, levels, newer, series, out, plot):
     if newer:
         _extend(forecaster, newer)
     horizon = horizon or forecaster.settings.horizon
-    panels = forecast_panels(forecaster, horizon, levels, series)
+    panels = forecast_panels(forecaster, horizon, levels, series, history)
     if forecaster.tested.unbeaten:
         click.echo(f"in the backtest {forecaster.tested.verdict}", err=True)
     if horizon > forecaster.measured:

@@ -89,7 +89,7 @@ def _worded(error: click.ClickException, context: click.Context | None) -> str:
     if isinstance(error, click.NoSuchOption) and context:
         known = [name for option in context.command.params for name in option.opts if name.startswith("--")]
         return f"no option {error.option_name}; {suggestion(error.option_name, known)}"
-    return error.format_message().replace("\n", " ")
+    return " ".join(error.format_message().split())
 
 
 def _flag_of(setting: str) -> str:

@@ -102,12 +102,8 @@ def epoch_line(record, epoch: str, best: str = "", saved: str = "") -> str:
 
 
 @contextlib.contextmanager
-def show_exercise(report_every: int | None) -> Iterator[Callable]:
-    """Show the training of networks on stderr: yield a function of a network's name, an epoch's record, and the epochs.
-
-    Args:
-        report_every: epochs after which the loss is also written as a line; None writes none.
-    """
+def show_exercise() -> Iterator[Callable]:
+    """Show the training of networks on stderr: yield a function of a network's name, a record, and the epochs."""
     from tqdm import tqdm
 
     with tqdm(unit="epoch", disable=quiet() or None, dynamic_ncols=True, leave=False) as bar:
@@ -118,8 +114,6 @@ def show_exercise(report_every: int | None) -> Iterator[Callable]:
                 bar.set_description(name)
             bar.set_postfix_str(f"loss {record.train_loss:.2e}", refresh=False)
             bar.update()
-            if report_every and not quiet() and record.epoch % report_every == 1:
-                bar.write(f"{name}  step {record.step - 1:4}  loss {record.train_loss:.2e}", file=sys.stderr)
 
         yield watch
 

@@ -97,7 +97,7 @@ def score(
             _print_characters(piece, samplers)
     _report_what_was_read(scoring, samplers, unknown)
     if html and beginning:
-        _write_page(html, file, paths, scoring, samplers, beginning)
+        _write_page(html, file, paths, scoring, samplers, beginning, comparison)
     if as_json:
         click.echo(json.dumps(_summary(paths, scoring, comparison, adaptations)))
     else:
@@ -169,7 +169,13 @@ def _predicted(sampler: Sampler, predictions: Predictions, place: int) -> dict:
 
 
 def _write_page(
-    html: str, file: str, paths: Sequence[Path], scoring: Scoring, samplers: Sequence[Sampler], beginning: Piece
+    html: str,
+    file: str,
+    paths: Sequence[Path],
+    scoring: Scoring,
+    samplers: Sequence[Sampler],
+    beginning: Piece,
+    comparison: Comparison,
 ) -> None:
     from chargen.analysis.score_page import LIMIT, score_page
     from chargen.files.atomic import write_atomically
@@ -177,7 +183,8 @@ def _write_page(
 
     title = "standard input" if file == "-" else Path(file).name
     vocabularies = [sampler.vocabulary for sampler in samplers]
-    text = score_page(title, list(map(model_name, paths)), scoring.scores, vocabularies, beginning)
+    passages = [comparison.first, comparison.other] if len(paths) > 1 else []
+    text = score_page(title, list(map(model_name, paths)), scoring.scores, vocabularies, beginning, passages)
     write_atomically(Path(html), text.encode("utf-8", "replace"))
     shown = f", which shows the first {LIMIT:,} characters" if scoring.scores[0].characters >= LIMIT else ""
     say(f"wrote {html}{shown}")

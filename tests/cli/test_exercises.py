@@ -36,7 +36,8 @@ def test_list_names_every_exercise_with_its_settings(run):
 def test_run_prints_settings_and_figures_and_writes_a_picture(run, tmp_path):
     code, out, err = run("run", "next-value", "--epochs", "5", "--seed", "2")
     assert code == 0
-    first, *figures = out.splitlines()
+    first, *figures, lesson = out.splitlines()
+    assert lesson.startswith("lesson: on the part of the curve that it never saw")
     assert first.startswith("task next-value  cells rnn  hidden_size 50  epochs 5  learning_rate 0.01  seed 2")
     assert [line.split()[0] for line in figures] == ["train_mse", "test_mse"]
     assert err.splitlines()[-1] == "wrote next-value.png"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chargen.analysis.comparison import Passage
 from chargen.analysis.score_page import LIMIT, score_page
 from chargen.analysis.scoring import Piece, Predictions, Score, score
 from chargen.network.checkpoint import Checkpoint
@@ -165,7 +166,8 @@ def pages(tmp_path):
     name = "a_rather_long_name_of_a_model_that_somebody_chose"
     for models, path in (((first,), "one.html"), ((first, other), "two.html")):
         names, scores = [name, "other"][: len(models)], [Score(6, 1.5), Score(6, 1.7)][: len(models)]
-        html = score_page("a <title>", names, scores, [vocabulary] * len(models), Piece(text, models))
+        passages = [[Passage(1, "b <", 2.0)], [Passage(5, ">", 9.0)]][: 2 * (len(models) - 1)]
+        html = score_page("a <title>", names, scores, [vocabulary] * len(models), Piece(text, models), passages)
         (tmp_path / path).write_text(html, "utf-8")
     return tmp_path
 
@@ -183,13 +185,26 @@ def test_pages_fit_a_phone_and_every_shade_is_readable(browser, pages, page, dar
     assert browser.run(WIDTHS)[0] <= 390
 
 
+def test_a_page_goes_to_surprising_places_shades_words_and_lists_passages(browser, pages):
+    browser.open(pages / "one.html")
+    about = "return document.getElementById('about').innerText"
+    assert browser.run("document.getElementById('next').click();" + about).startswith("<")
+    browser.run("document.getElementById('words').click()")
+    classes = "return [...document.getElementById('text').children].map(span => span.className.trim())"
+    assert browser.run(classes)[:4] == ["warm1", "warm1", "warm3", "warm8 here"]
+    assert browser.run("return document.getElementById('passages').hidden")
+    browser.open(pages / "two.html")
+    browser.run("document.querySelectorAll('#passages button')[1].click()")
+    assert ": > 5.00 bits" in " ".join(browser.run(about).split())
+
+
 def test_characters_are_shaded_and_tell_what_was_expected(browser, pages):
     browser.open(pages / "one.html", width=390)
     classes = browser.run("return [...document.getElementById('text').children].map(span => span.className.trim())")
     assert classes == ["", "warm1", "warm3", "warm8", "", "warm5", "warm2 newline"]
     shown = "return document.getElementById('about').innerText.replace(/\\s+/g, ' ').trim()"
     tap = "document.getElementById('text').children[arguments[0]].click();" + shown
-    assert browser.run(tap, 1) == "b 1.00 bits, 50 % expected b 50 % < 6.1 %"
+    assert browser.run(tap, 1) == "b 1.00 bits, 50 % expected b 50 % < 6.1 % the whole word ab: 1.0 bits"
     assert browser.run("return document.querySelector('#about .hit').textContent") == "b"
     assert browser.run(tap, 6).startswith("\u21b5 2.00 bits, 25 %")
     assert browser.run(tap, 0) == "a comes first: there is nothing before it to predict it from"

@@ -24,17 +24,55 @@ function legend() {
   return [title, element("br", []), `${first.name} `, both, ` ${other.name}`];
 }
 
+// Where each word, or what stands between words, begins and ends, by place.
+const words = [];
+for (let place = 0; place < text.length; place++) {
+  const inside = /[\p{L}\p{M}\p{N}'’]/u;
+  const joins = place > 0 && inside.test(text[place]) && inside.test(text[place - 1]);
+  words.push(joins ? words[place - 1] : { begin: place });
+  words[place].end = place + 1;
+}
+
+const sum = (model, { begin, end }) => model.bits.slice(begin, end).reduce((total, bits) => total + bits, 0);
+
+// The bits to show at a place: its own, or the mean of its word.
+function bitsAt(model, place) {
+  const word = words[place];
+  return find("words").checked ? sum(model, word) / (word.end - word.begin) : model.bits[place];
+}
+
 // One model: a level for each bit. Two: a level for each half bit between them, cool where the first one is better.
 function shade(place) {
-  const level = Math.round(other ? 2 * (first.bits[place] - other.bits[place]) : first.bits[place]);
+  const level = Math.round(other ? 2 * (bitsAt(first, place) - bitsAt(other, place)) : bitsAt(first, place));
   return level ? (level > 0 ? "warm" : "cool") + Math.min(Math.abs(level), LEVELS) : "";
 }
 
+const classOf = (place) => shade(place) + (text[place] === "\n" ? " newline" : "");
 text.forEach((character, place) => {
-  const className = shade(place) + (character === "\n" ? " newline" : "");
-  holder.append(element("span", [character], { className, place }));
+  holder.append(element("span", [character], { className: classOf(place), place }));
 });
 
+find("words").onchange = () => {
+  for (const span of holder.children) span.className = classOf(span.place) + (span === here ? " here" : "");
+};
+
+const surprise = (place) => Math.abs(other ? first.bits[place] - other.bits[place] : first.bits[place]);
+const surprises = text.map((_, place) => surprise(place)).sort((a, b) => b - a);
+const SURPRISING = surprises[Math.floor(text.length / 100)]; // one place in a hundred
+
+find("next").onclick = () => {
+  const from = here?.place ?? -1;
+  const places = text.map((_, step) => (from + 1 + step) % text.length);
+  const place = places.find((place) => place && surprise(place) >= SURPRISING);
+  if (place !== undefined) goTo(place);
+};
+
+function goTo(place) {
+  show(holder.children[place]);
+  here.scrollIntoView({ block: "center" });
+}
+
+let here; // the span that is told about
 const line = (...parts) => element("p", parts);
 
 function account(model, place) {
@@ -49,10 +87,15 @@ function account(model, place) {
   return [
     line(name, named(text[place]), ` ${bits.toFixed(2)} bits,${percent(2 ** -bits)}`),
     line("expected ", ...parts),
+    ...(words[place].end - words[place].begin > 1 ? [wordLine(model, words[place])] : []),
   ];
 }
 
-let here;
+function wordLine(model, word) {
+  const whole = text.slice(word.begin, word.end).join("");
+  return line(`the whole word ${whole}: ${sum(model, word).toFixed(1)} bits`);
+}
+
 function show(span) {
   if (span?.place === undefined) return;
   here?.classList.remove("here");
@@ -61,6 +104,18 @@ function show(span) {
   const start = line(named(text[0]), " comes first: there is nothing before it to predict it from");
   find("about").replaceChildren(...(here.place ? data.models.flatMap((model) => account(model, here.place)) : [start]));
 }
+
+data.passages.forEach((passages, number) => {
+  const rows = passages.map((passage) => {
+    const place = element("button", [JSON.stringify(passage.text)], {
+      onclick: () => goTo(passage.start),
+      disabled: passage.start >= text.length,
+    });
+    return element("li", [`${passage.bits.toFixed(1)} bits `, place]);
+  });
+  find("passages").append(line(`${data.models[number].name} is better by`), element("ul", rows));
+  find("passages").hidden = false;
+});
 
 for (const event of ["pointerover", "click"]) holder.addEventListener(event, ({ target }) => show(target));
 holder.addEventListener("keydown", (event) => {

@@ -57,4 +57,4 @@ find("next").onclick = () => show(shown + 1);
 find("layer").onchange = find("unit").oninput = choose;
 find("unit").onchange = () => show(shown); // what was typed and is no unit goes
 find("text").onpointerover = find("text").onclick = read;
-show(data.findings.flatMap((finding) => finding.units)[0]?.[0] ?? 0);
+show(data.first);

@@ -64,8 +64,8 @@ class Outcome:
 
 def outputs_panel(title: str, x: np.ndarray, truth: np.ndarray, outputs: dict[str, np.ndarray]) -> Panel:
     """Return a panel of outputs over the true curve, all of shape (windows, T, 1)."""
-    lines = [Line(x.ravel(), truth.ravel(), "cosine", "-", "gray")]
-    lines += [Line(x.ravel(), output.ravel(), name, ".-") for name, output in outputs.items()]
+    lines = [Line(x.ravel(), output.ravel(), name, ".-") for name, output in outputs.items()]
+    lines.append(Line(x.ravel(), truth.ravel(), "cosine", "--", "black"))  # over the others, or they would hide it
     return Panel(title, "x (radians)", "value", lines)
 
 

@@ -18,7 +18,6 @@ class Exercise:
         learning_rate: of Adam, at the start; it falls along a cosine to a fiftieth.
         batch_size: B, windows in a step; 0 for all of them.
         clip: the maximum norm of the gradient.
-        report_every: epochs between two lines with the loss; None for the progress bar alone.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Exercise:
     learning_rate: float
     batch_size: int = 0
     clip: float = 1.0
-    report_every: int | None = None
 
 
 EXERCISES = {
@@ -54,7 +52,6 @@ EXERCISES = {
             501,
             0.006,
             batch_size=50,
-            report_every=10,
         ),
         Exercise(
             "noisy-sine", "predict a noisy sine from 4 values, 1, 4, 16 and 64 steps ahead", ("lstm",), 20, 30, 0.01, 16

@@ -18,13 +18,18 @@ HISTORY = 4  # horizons before the forecast in a picture, at most
 
 
 def forecast_panels(
-    forecaster: Forecaster, horizon: int, levels: Sequence[int], names: Sequence[str] = ()
+    forecaster: Forecaster,
+    horizon: int,
+    levels: Sequence[int],
+    names: Sequence[str] = (),
+    rows: int | None = None,
 ) -> list[Panel]:
     """Return the forecast of each series with the history before it.
 
     Args:
         levels: of the intervals, in per cent.
         names: of the series; () for all.
+        rows: of history; None for four horizons, or a third of what there is.
 
     Raises:
         InputError: there is no series of a name, or the level or the horizon is not possible.
@@ -36,7 +41,8 @@ def forecast_panels(
     clock = Clock(**forecaster.about.get("clock", {}))
     panels = []
     for name, (points, bounds) in forecaster.forecasts(horizon, levels).items():
-        history = forecaster.history(name)[-HISTORY * horizon :]
+        history = forecaster.history(name)
+        history = history[-(rows or max(HISTORY * horizon, len(history) // 3)) :]
         times = clock.times(forecaster.about.get("last", {}).get(name, "0"), range(1 - len(history), horizon + 1))
         panels.append(Panel(name, history, times, points, bounds))
     return [panel for panel in panels if panel.name in names or not names]
