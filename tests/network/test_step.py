@@ -101,5 +101,5 @@ def test_ids_out_of_range_are_refused(wrong):
 
 @pytest.mark.parametrize(("weight", "bits"), [(eight_bits, 16), (sixteen_bits, 16), (normal, 32)])
 def test_weights_are_kept_in_half_precision_where_they_lose_nothing(weight, bits):
-    packed = _Packed(weight(np.random.default_rng(0), 100, 30))
+    packed = _Packed(weight(np.random.default_rng(0), 100, 30), np.arange(100))
     assert packed.values.itemsize * 8 == bits

@@ -28,7 +28,7 @@ extern const struct cell cells[3];
 enum { GROUP = 64 };
 struct matrix {
     int64_t groups, columns, halves;
-    const void *values;  /* [group][column][row] */
+    void *values;        /* [group][column][row] */
     const float *scales; /* (64 * groups,) */
 };
 
@@ -42,7 +42,10 @@ struct path {
     /* The same for one row and `panels` panels of w and c at once. */
     void (*product_of_a_row)(long panels, long chunks, const float *a, long a_stride, const float *w, long w_stride,
                              float *c, long c_stride);
-    /* y += matrix x; null where the path does not have it. */
+    /* Fill the values of a matrix: its row i is the row rows[i] of a weight, divided by the scale, or zeros where that is
+       -1. Null, as the next one, where the path does not have it. */
+    void (*pack)(const float *weight, long row_stride, long column_stride, const int64_t *rows, const struct matrix *to);
+    /* y += matrix x */
     void (*product_with_vector)(const struct matrix *matrix, const float *x, float *y);
     /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
     void (*gradient)(long rows, const float *a, const float *b, float *c);

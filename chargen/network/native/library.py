@@ -105,7 +105,15 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
     loaded.chargen_step.argtypes, loaded.chargen_step.restype = [ctypes.POINTER(Step)], None
-    loaded.chargen_product.restype = None
+    loaded.chargen_pack.restype = loaded.chargen_product.restype = None
+    loaded.chargen_pack.argtypes = [
+        ctypes.c_int64,
+        ctypes.c_void_p,
+        ctypes.c_int64,
+        ctypes.c_int64,
+        ctypes.c_void_p,
+        ctypes.POINTER(Matrix),
+    ]
     loaded.chargen_product.argtypes = [
         ctypes.c_int64,
         ctypes.POINTER(Matrix),

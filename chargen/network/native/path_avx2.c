@@ -26,6 +26,23 @@ INLINE vec load_value(const int halves, const void *values, long i) {
     return load((const float *)values + i);
 }
 
+TARGET static void pack(const float *weight, long row_stride, long column_stride, const int64_t *rows,
+                        const struct matrix *to) {
+    long at = 0;
+    for (long row = 0; row < to->groups * GROUP; row += GROUP)
+        for (long k = 0; k < to->columns; k++)
+            for (long i = row; i < row + GROUP; i += WIDTH, at += WIDTH) {
+                vec some = all(0);
+                for (long j = 0; j < WIDTH; j++)
+                    if (rows[i + j] >= 0) some[j] = weight[rows[i + j] * row_stride + k * column_stride];
+                some /= load(to->scales + i);
+                if (to->halves)
+                    _mm_storeu_si128((__m128i *)((uint16_t *)to->values + at), _mm256_cvtps_ph(some, 0));
+                else
+                    store((float *)to->values + at, some);
+            }
+}
+
 /* Eight sums run side by side, since each waits four cycles for its last addition. */
 INLINE void product_of_values(const int halves, const struct matrix *matrix, const float *x, float *y) {
     for (long row = 0; row < matrix->groups * GROUP; row += GROUP) {
@@ -57,6 +74,7 @@ const struct path avx2_path = {
     has_avx2,
     product,
     product_of_a_row,
+    pack,
     product_with_vector,
     gradient,
     {rnn_forward, gru_forward, lstm_forward},

@@ -31,6 +31,7 @@ const struct path portable_path = {
     product,
     product_of_a_row,
     0,
+    0,
     gradient,
     {rnn_forward, gru_forward, lstm_forward},
     {rnn_backward, gru_backward, lstm_backward},

@@ -14,6 +14,11 @@ struct step {
 
 EXPORT int64_t chargen_step_size(void) { return sizeof(struct step); }
 
+EXPORT void chargen_pack(int64_t path, const float *weight, int64_t row_stride, int64_t column_stride,
+                         const int64_t *rows, const struct matrix *to) {
+    paths[path]->pack(weight, row_stride, column_stride, rows, to);
+}
+
 /* y += matrix x */
 EXPORT void chargen_product(int64_t path, const struct matrix *matrix, const float *x, float *y) {
     paths[path]->product_with_vector(matrix, x, y);

@@ -46,8 +46,8 @@ class StepNetwork:
         self._h, self._c = _zeros((L, wide)), _zeros((L, wide))
         weight = np.zeros((V, L, wide), np.float32)
         weight[:, :, :H] = output[0].reshape(V, L, H)
-        self._output, self._bias = _Packed(weight.reshape(V, L * wide)), output[1].astype(np.float32)
-        self._logits = _zeros((self._output.rows,))
+        self._output, self._bias = _Packed(weight.reshape(V, L * wide), np.arange(V)), output[1].astype(np.float32)
+        self._logits = _zeros((len(self._output.scales),))
         self._layers = [
             _Layer(cell, weights, self._h[layer], self._c[layer], ids=layer == 0 and embedding is None)
             for layer, weights in enumerate(layers)
@@ -89,28 +89,31 @@ class StepNetwork:
 
 
 class _Packed:
-    """A float32 matrix as `struct matrix` of layer.h, in half precision where it loses nothing by that."""
+    """Rows of a float32 matrix as `struct matrix` of layer.h, in half precision where it loses nothing by that."""
 
-    def __init__(self, weight: np.ndarray):
-        self.rows = -(-len(weight) // GROUP) * GROUP
-        filled = np.zeros((self.rows, weight.shape[1]), np.float32)
-        filled[: len(weight)] = weight
-        values, scales = _halves(filled) or (filled, np.ones(self.rows, np.float32))
-        groups = values.reshape(-1, GROUP, weight.shape[1]).transpose(0, 2, 1)  # (groups, columns, 64)
-        self.values, self.scales = np.ascontiguousarray(groups), scales  # kept, since `matrix` points to them
-        self.matrix = Matrix(
-            len(groups), weight.shape[1], values.dtype == np.float16, pointer(self.values), pointer(scales)
-        )
+    def __init__(self, weight: np.ndarray, rows: np.ndarray):
+        """Pack the rows of these numbers; -1 stands for zeros."""
+        rows = np.append(rows, np.full(-len(rows) % GROUP, -1))
+        scales = _scales_of_halves(weight)
+        halves, columns = scales is not None, weight.shape[1]
+        self.scales = np.ones(len(rows), np.float32)  # (rows,)
+        if scales is not None:
+            self.scales[rows >= 0] = scales[rows[rows >= 0]]
+        self.values = np.empty((len(rows), columns), np.float16 if halves else np.float32)
+        self.matrix = Matrix(len(rows) // GROUP, columns, halves, pointer(self.values), pointer(self.scales))
+        strides = (stride // weight.itemsize for stride in weight.strides)
+        library().chargen_pack(path_number(), weight.ctypes.data, *strides, pointer(rows), self.matrix)
 
 
-def _halves(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return float16 values and the scale of each row, if they give the weights of a file with 16 or with 8 bits."""
-    largest = np.abs(weight).max(1)
+def _scales_of_halves(weight: np.ndarray) -> np.ndarray | None:
+    """Return by what each row, divided, is exact in float16, (rows,), where a file has it in 16 or 8 bits; or None."""
+    largest = np.maximum(weight.max(1), -weight.min(1))  # (rows,)
     for scales in (np.ones_like(largest), np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)):
+        some, scale = weight[:GROUP], scales[:GROUP, None]  # enough to tell, and quick
         with np.errstate(over="ignore"):
-            values = (weight / scales[:, None]).astype(np.float16)
-        if np.allclose(values.astype(np.float32) * scales[:, None], weight, rtol=1e-6, atol=0):
-            return values, scales
+            halves = (some / scale).astype(np.float16)
+        if np.allclose(halves * scale, some, rtol=1e-6, atol=0):
+            return scales
     return None
 
 
@@ -118,18 +121,19 @@ class _Layer:
     """The packed weights of one layer, and the call that makes its step in the state that it is given."""
 
     def __init__(self, cell: str, weights: LayerWeights, h: np.ndarray, c: np.ndarray, ids: bool):
-        recurrent = _by_slots(weights.W_hh, RECURRENT_GATES[cell], len(h))  # (G * wide, H)
-        inputs = _by_slots(weights.W_ih, INPUT_GATES[cell], len(h))  # (G * wide, inputs)
-        self.begin = _zeros((inputs.shape[1] if ids else 1, SLOTS[cell] * len(h)))  # what the slots begin with
-        self.begin[:, : len(recurrent)] += _by_slots(weights.b_hh, RECURRENT_GATES[cell], len(h))
-        self.begin[:, -len(inputs) :] += _by_slots(weights.b_ih, INPUT_GATES[cell], len(h))
-        self.recurrent, self.input = _Packed(recurrent), None if ids else _Packed(inputs)
-        self.gates = _zeros((SLOTS[cell] * len(h) + GROUP,))  # the last group of rows may reach over the slots
-        self.call = Step(path_number(), CELL_NUMBERS[cell], len(h), self.recurrent.matrix)
-        if self.input:
-            self.call.input = self.input.matrix
+        H, wide = weights.W_hh.shape[1], len(h)
+        hidden, entering = _rows(RECURRENT_GATES[cell], H, wide), _rows(INPUT_GATES[cell], H, wide)  # (G * wide,)
+        self.recurrent = _Packed(weights.W_hh, hidden)
+        self.begin = _zeros((weights.W_ih.shape[1] if ids else 1, SLOTS[cell] * wide))  # what the slots begin with
+        self.begin[:, : len(hidden)] += np.where(hidden < 0, 0, weights.b_hh[hidden])
+        self.begin[:, -len(entering) :] += np.where(entering < 0, 0, weights.b_ih[entering])
+        self.gates = _zeros((SLOTS[cell] * wide + GROUP,))  # the last group of rows may reach over the slots
+        self.call = Step(path_number(), CELL_NUMBERS[cell], wide, self.recurrent.matrix)
+        if ids:
+            self.begin[:, -len(entering) :] += np.where(entering < 0, 0, weights.W_ih.T[:, entering])
         else:
-            self.begin[:, -len(inputs) :] += inputs.T
+            self.input = _Packed(weights.W_ih, entering)
+            self.call.input = self.input.matrix
         self.call.begin, self.call.gates = pointer(self.begin), pointer(self.gates)
         self.call.h, self.call.c = pointer(h), pointer(c)
 
@@ -141,9 +145,8 @@ def _zeros(shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
-def _by_slots(weight: np.ndarray, gates: list[int], wide: int) -> np.ndarray:
-    """Return the rows of a weight, (G*H, ...), gate by gate in this order, each filled up with zeros to `wide` rows."""
-    parts = weight.reshape(len(gates), -1, *weight.shape[1:])[gates]  # (G, H, ...)
-    filled = np.zeros((len(gates), wide, *weight.shape[1:]), np.float32)
-    filled[:, : parts.shape[1]] = parts
-    return filled.reshape(-1, *weight.shape[1:])  # (G * wide, ...)
+def _rows(gates: list[int], H: int, wide: int) -> np.ndarray:
+    """Return the rows of a weight, (G*H, ...), gate by gate in this order, each filled up with -1 to `wide` rows."""
+    rows = np.full((len(gates), wide), -1)
+    rows[:, :H] = np.array(gates)[:, None] * H + np.arange(H)
+    return rows.ravel()  # (G * wide,)
