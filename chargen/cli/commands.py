@@ -1,5 +1,6 @@
 """Commands as this command line wants them: help in groups, names that suggest the nearest, plain words for numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import click
@@ -66,14 +67,17 @@ class Decimal(click.FloatRange):
     def convert(self, value, param, ctx):
         """Return the number."""
         try:
-            float(value)
+            finite = math.isfinite(float(value))
         except ValueError:
+            finite = False
+        if not finite:
             self.fail(f"{value!r} is not a number", param, ctx)
         return super().convert(value, param, ctx)
 
 
-positive = Whole(min=1)
-not_negative = Whole(min=0)
+MANY = 10**12  # more than anybody means, and few enough to count with
+positive = Whole(1, MANY)
+not_negative = Whole(0, MANY)
 fraction = Decimal(0, 1, max_open=True)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import warnings
 
@@ -22,6 +23,8 @@ from chargen.cli.train import train
 from chargen.errors import ChargenError
 from chargen.report.terminal import Escaping
 from chargen.report.words import suggestion
+
+OUT_OF_MEMORY = "out of memory; give a smaller network (--hidden-size), batch (--batch-size) or text at a time"
 
 
 @click.group(
@@ -78,7 +81,11 @@ def _run(args: list[str] | None) -> None:
             raise
         _fail("this needs PyTorch, which is not installed; get it with pip install torch", 1)
     except MemoryError:
-        _fail("out of memory; ask for less at a time", 1)
+        _fail(OUT_OF_MEMORY, 1)
+    except (RuntimeError, ImportError) as error:  # of PyTorch, or of the system that could not load a library
+        if not re.search("out of memory|allocate memory|failed to map|cannot apply additional", str(error)):
+            raise
+        _fail(OUT_OF_MEMORY, 1)
     except OSError as error:
         _fail(f"{error.filename or 'cannot write to standard output'}: {error.strerror or error}", 1)
     except (click.Abort, KeyboardInterrupt):

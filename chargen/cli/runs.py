@@ -49,7 +49,7 @@ def begin(
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
     if init_from and from_scratch:
         raise click.UsageError("--init-from and --from-scratch exclude each other; give one of them")
-    base = Checkpoint.load(find(init_from)) if init_from else None
+    base = Checkpoint.load(find(init_from)) if init_from is not None else None
     text = _read(processes, corpus, base, options)
     for note in text.notes:
         say(note)

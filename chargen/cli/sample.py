@@ -57,7 +57,9 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option("--min-p", type=share, help="Sample from the characters at least p times as likely as the likeliest.")
 @click.option("--known-words", is_flag=True, help="Write only words of the texts that the model learned from.")
 @click.option("--greedy", is_flag=True, help="Always take the most likely character; the same as --temperature 0.")
-@click.option("--beam", type=positive, help="Find the most likely text by beam search of this width; draw nothing.")
+@click.option(
+    "--beam", type=Whole(1, 1000), help="Find the most likely text by beam search of this width; draw nothing."
+)
 @click.option(
     "--seed",
     type=Whole(0, 2**32 - 1),
@@ -70,7 +72,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
     multiple=True,
     help="Hold a hidden unit at a value from -1 to 1 while the model writes; see chargen inspect.",
 )
-@click.option("--num-samples", type=positive, default=1, help="Number of texts to write.")
+@click.option("--num-samples", type=Whole(1, 1_000_000), default=1, help="Number of texts to write.")
 @click.option(
     "--best-of", type=positive, help="Write this many texts, and show those of the highest probability per character."
 )

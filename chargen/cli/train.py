@@ -11,6 +11,8 @@ from chargen.cli.completion import complete_models, complete_runs, complete_text
 from chargen.cli.options import corpus_options, quiet_option
 
 CHOSEN = "[default: by the text]"
+LONGEST = 366 * 24 * 3600  # seconds
+LARGEST = 10**15  # bytes
 GROUPS = {
     "Everyday": ("budget", "name", "resume", "overwrite", "init_from", "from_scratch"),
     "Text": ("normalization", "encoding", "separator", "valid_fraction", "valid_chars", "max_chars", "in_memory"),
@@ -41,8 +43,8 @@ class Duration(click.ParamType):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value.strip().lower())
         seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else -1.0
-        if seconds < self.shortest:
-            self.fail(f"{value!r}: give a time of at least {self.shortest:g}s, such as 90s, 10m or 2h", param, ctx)
+        if not self.shortest <= seconds <= LONGEST:
+            self.fail(f"{value!r}: give a time from {self.shortest:g}s to a year, such as 90s, 10m or 2h", param, ctx)
         return seconds
 
 
@@ -60,10 +62,10 @@ class Size(click.ParamType):
         if isinstance(value, int):
             return value
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", value.strip().lower())
-        size = int(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]) if match else 0
-        if size < 1:
+        size = float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]] if match else 0
+        if not 1 <= size <= LARGEST:
             self.fail(f"{value!r}: give a number of bytes such as 100kB, 256MB or 2GB", param, ctx)
-        return size
+        return int(size)
 
 
 def _preset(context: click.Context, _, name: str | None) -> str | None:

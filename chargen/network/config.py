@@ -7,6 +7,12 @@ from chargen.network.cells import CELLS
 
 ONE_HOT_LIMIT = 512  # the largest vocabulary that is fed to the first layer as one-hot vectors by default
 EMBEDDING_SIZE = 256  # the default size of the embedding of a larger one
+RANGES = {  # beyond them a network, or the names of its weights, would take all memory before anything is checked
+    "vocab_size": (1, 0x110000),
+    "hidden_size": (1, 100_000),
+    "num_layers": (1, 1000),
+    "embedding_size": (0, 100_000_000),
+}
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,14 @@ class ModelConfig:
     def __post_init__(self):
         if self.cell not in CELLS:
             raise InputError(f"{self.cell!r}: no such cell", f"choose one of {', '.join(CELLS)}", setting="cell")
-        for name, least in {"vocab_size": 1, "hidden_size": 1, "num_layers": 1, "embedding_size": 0}.items():
+        for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if type(value) is not int:
                 raise InputError(f"{value!r}: must be a whole number", setting=name)
             if value < least:
                 raise InputError(f"{value}: must be at least {least}", setting=name)
+            if value > most:
+                raise InputError(f"{value:,}: must be at most {most:,}", setting=name)
         for name in ("dropout", "recurrent_dropout"):
             value = getattr(self, name)
             if not 0 <= value < 1:

@@ -2,6 +2,7 @@
 
 import codecs
 import itertools
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ from chargen.text.normalization import separable
 
 HEAD = 512  # bytes by which a file is known that is no plain text
 LINE_ENDS = {"CRLF": "\r\n", "CR": "\r", "NEL": "\x85", "U+2028": "\u2028", "U+2029": "\u2029"}  # in this order
+WITH_HALVES = ("utf-7", "unicode_escape", "raw_unicode_escape")  # codecs that decode lone surrogates
+OTHER_ENCODING = "give its {encoding}"
 COUNTING = "chargen.text.decoding"  # the name under which Python's codecs know the handler of errors
 
 
@@ -69,7 +72,7 @@ class Decoder:
         """
         before = 0
         for piece, _ in separable(self._tidied(filter(None, self._decoded(iter(chunks))))):
-            if not self._lenient and "\0" in piece:
+            if "\0" in piece and not (self._lenient and piece.strip("\0")):
                 likely = likely_encoding(self._head, self.codec)
                 raise InputError(
                     f"{self._name} looks binary, not text: NUL at character {before + piece.index(chr(0)):,}",
@@ -95,8 +98,8 @@ class Decoder:
         try:
             for data in chunks:
                 self.bytes += len(data)
-                yield decoder.decode(data)
-            yield decoder.decode(b"", final=True)
+                yield self._characters(decoder.decode(data))
+            yield self._characters(decoder.decode(b"", final=True))
         except UnicodeDecodeError as error:
             offset = self.bytes - len(error.object) + error.start  # error.object ends where reading has stopped
             around = self._around(error)
@@ -107,7 +110,17 @@ class Decoder:
                 encoding_advice(around, self.codec),
             ) from None
         except UnicodeError as error:  # of rare codecs
-            raise InputError(f"{self._name} is not {self.codec}: {error}", "give its {encoding}") from None
+            raise InputError(f"{self._name} is not {self.codec}: {error}", OTHER_ENCODING) from None
+
+    def _characters(self, text: str) -> str:
+        """Return a text without the halves of characters that some codecs let through."""
+        if self.codec not in WITH_HALVES or not (halves := len(re.findall("[\ud800-\udfff]", text))):
+            return text
+        if not self._lenient:
+            raise InputError(f"{self._name} is not {self.codec}: it has half a character (a surrogate)", OTHER_ENCODING)
+        self.first_fault, self.advice = self.first_fault or self.bytes - len(text), OTHER_ENCODING
+        self.faults += halves
+        return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
     def _byte_order(self) -> str:
         """Return the codec to use, after a look at the byte order mark where one is needed."""

@@ -8,9 +8,10 @@ import io
 import lzma
 import os
 import re
-import shutil
+import select
 import sys
 import tempfile
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -19,7 +20,7 @@ from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 from chargen.errors import InputError
-from chargen.report.words import suggestion
+from chargen.report.words import size, suggestion
 from chargen.text.registry import cache_folder, registry
 
 Source = str | Path | None
@@ -29,6 +30,8 @@ PACKERS: dict[bytes, Callable] = {
     b"\xfd7zXZ\0": lzma.open,
 }  # by how their files begin
 PACKED = (".gz", ".bz2", ".xz")
+PATIENCE = 2  # seconds without a word about a pipe to which nobody writes
+LONGEST_STREAM = 2_000_000_000  # bytes that are kept of what can be read only once
 MOST_FILES = 1000  # of a folder, among which one of a similar name is looked for
 
 
@@ -62,7 +65,7 @@ class Document(NamedTuple):
         elif self.path is None:
             yield _unpacked(sys.stdin.buffer)
         else:
-            with self.path.open("rb") as file:
+            with _opened(self.path) as file:
                 yield _unpacked(file)
 
     @contextlib.contextmanager
@@ -73,6 +76,18 @@ class Document(NamedTuple):
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             reason = (isinstance(error, OSError) and error.strerror) or f"it is packed, and damaged ({error})"
             raise InputError(f"cannot read {self.path or self.name}: {reason}") from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file; say so where it is a pipe to which nobody writes, and wait."""
+    if not path.is_fifo():
+        return path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not select.select([descriptor], [], [], PATIENCE)[0]:
+        warnings.warn(f"{path} is a pipe; waiting for a program that writes to it", stacklevel=2)
+        select.select([descriptor], [], [])
+    os.set_blocking(descriptor, True)
+    return open(descriptor, "rb")
 
 
 def _unpacked(file: BinaryIO) -> BinaryIO:
@@ -162,7 +177,11 @@ def repeatable(document: Document, in_memory: int) -> Document:
         folder.mkdir(parents=True, exist_ok=True)
     kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=str(folder))  # noqa: SIM115
     with document.reading(), document.open() as file:
-        shutil.copyfileobj(file, kept, 1 << 18)
+        while piece := file.read(1 << 18):
+            if kept.tell() + len(piece) > LONGEST_STREAM:  # it may never end
+                limit = f"{document.name} sends more than {size(LONGEST_STREAM)}"
+                raise InputError(limit, "write what you want of it to a file, and name that")
+            kept.write(piece)
     return document._replace(kept=cast(BinaryIO, kept))
 
 

@@ -1,11 +1,17 @@
 """What to train on: the device, the engine, and the precision of matrix products."""
 
+import math
+import os
+
 import torch
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
 from chargen.network.native import library
+from chargen.report.words import size
 
+WEIGHT_COPIES = 4  # floats that training keeps for a weight: itself, its gradient, two moments
+LAYER_COPIES, LOGIT_COPIES = 6, 2  # floats that a step keeps for an output of a layer, and for a logit, at least
 LARGE = 256  # units, from which on wide vectors and bfloat16 gain what they cost
 WIDE = "AVX512"  # what PyTorch calls processors with vectors of 16 floats
 
@@ -23,12 +29,38 @@ def pick_device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if available["cuda"] else "cpu"
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
+        if not available.get(device.type):  # such as "meta", which has no memory
+            raise RuntimeError
+        return device
     except (RuntimeError, AssertionError):  # an unknown name, and a device that this PyTorch was not built for
         usable = ", ".join(device for device, usable in available.items() if usable)
         raise InputError(
             f"{name!r}: this PyTorch cannot use it", f"choose one of auto, {usable}", setting="device"
         ) from None
+
+
+def require_memory(config: ModelConfig, characters: int) -> None:
+    """Check, before anything is built, that a network can be trained in this machine's memory.
+
+    Args:
+        characters: in a batch.
+
+    Raises:
+        InputError: it cannot.
+    """
+    weights = sum(math.prod(shape) for shape in config.weight_shapes().values())
+    activations = characters * (
+        LAYER_COPIES * config.num_layers * config.hidden_size + LOGIT_COPIES * config.vocab_size
+    )
+    needed = 4 * (WEIGHT_COPIES * weights + activations)  # bytes
+    if hasattr(os, "sysconf") and needed > (there := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+        raise InputError(
+            f"{config.hidden_size}: training {config.num_layers} layers of it, {characters:,} characters at a time,"
+            f" takes about {size(needed)} of memory; this machine has {size(there)}",
+            "choose a smaller network, {batch_size} or {num_steps}",
+            setting="hidden_size",
+        )
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -15,7 +15,7 @@ from chargen.report.words import counted, duration
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
 from chargen.training.engines import ENGINES, engine_name
-from chargen.training.hardware import pick_engine
+from chargen.training.hardware import pick_engine, require_memory
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
 from chargen.training.recipe import NETWORKS, choose, fine_tune, operations_per_character
@@ -106,6 +106,10 @@ def make_plan(
     if fixed.batch_size is None:  # the rows of a batch are shared among the processes
         recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
     values = asdict(recipe) | fixed.given()
+    if base is None and device.type == "cpu":
+        require_memory(
+            network_for(V, **_take(values | {"cell": cell}, ModelConfig)), values["batch_size"] * values["num_steps"]
+        )
     model = _make_model(corpus, cell, values, base, seed).to(device)
     values |= _optimizer_defaults(fixed, CELLS[cell].learning_rate * recipe.rate)
     model.engine, values["precision"] = _agreed_engine(device, model.config, fixed, processes)

@@ -7,7 +7,9 @@ memory and NCCL data on GPUs, and `DistributedDataParallel` averages the gradien
 import contextlib
 import gc
 import os
+import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from torch import distributed as dist
 from chargen.errors import InputError, TrainingError
 from chargen.training.hardware import pick_device
 
+SILENCE = 5.0  # seconds in which the others may come before a word is said
 PATIENCE = timedelta(minutes=10)  # with a silent process; a dead one is noticed at once
 
 
@@ -144,7 +147,10 @@ ALONE = Processes()
 
 def started_together() -> bool:
     """Return whether torchrun, or another launcher that sets its variables, has started several processes."""
-    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ)
+    numbers = {name: os.environ.get(name, "0") for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT")}
+    if wrong := next((name for name, value in numbers.items() if not re.fullmatch(r"\d{1,9}", value)), None):
+        raise InputError(f"{wrong}={numbers[wrong]}: not a number", f"unset {wrong}, or let torchrun set it")
+    return int(numbers["WORLD_SIZE"]) > 1 and {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ)
 
 
 def own_device(name: str = "auto") -> torch.device:
@@ -183,10 +189,11 @@ def joined(device: torch.device) -> Iterator[Processes]:
         return
     import torch.distributed.nn  # noqa: F401 - its functions keep the process group that exists when it is first loaded
 
-    store, rank, size = next(dist.rendezvous("env://"))
-    store = dist.PrefixStore(str(store.add(f"joined by {rank}", 1)), store)  # they may leave, and join again
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+    with _told_if_it_waits():
+        store, rank, size = next(dist.rendezvous("env://"))
+        store = dist.PrefixStore(str(store.add(f"joined by {rank}", 1)), store)  # they may leave, and join again
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     processes = Processes(rank, size)
     try:
         with contextlib.nullcontext() if processes.first else _silence():
@@ -202,6 +209,20 @@ def joined(device: torch.device) -> Iterator[Processes]:
         if gone:
             raise _gone(processes) from None
         raise
+
+
+@contextlib.contextmanager
+def _told_if_it_waits() -> Iterator[None]:
+    """Say for whom this process waits, if the others are long in coming."""
+    size, rank, address, port = (os.environ[name] for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT"))
+    waits = f"process {rank} of WORLD_SIZE={size} waits for the others at {address}:{port}"
+    timer = threading.Timer(SILENCE, warnings.warn, [f"{waits}; to train alone, unset WORLD_SIZE"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _part() -> None:

@@ -1,15 +1,18 @@
 """What all commands promise: no output replaces an input, and nothing that is read controls the terminal."""
 
+import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
-from chargen.cli.main import main
+from chargen.cli.main import cli, main
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
 from chargen.network.provenance import Provenance
@@ -89,6 +92,41 @@ def test_no_output_replaces_what_is_read(place, chargen, monkeypatch, command):
     assert code == 2
     assert err.strip().splitlines()[-1].startswith("chargen: ")
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+ODD = ("0", "-1", "nan", "inf", "1e400", str(10**30), "")
+WORK = {
+    "train": "texts/a.txt --overwrite --hidden-size 4 --batch-size 1 --num-steps 8 --epochs 1 --from-scratch",
+    "sample": "mixed --checkpoint run --length 3 --seed 1",
+    "score": "texts/a.txt --checkpoint run",
+    "inspect": "texts/a.txt --checkpoint run",
+    "info": "run",
+    "export": "small.safetensors --checkpoint run",
+    "corpora check": "texts/a.txt --batch-size 1 --num-steps 8",
+    "series fit": "none.csv --column sold --horizon 2 --epochs 1 --folds 3 --overwrite",
+    "series forecast": "sales.forecaster.safetensors",
+    "series run": "none",
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_odd_values_of_options_are_told_in_one_line_or_work(place, chargen, monkeypatch, tmp_path, name):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHARGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("chargen.training.plan._seconds_needed", lambda *_: 1.0)
+    monkeypatch.setattr("chargen.training.plan.SPEED_SECONDS", 0.01)
+    monkeypatch.setattr("chargen.cli.corpora._seconds", lambda *_: 1.0)
+    monkeypatch.setattr("chargen.cli.runs.train", lambda run, *_: run._lock.close() or 0)
+    command = cli
+    for word in name.split():
+        command = command.commands[word]
+    options = [one.opts[0] for one in command.params if isinstance(one, click.Option) and not one.is_flag]
+    for option, value in itertools.product(options, ODD):
+        code, _, err = chargen(*name.split(), *WORK[name].split(), f"{option}={value}")
+        told = [line for line in err.splitlines() if line.startswith("chargen: ")]
+        assert (code, len(told)) in ((0, 0), (1, 1), (2, 1)), (option, value, err)
+        assert "Warning" not in err, (option, value, err)
 
 
 HOSTILE = "a\x1b[31m\u202ered\x07"

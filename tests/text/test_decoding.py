@@ -1,9 +1,11 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chargen.errors import InputError
-from chargen.text.decoding import Decoder
+from chargen.text.decoding import Decoder, decode
 
 
 def in_chunks(data, size):
@@ -103,3 +105,17 @@ def test_marks_apart_from_their_letters_are_counted():
     decoder = Decoder("letter")
     list(decoder.pieces(["Be\u030chem \u0161 \u0958 \u1100\u1161\u11a8".encode()]))
     assert decoder.notes == ["put 2 marks together with their letters (Unicode NFC)"]
+
+
+def test_half_a_character_is_refused_or_counted():
+    half = b"abc +2AA- def"
+    with pytest.raises(InputError, match="text is not utf-7: it has half a character"):
+        decode(half, "text", "utf-7")
+    lenient = Decoder("text", "utf-7", lenient=True)
+    assert ("".join(lenient.pieces([half])), lenient.faults) == ("abc \ufffd def", 1)
+
+
+def test_nothing_but_nul_is_not_read_to_its_end():
+    lenient = Decoder("text", lenient=True)
+    with pytest.raises(InputError, match="text looks binary, not text: NUL at character 131,078"):
+        list(lenient.pieces(itertools.chain([b"hello\n"], itertools.repeat(bytes(1 << 17)))))

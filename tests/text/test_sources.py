@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import os
@@ -247,6 +248,24 @@ def test_no_text_of_a_folder_is_left_out_in_silence(monkeypatch):
             Path(name).mkdir()
             os.chdir(name)
     assert refusal("books").startswith(f"cannot read books/{deep[0]}/")
+
+
+def test_what_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr("chargen.text.sources.LONGEST_STREAM", 1_000_000)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"y\n" * 600_000)))
+    with pytest.raises(InputError, match=r"stdin sends more than 1\.0 MB; write what you want of it to a file"):
+        load_corpus("-", max_chars=10)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes among its files")
+def test_a_pipe_to_which_nobody_writes_is_waited_for_and_told(monkeypatch):
+    monkeypatch.setattr("chargen.text.sources.PATIENCE", 0.01)
+    os.mkfifo("pipe")
+    writer = threading.Timer(0.3, lambda: Path("pipe").write_text("this is it\n"))
+    writer.start()
+    with pytest.warns(UserWarning, match="pipe is a pipe; waiting for a program that writes to it"):
+        assert whole_text(load_corpus("pipe")) == "this is it\n"
+    writer.join()
 
 
 def test_a_name_of_the_registry_comes_before_a_folder_of_that_name_from_anywhere():

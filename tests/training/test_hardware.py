@@ -5,7 +5,7 @@ from chargen.errors import InputError
 from chargen.network.config import ModelConfig
 from chargen.network.native import library
 from chargen.training.engines import FUNCTIONS
-from chargen.training.hardware import allow_tf32, autocast, pick_device, pick_engine
+from chargen.training.hardware import allow_tf32, autocast, pick_device, pick_engine, require_memory
 from chargen.training.model import CharModel
 
 CPU = torch.device("cpu")
@@ -14,8 +14,9 @@ SMALL = ModelConfig(5, "lstm", 8)
 
 def test_devices(monkeypatch):
     assert pick_device("cpu") == CPU
-    with pytest.raises(InputError, match="device 'abacus': this PyTorch cannot use it; choose one of auto"):
-        pick_device("abacus")
+    for name in ("abacus", "meta", ""):
+        with pytest.raises(InputError, match=f"device {name!r}: this PyTorch cannot use it; choose one of auto"):
+            pick_device(name)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert pick_device("auto") == CPU, "recurrent layers are slower on MPS"
@@ -77,6 +78,14 @@ def test_a_precision_that_the_processor_cannot_compute_is_refused(monkeypatch):
         pytest.raises(InputError, match="precision bfloat16: this processor cannot compute"),
     ):
         model(ids, model.begin_state(1))
+
+
+def test_a_network_that_does_not_fit_in_memory_is_refused_before_it_is_built():
+    require_memory(ModelConfig(100, "lstm", 1024, 2), 1024)
+    with pytest.raises(InputError, match=r"hidden_size 100000: training 3 layers .* takes about 3,209 GB of memory"):
+        require_memory(ModelConfig(100, "lstm", 100_000, 3), 1024)
+    with pytest.raises(InputError, match="choose a smaller network, batch_size or num_steps"):
+        require_memory(ModelConfig(100, "rnn", 8), 10**12)
 
 
 def test_tf32_is_used_where_it_is_asked_for_and_nowhere_else():

@@ -22,6 +22,7 @@ from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, load_corpus
 from chargen.text.vocabulary import Vocabulary
 from chargen.training import plan as planning
+from chargen.training import processes
 from chargen.training import trainer as training
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes, joined, own_device
@@ -145,6 +146,21 @@ def test_processes_share_an_evaluation(size, monkeypatch):
     assert loss / read == pytest.approx(evaluate(model, HELD_OUT), rel=1e-5)
 
 
+def test_variables_of_torchrun_that_make_no_sense_are_told(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "abc")
+    with pytest.raises(InputError, match="WORLD_SIZE=abc: not a number; unset WORLD_SIZE"):
+        own_device("cpu")
+
+
+def test_a_process_says_for_whom_it_waits(monkeypatch):
+    monkeypatch.setattr(processes, "SILENCE", 0.01)
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "here", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    told = "process 0 of WORLD_SIZE=2 waits for the others at here:1; to train alone, unset WORLD_SIZE"
+    with pytest.warns(UserWarning, match=told), processes._told_if_it_waits():
+        time.sleep(0.3)
+
+
 def test_rows_that_cannot_be_dealt_evenly_are_refused():
     assert [Processes(rank, 4).rows(16) for rank in (0, 3)] == [slice(0, 4), slice(12, 16)]
     with pytest.raises(InputError, match=r"batch_size 16: 3 processes cannot .* batch_size 18"):
@@ -155,8 +171,9 @@ def test_several_processes_need_a_device_that_can_be_shared(monkeypatch):
     for name, value in (("WORLD_SIZE", "2"), ("RANK", "0"), ("MASTER_ADDR", "here"), ("MASTER_PORT", "1")):
         monkeypatch.setenv(name, value)
     assert own_device("cpu") == torch.device("cpu")
-    with pytest.raises(InputError, match="device 'meta': several processes"):
-        own_device("meta")
+    monkeypatch.setattr(processes, "pick_device", torch.device)
+    with pytest.raises(InputError, match="device 'mps': several processes"):
+        own_device("mps")
 
 
 def worker(process, rank):
