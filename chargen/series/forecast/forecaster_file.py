@@ -13,6 +13,7 @@ from chargen.series.forecast.backtest import Backtest
 from chargen.series.forecast.fitted import Fitted
 from chargen.series.forecast.framing import Framing
 from chargen.series.forecast.network import new_network
+from chargen.series.forecast.origin import require_origin
 from chargen.series.forecast.settings import ForecastSettings
 from chargen.training.recurrent import Recurrent
 
@@ -76,6 +77,7 @@ def read_forecaster(path: Path) -> tuple[ForecastSettings, Fitted, dict[str, Any
             reasons=description["reasons"],
             **{name: tensors[name] for name in ARRAYS},
         )
+        require_origin(description["about"])
         return settings, fitted, dict(description["about"])
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
         message = f"{path} is damaged: its description is not valid ({error})"

@@ -1,15 +1,28 @@
 """Where the series of a forecaster came from: what it keeps about their table, and the columns that continue it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chargen.files.typed import typed
+from chargen.series.reading.clock import Clock
 from chargen.series.reading.columns import VALUES
 from chargen.series.reading.source import shown
 from chargen.series.reading.table import Table
 
 READING = ("no_header", "zone", "decimal", "fill", "encoding")  # settings that hold for newer files too
+
+
+@dataclass(frozen=True)
+class _Origin:
+    clock: Clock
+    last: dict[str, str]
+    ids: list[str]
+    cells: dict[str, list[str]]
+    file: str = ""
+    column: str | None = None
+    time: str | None = None
 
 
 def metadata_of(table: Table, path: str | Path, **reading: Any) -> dict[str, Any]:
@@ -29,6 +42,12 @@ def metadata_of(table: Table, path: str | Path, **reading: Any) -> dict[str, Any
         "cells": {one.name: list(one.ids) for one in table.series},
         "reading": {name: reading[name] for name in READING if reading.get(name)},
     }
+
+
+def require_origin(about: Mapping[str, Any]) -> None:
+    """Raise ValueError if what a file says about a table, see `metadata_of`, could not have been kept."""
+    if "clock" in about:
+        typed(_Origin, {name: about[name] for name in about if name in _Origin.__annotations__})
 
 
 def column_names(about: Mapping[str, Any]) -> tuple[str, str]:

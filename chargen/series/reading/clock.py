@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chargen.errors import InputError
-from chargen.series.reading.time_formats import NUMBER, read_time, write_time
+from chargen.series.reading.time_formats import NUMBER, is_form, read_time, write_time
 from chargen.series.reading.zones import zone_named
 
 ROWS, WHOLE, FIXED, MONTHS, WEEKDAYS = "rows", "whole numbers", "fixed", "months", "weekdays"
 UNITS = {"week": 604_800, "day": 86_400, "hour": 3_600, "minute": 60, "second": 1}  # in seconds
+KINDS = (ROWS, WHOLE, FIXED, MONTHS, WEEKDAYS)
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 BUSINESS_DAYS = (0, 1, 2, 3, 4)
@@ -42,6 +43,14 @@ class Clock:
     local: bool = True
     weekdays: tuple[int, ...] = ()
 
+    def __post_init__(self):
+        object.__setattr__(self, "weekdays", tuple(self.weekdays))  # a list where it comes from JSON
+        days = self.weekdays == tuple(sorted({*self.weekdays} & {*range(7)})) and bool(self.weekdays) == (
+            self.kind == WEEKDAYS
+        )
+        if self.kind not in KINDS or self.step < 1 or not 1 <= self.day <= 31 or not days or not is_form(self.style):
+            raise ValueError(f"{self.kind!r} with a step of {self.step} and the form {self.style!r} is no clock")
+
     @property
     def seasons(self) -> tuple[int, ...]:
         """The seasons of the calendar, in rows: of hours a day and a week, of days a week, of months a year.
@@ -69,9 +78,10 @@ class Clock:
         Raises:
             InputError: a time is beyond the year 9999, or its zone is unknown here.
         """
-        if self.kind == ROWS:
-            return [str(int(last) + self.step * place) for place in places]
-        time = read_time(last, self.style or NUMBER)
+        try:
+            time = read_time(last, self.style or NUMBER)
+        except (ValueError, ArithmeticError):
+            raise InputError(f"{last!r} is not a time of the form {self.style or NUMBER}") from None
         if isinstance(time, int):
             return [write_time(time + self.step * place, self.style or NUMBER) for place in places]
         try:

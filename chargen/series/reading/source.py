@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from chargen.errors import InputError
+from chargen.errors import DownloadError, InputError
 from chargen.text import downloads
 from chargen.text.decoding import Decoder
 from chargen.text.detection import kind_of
@@ -65,10 +65,17 @@ def short_name(source: str | Path) -> str:
 def _read_bytes(source: str, name: str) -> bytes:
     if is_device(source):
         raise InputError(f"{name} is a device, which never ends", "name a file; standard input is -")
-    path = downloads.fetch_url(source, fresh=True) if is_url(source) else Path(source)
+    path = _fetched(source) if is_url(source) else Path(source)
     document = Document(name, None if source == "-" else path)
     with document.reading(), document.open() as file:
         return _limited(name, file)
+
+
+def _fetched(url: str) -> Path:
+    try:
+        return downloads.fetch_url(url, fresh=True)
+    except DownloadError as error:
+        raise DownloadError(error.message, "download the file yourself, and name it") from None
 
 
 def _limited(name: str, file: BinaryIO) -> bytes:

@@ -14,6 +14,7 @@ from chargen.series.reading.numbers import NumberError, read_numbers
 from chargen.series.reading.rows import Rows, listed, read_rows
 from chargen.series.reading.source import read_text, shown
 from chargen.series.reading.steps import Steps
+from chargen.series.reading.time_formats import is_form
 from chargen.series.reading.timing import Times, newest_first
 
 Groups = dict[tuple[str, ...], list[int]]  # the rows of each series, by the cells of its id columns
@@ -54,6 +55,8 @@ class TableSettings:
             raise InputError(f"{self.fill!r}: unknown", f"choose one of {', '.join(FILLS)}", setting="fill")
         if self.decimal not in (None, ".", ","):
             raise InputError(f"{self.decimal!r}: must be . or ,", setting="decimal")
+        if self.time_format is not None and not ("%" in self.time_format and is_form(self.time_format)):
+            raise InputError(f"{self.time_format!r}: no form of times", "write it as %d/%m/%Y", setting="time_format")
         if self.count_rows and self.time is not None:
             raise InputError("contradicts a column of times", "leave out {time}", setting="count_rows")
 

@@ -107,8 +107,13 @@ def read_all(texts: Sequence[str], form: str) -> list | None:
     """Return the times that texts stand for; None if one of them is not of the form."""
     try:
         return [read_time(text, form) for text in texts]
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None
+
+
+def is_form(text: str) -> bool:
+    """Return whether a text is a form of times, or "" for numbers."""
+    return len(text) <= 100 and ("%" in text or re.fullmatch(r"[a-zT ]*|(year)?\.\d\d?g?", text) is not None)
 
 
 def looks_like_time(text: str) -> bool:

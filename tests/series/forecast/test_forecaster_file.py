@@ -28,6 +28,31 @@ def test_a_saved_forecaster_forecasts_the_same_bits(fitted, tmp_path):
         Forecaster.load(path)
 
 
+KEPT = {"clock": {"kind": "months", "style": "date"}, "last": {"": "2024-01-01"}, "ids": [], "cells": {"": []}}
+WRONG = [
+    {"clock": {"kind": "moons"}},
+    {"clock": {"kind": "fixed", "step": 0}},
+    {"clock": {"kind": "fixed", "step": "1"}},
+    {"clock": {"kind": "weekdays", "weekdays": [7]}},
+    {"clock": {"style": "year.999999999"}},
+    {"clock": None},
+    {"last": {"": 3}},
+    {"cells": {"": "ab"}},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=map(str, WRONG))
+def test_what_a_file_says_about_its_table_is_checked(fitted, tmp_path, wrong):
+    path = tmp_path / "days.safetensors"
+    fitted.about = KEPT
+    fitted.save(path)
+    assert Forecaster.load(path).about == KEPT
+    fitted.about = KEPT | wrong
+    fitted.save(path)
+    with pytest.raises(DamagedError, match="its description is not valid"):
+        Forecaster.load(path)
+
+
 def test_a_forecaster_is_no_model_of_text(fitted, tmp_path):
     fitted.save(tmp_path / "days.safetensors")
     with pytest.raises(CheckpointError, match="is a forecaster of time series, for chargen series forecast"):

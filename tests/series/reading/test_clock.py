@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargen.errors import InputError
+from chargen.series.reading.clock import Clock
 from chargen.series.reading.rows import Rows
 from chargen.series.reading.timing import Times
 
@@ -86,6 +87,13 @@ def test_a_day_or_a_month_that_only_the_steps_tell_apart():
     assert clock_of(["01/02/2024", "01/03/2024", "01/04/2024"], "%m/%d/%Y").times("01/04/2024", [1]) == ["01/05/2024"]
     with pytest.raises(InputError, match="'01/02/2024' may be of the form %d/%m/%Y or %m/%d/%Y; say which"):
         clock_of(["01/02/2024", "01/03/2024", "01/04/2024"])
+
+
+def test_a_last_time_that_does_not_fit_and_the_end_of_all_years():
+    with pytest.raises(InputError, match="'Monday' is not a time of the form date"):
+        Clock("months", style="date").times("Monday", [1])
+    with pytest.raises(InputError, match="beyond the year 9999; give a shorter horizon"):
+        Clock("months", style="date").times("9999-11-01", [2])
 
 
 SUMMER = "2024-03-31 00:00:00+01:00", "2024-03-31 01:00:00+01:00", "2024-03-31 03:00:00+02:00"

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from chargen.errors import InputError
+from chargen.errors import DownloadError, InputError
 from chargen.series.reading import source
 from chargen.series.reading.source import read_text
 
@@ -79,6 +79,12 @@ def test_what_is_packed_small_may_be_large(write, monkeypatch):
     monkeypatch.setattr(source, "MOST", 1_000_000)
     with pytest.raises(InputError, match="is larger than 1,000,000 bytes; give fewer rows or columns"):
         read_text(write(gzip.compress(b"1\n" * 600_000)))
+
+
+def test_an_address_that_does_not_answer(monkeypatch, tmp_path):
+    monkeypatch.setenv("CHARGEN_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/.*; download the file yourself, and name it"):
+        read_text("http://127.0.0.1:9/load.csv")
 
 
 def test_devices_and_missing_files():

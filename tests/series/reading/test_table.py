@@ -102,6 +102,7 @@ BAD = [
     ("ds,y\n1,nan\n", "line 2: y is missing ('nan')"),
     ("ds,y\n1,1e999\n", "line 2: y is '1e999', not a finite number; correct it, or remove the row"),
     ("ds,y\n1,1\n2,2\n4,3\n5,4\n", "line 4: ds: 4 after 2 leaves a gap: the step is 1; fill it, see fill, or ignore"),
+    ("ds,y\n1,1\n2,2\n3e999999999,3\n", "line 4: ds: '3e999999999' is not a time of the same form as '1'"),
     ("ds,y\n1,1\n2,2\n2,3\n", "line 4: ds: 2 appears twice; remove one of the rows, name the columns that tell"),
     ("ds,y\n1,1\n2,2\n1,3\n2,4\n", "line 4: ds: 1 after 2 is out of order; sort the rows by time"),
     (
@@ -144,6 +145,7 @@ def test_settings_that_are_no_settings():
     for wrong, words in (
         ({"fill": "zero"}, "fill 'zero': unknown; choose one of linear, last"),
         ({"decimal": ";"}, "decimal ';': must be . or ,"),
+        ({"time_format": "epoch"}, "time_format 'epoch': no form of times; write it as %d/%m/%Y"),
         ({"count_rows": True, "time": "ds"}, "count_rows contradicts a column of times; leave out time"),
     ):
         with pytest.raises(InputError) as error:
