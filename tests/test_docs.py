@@ -15,7 +15,16 @@ PAGES = {
     for folder in FOLDERS
     for path in sorted((ROOT / folder).glob("*.md"))
 }
-OF_OTHER_PROGRAMS = {"--help", "--nproc-per-node", "--nnodes", "--node-rank", "--master-addr", "--master-port"}
+OF_OTHER_PROGRAMS = {
+    "--no-index",
+    "--find-links",
+    "--help",
+    "--nproc-per-node",
+    "--nnodes",
+    "--node-rank",
+    "--master-addr",
+    "--master-port",
+}
 each_page = pytest.mark.parametrize("name", PAGES)
 
 

@@ -27,6 +27,7 @@ from chargen.cli.options import (
 
 if TYPE_CHECKING:  # these take a while to load
     from chargen.analysis.comparison import Comparison
+    from chargen.analysis.line_scores import LineScore
     from chargen.analysis.scoring import Piece, Predictions, Score, Scoring
     from chargen.network.checkpoint import Checkpoint
     from chargen.sampling.sampler import Sampler
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # these take a while to load
 )
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page that shades each character by its bits.")
 @click.option("--per-char", is_flag=True, help="Print one JSON object for each character.")
+@click.option("--lines", "by_line", is_flag=True, help="Print the bits per character of each line, and the line.")
 @click.option("--top", type=positive, default=3, help="Number of likeliest characters to show at each place.")
 @unknown_option("error")
 @click.option("--encoding", default="utf-8", help="Encoding of the text.")
@@ -60,6 +62,7 @@ def score(
     adapt: bool,
     html: str | None,
     per_char: bool,
+    by_line: bool,
     top: int,
     unknown: str,
     encoding: str,
@@ -72,14 +75,15 @@ def score(
     """
     use_one_blas_thread()
     from chargen.analysis.comparison import Comparison
+    from chargen.analysis.line_scores import LineScores
     from chargen.analysis.scoring import Scoring
     from chargen.errors import InputError
     from chargen.sampling.sampler import Sampler
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
-    if per_char and as_json:
-        raise InputError("--per-char and --json both print to stdout", "choose one of them")
+    if per_char + by_line + as_json > 1:
+        raise InputError("--per-char, --lines and --json all print to stdout", "choose one of them")
     texts = documents(file)[1]
     paths, models = _load([checkpoint] if other is None else [checkpoint, other])
     samplers, adaptations = [Sampler(model) for model in models], _adaptations(models) if adapt else []
@@ -87,21 +91,25 @@ def score(
     if checkpoint is None:
         say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
-    comparison, beginning = Comparison(), None
+    comparison, lines, beginning = Comparison(), LineScores(len(samplers)), None
     pieces = scoring.read(TextStream(texts, encoding))
-    for piece in _with_progress(pieces, samplers, adaptations, show=not (per_char or quiet())):
+    for piece in _with_progress(pieces, samplers, adaptations, show=not (per_char or by_line or quiet())):
         beginning = beginning or piece
         if other is not None:
             comparison.add(piece)
         if per_char:
             _print_characters(piece, samplers)
+        if by_line:
+            _print_lines(lines.add(piece))
+    if by_line:
+        _print_lines(lines.rest())
     _report_what_was_read(scoring, samplers, unknown)
     if html and beginning:
         _write_page(html, file, paths, scoring, samplers, beginning, comparison)
     if as_json:
         click.echo(json.dumps(_summary(paths, scoring, comparison, adaptations)))
     else:
-        _show(paths, scoring.scores, comparison, adaptations, to_stderr=per_char)
+        _show(paths, scoring.scores, comparison, adaptations, to_stderr=per_char or by_line)
 
 
 def _load(names: Sequence[str | None]) -> tuple[list[Path], list[Checkpoint]]:
@@ -149,6 +157,12 @@ def _report_what_was_read(scoring: Scoring, samplers: Sequence[Sampler], unknown
         done = "left out" if unknown == "skip" else "replaced"
         count = scoring.unknown_characters
         say(f"{counted(count, 'unknown character')} {'was' if count == 1 else 'were'} {done}")
+
+
+def _print_lines(lines: Iterable[LineScore]) -> None:
+    for line in lines:
+        figures = "  ".join("      " if math.isnan(bits) else f"{bits:6.3f}" for bits in line.bits)
+        sys.stdout.write(f"{figures}  {line.text}".rstrip() + "\n")
 
 
 def _print_characters(piece: Piece, samplers: Sequence[Sampler]) -> None:

@@ -68,6 +68,18 @@ def test_json_holds_the_same_figures(folder):
     }
 
 
+def test_each_line_has_its_bits(folder):
+    result = done(folder, "cat.txt", "--checkpoint", "one.safetensors", "--lines")
+    figures, lines = zip(
+        *(line.lstrip().split("  ", 1) for line in result.stdout.splitlines() if "  " in line), strict=True
+    )
+    assert list(lines) == list(filter(None, TEXT.splitlines()))
+    objects = done(folder, "cat.txt", "--checkpoint", "one.safetensors", "--per-char").stdout.splitlines()
+    nats = [json.loads(one)["nats"] for one in objects][1 : len(lines[0])]
+    assert float(figures[0]) == pytest.approx(sum(nats) / len(nats) / math.log(2), abs=6e-4)
+    assert "bits per character" in result.stderr
+
+
 def test_each_character_is_an_object_with_its_loss_and_guesses(folder):
     result = done(folder, "cat.txt", "--checkpoint", "one.safetensors", "--per-char", "--top", "20")
     first, *rest = map(json.loads, result.stdout.splitlines())
