@@ -20,7 +20,7 @@ from chargen.text.words import find_words, folded
 WORDS = "/usr/share/dict/words"
 TEXTS, LENGTH = 8, 3_000
 TEMPERATURES = 0.6, 0.7, 0.8, 0.9, 1.0
-MIN_P = None, 0.02, 0.05, 0.1
+MIN_P = 0, 0.02, 0.05, 0.1
 
 
 def words_of(text: str) -> list[str]:
@@ -54,16 +54,16 @@ def main(model: str, text: str, word_list: str = WORDS) -> None:
     settings = [(sampler, SamplingSettings(t, min_p=p)) for t in TEMPERATURES for p in MIN_P]
     if checkpoint.words:
         keeping.keep_to_known_words()
-        settings += [(keeping, SamplingSettings(t)) for t in TEMPERATURES]
-    scan = CopyScan(corpus)
+        settings += [(keeping, SamplingSettings(t, min_p=p)) for t in TEMPERATURES for p in (0, 0.05)]
     print(
         "| temperature | min-p | known words | invented | repeated | distinct | copied |\n|---|---|---|---|---|---|---|"
     )
-    for writer, how in settings:
-        texts = list(writer.samples(TEXTS, length=LENGTH, settings=how, seed=1))
-        copied = sum(found.share for found in scan.audit_all(texts)) / TEXTS
-        row = how.temperature, how.min_p or "", "yes" * (writer is keeping), *measured(texts, known)
-        print("|", " | ".join(map(str, (*row, share(copied, 1)))), "|", flush=True)
+    written = [list(writer.samples(TEXTS, length=LENGTH, settings=how, seed=1)) for writer, how in settings]
+    audits = iter(CopyScan(corpus).audit_all([text for texts in written for text in texts]))
+    for (writer, how), texts in zip(settings, written, strict=True):
+        copied = sum(next(audits).share for _ in texts) / TEXTS
+        row = how.temperature, how.min_p, "yes" * (writer is keeping), *measured(texts, known), share(copied, 1)
+        print("|", " | ".join(map(str, row)), "|")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,12 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 )
 @click.option("--top-k", type=positive, help="Sample from the k most likely characters.")
 @click.option("--top-p", type=share, help="Sample from the smallest set of characters whose probabilities sum to p.")
-@click.option("--min-p", type=share, help="Sample from the characters at least p times as likely as the likeliest.")
+@click.option(
+    "--min-p",
+    type=Decimal(0, 1),
+    default=0.05,
+    help="Sample from the characters at least p times as likely as the likeliest; 0 for all.",
+)
 @click.option("--known-words", is_flag=True, help="Write only words of the texts that the model learned from.")
 @click.option("--greedy", is_flag=True, help="Always take the most likely character; the same as --temperature 0.")
 @click.option(

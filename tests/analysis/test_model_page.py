@@ -137,7 +137,7 @@ def test_the_page_writes_what_the_sampler_writes(browser, pages):
     assert one == again != other
     assert written(browser, "", seed=7).strip() != ""
     sampler.held = {}
-    shares = SamplingSettings(1, top_p=0.05)
+    shares = SamplingSettings(1, top_p=0.05, min_p=0)
     assert written(browser, "The sea", topP=0.05) == sampler.sample("The sea", 200, settings=shares)
 
 
@@ -175,7 +175,7 @@ def chances(text):
     state = sampler.begin_state()
     for char_id in VOCABULARY.encode(text):
         logits, state = sampler.step(np.array([char_id]), state)
-    return probabilities(logits[0], SamplingSettings(temperature=1))
+    return probabilities(logits[0], SamplingSettings(temperature=1, min_p=0))
 
 
 def test_choices_are_the_likeliest_and_are_taken_by_a_click_or_a_key(browser, pages):

@@ -5,7 +5,7 @@ import pytest
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
-from chargen.sampling.filters import SamplingSettings, probabilities
+from chargen.sampling.filters import AS_LEARNED, SamplingSettings, probabilities
 from chargen.text.vocabulary import Vocabulary
 
 LETTERS = Vocabulary.from_text("abcdefgh ")
@@ -18,7 +18,7 @@ def log_probability(sampler, prefix, text):
     for place, char_id in enumerate(ids[:-1], 1):
         logits, state = sampler.step(char_id[None], state)
         if place >= len(prefix):
-            total += np.log(probabilities(logits[0], SamplingSettings(temperature=1))[ids[place]])
+            total += np.log(probabilities(logits[0], AS_LEARNED)[ids[place]])
     return total
 
 

@@ -13,7 +13,7 @@ settings = st.builds(
     temperature=st.floats(0.1, 5),
     top_k=st.none() | st.integers(1, 40),
     top_p=st.none() | st.floats(0.01, 1),
-    min_p=st.none() | st.floats(0.01, 1),
+    min_p=st.just(0.0) | st.floats(0.01, 1),
 )
 
 
@@ -33,7 +33,7 @@ def naive(x, s):
             kept.append(i)
             reached += p[i]
         p = {i: p[i] for i in kept}
-    if s.min_p is not None:
+    if s.min_p:
         p = {i: p[i] for i in p if p[i] >= s.min_p * max(p.values())}
     total = sum(p.values())
     return np.array([p.get(i, 0.0) / total for i in range(len(x))])
@@ -94,7 +94,7 @@ def test_a_draw_is_where_the_probabilities_reach_the_number(p, uniform):
         ({"temperature": float("nan")}, "temperature nan"),
         ({"top_k": 0}, "top_k 0"),
         ({"top_p": 1.5}, "top_p 1.5"),
-        ({"min_p": 0}, "min_p 0"),
+        ({"min_p": -0.1}, "min_p -0.1"),
     ],
 )
 def test_bad_settings_are_named(wrong, word):
