@@ -19,7 +19,7 @@ def autoregression(count, seed=0, share=0.8):
     return values
 
 
-def days(count=600, seed=0):
+def days(count=300, seed=0):
     """A rhythm of 12 rows, and noise that a network can see through for a while."""
     return 100 + 10 * np.sin(np.arange(count) * np.pi / 6) + autoregression(count, seed)
 
@@ -46,7 +46,7 @@ def test_it_beats_the_naive_forecasts_where_there_is_something_to_learn():
 
 
 def test_seasons_that_grow_are_forecast_in_logarithms():
-    forecaster = Forecaster(horizon=12, model="network").fit(months())
+    forecaster = Forecaster(horizon=12, epochs=25, model="network").fit(months())
     assert forecaster.framing.log
     assert forecaster.framing.seasons == (12,)
     assert forecaster.tested.unbeaten == []
@@ -55,10 +55,10 @@ def test_seasons_that_grow_are_forecast_in_logarithms():
 
 def test_it_says_that_random_walks_cannot_be_forecast():
     """Nearly always: over a handful of folds a forecaster may be lucky."""
-    walks = [np.cumsum(noise(200, seed)) for seed in range(10)]
+    walks = [np.cumsum(noise(200, seed)) for seed in range(6)]
     tested = [Forecaster(horizon=6, epochs=5, hidden_size=8).backtest(walk) for walk in walks]
     honest = [each for each in tested if each.unbeaten == [NAIVE]]
-    assert len(honest) >= 8
+    assert len(honest) >= 5
     assert all("does not" in each.verdict and "beat naive" in each.verdict for each in honest)
 
 
@@ -165,7 +165,7 @@ def test_several_series_keep_their_names_and_their_scales():
     low, high = forecaster.interval(8)
     assert (low["small"] < points["small"]).all()
     assert (points["large"] < high["large"]).all()
-    assert [len(each) for each in Forecaster(**QUICK).fit(list(series.values())).predict(8)] == [8, 8]
+    assert [len(each) for each in Forecaster(**QUICK, model=NAIVE).fit(list(series.values())).predict(8)] == [8, 8]
 
 
 @pytest.mark.parametrize("make", [lambda seed: autoregression(324, seed), lambda seed: np.cumsum(noise(324, seed))])
@@ -186,13 +186,13 @@ def test_a_level_is_a_whole_number_of_per_cent(fitted):
 
 
 def test_it_goes_on_from_newer_rows_without_fitting_again():
-    values = days(620)
-    series = {"a": values[:600], "b": values[:30]}
+    values = days(220)
+    series = {"a": values[:200], "b": values[:30]}
     forecaster = Forecaster(**QUICK).fit(series)
     before = forecaster.predict()
-    revised = np.r_[values[590:600] + 5, values[600:]]
+    revised = np.r_[values[190:200] + 5, values[200:]]
     forecaster.extend({"a": revised}, overlap={"a": 10})
-    assert forecaster.history("a").tolist() == np.r_[values[:590], revised].tolist()
+    assert forecaster.history("a").tolist() == np.r_[values[:190], revised].tolist()
     assert forecaster.predict()["b"] == pytest.approx(before["b"])
     assert np.abs(forecaster.predict()["a"] - before["a"]).max() > 1
     forecaster.extend({"a": np.tile(series["a"], 3)}, overlap=0)
@@ -257,7 +257,7 @@ def test_a_forecast_beyond_all_numbers_is_refused():
         forecaster.predict(10_000)
 
 
-@pytest.mark.parametrize("place", [300, -1])
+@pytest.mark.parametrize("place", [150, -1])
 def test_an_outlier_beyond_all_measure_stops_nothing(place):
     values = days()
     values[place] = 1e60
