@@ -117,6 +117,9 @@ def test_odd_values_of_options_are_told_in_one_line_or_work(place, chargen, monk
     monkeypatch.setattr("chargen.training.plan._seconds_needed", lambda *_: 1.0)
     monkeypatch.setattr("chargen.training.plan.SPEED_SECONDS", 0.01)
     monkeypatch.setattr("chargen.cli.corpora._seconds", lambda *_: 1.0)
+    monkeypatch.setattr("chargen.training.automatic.measure", lambda *_: {})  # what takes time, and reads no option
+    monkeypatch.setattr("chargen.report.plots.save_figure", lambda *_, **__: None)
+    monkeypatch.setattr("chargen.report.forecast_plot.save_figure", lambda *_, **__: None)
     monkeypatch.setattr("chargen.cli.runs.train", lambda run, *_: run._lock.close() or 0)
     command = cli
     for word in name.split():

@@ -9,6 +9,7 @@ import torch
 
 from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.container import read_tensors, write_tensors
+from chargen.files.typed import typed
 from chargen.series.forecast.backtest import Backtest
 from chargen.series.forecast.fitted import Fitted
 from chargen.series.forecast.framing import Framing
@@ -62,8 +63,8 @@ def read_forecaster(path: Path) -> tuple[ForecastSettings, Fitted, dict[str, Any
             f"{path} was written by an older chargen, whose forecasts were the network's alone; fit again"
         )
     try:
-        settings = ForecastSettings(**description["settings"])
-        framing = Framing(**description["framing"] | {"seasons": tuple(description["framing"]["seasons"])})
+        settings = typed(ForecastSettings, description["settings"])
+        framing = typed(Framing, description["framing"])
         tested = description["backtest"]
         fitted = Fitted(
             names=description["names"],
@@ -92,6 +93,7 @@ def _network(settings: ForecastSettings, tensors: dict[str, np.ndarray]) -> Recu
     }
     if not weights:
         return None
-    network = new_network(settings)
-    network.load_state_dict(weights)
+    with torch.device("meta"):  # which takes no memory, whatever size the description claims
+        network = new_network(settings)
+    network.load_state_dict(weights, assign=True)
     return network

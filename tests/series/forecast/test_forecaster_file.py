@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from chargen.errors import CheckpointError, DamagedError
+from chargen.files.container import read_tensors, write_tensors
 from chargen.network.checkpoint import Checkpoint
 from chargen.series import Forecaster
+from chargen.series.forecast.forecaster_file import KIND
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,26 @@ def test_what_a_file_says_about_its_table_is_checked(fitted, tmp_path, wrong):
     assert Forecaster.load(path).about == KEPT
     fitted.about = KEPT | wrong
     fitted.save(path)
+    with pytest.raises(DamagedError, match="its description is not valid"):
+        Forecaster.load(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("settings", "hidden_size", 90_000_000),  # whose weights would take 90 petabytes
+        ("settings", "horizon", "6"),
+        ("settings", "strange", 1),
+        ("framing", "window", None),
+        ("framing", "seasons", 12),
+    ],
+)
+def test_a_crafted_description_is_refused_in_little_memory(fitted, tmp_path, part, name, value):
+    path = tmp_path / "days.safetensors"
+    fitted.save(path)
+    description, tensors = read_tensors(path, KIND)
+    description[part][name] = value
+    write_tensors(path, KIND, {key: one for key, one in description.items() if key != "format"}, tensors)
     with pytest.raises(DamagedError, match="its description is not valid"):
         Forecaster.load(path)
 
