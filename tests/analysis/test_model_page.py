@@ -17,7 +17,7 @@ from chargen.network.config import ModelConfig
 from chargen.network.provenance import Provenance
 from chargen.network.storage import pack, unpack
 from chargen.report.page import asset
-from chargen.sampling.filters import SamplingSettings, probabilities
+from chargen.sampling.filters import USUAL, SamplingSettings, probabilities
 from chargen.sampling.sampler import Sampler
 from chargen.text.corpus import Origin
 from chargen.text.vocabulary import Vocabulary
@@ -60,7 +60,7 @@ def until(browser, condition, *arguments):
 
 def written(browser, text, **settings):
     """Let the page write on from a text, and return what it has added."""
-    defaults = {"temperature": 1, "topP": 1, "length": 200, "seed": 1}
+    defaults = {"temperature": 1, "topP": 1, "minP": 0, "length": 200, "seed": 1}
     for name, value in (defaults | settings).items():
         browser.run(
             "const e = find(arguments[0]); e.max = 2 ** 32; e.step = 'any'; e.value = arguments[1]", name, value
@@ -126,6 +126,8 @@ def test_the_numbers_are_those_of_the_sampler(browser, pages, switch):
 
 def test_the_page_writes_what_the_sampler_writes(browser, pages):
     browser.open(pages / "model.html")
+    usual = browser.run("const { temperature, topP, minP } = settings(); return [temperature, topP, minP]")
+    assert usual == [USUAL.temperature, USUAL.top_p or 1, USUAL.min_p]
     sampler = Sampler(MODEL)
     assert written(browser, "The sea", temperature=0) == sampler.sample("The sea", 200, settings=GREEDY)
     browser.run("find('unit').value = 23; find('held').checked = true; find('activation').value = -1")
@@ -139,6 +141,7 @@ def test_the_page_writes_what_the_sampler_writes(browser, pages):
     sampler.held = {}
     shares = SamplingSettings(1, top_p=0.05, min_p=0)
     assert written(browser, "The sea", topP=0.05) == sampler.sample("The sea", 200, settings=shares)
+    assert written(browser, "The sea", minP=1) == sampler.sample("The sea", 200, settings=GREEDY)
 
 
 def test_shades_and_activations_are_those_of_the_commands(browser, pages):
@@ -236,7 +239,7 @@ def test_a_link_writes_the_text_again(browser, pages):
     until(browser, "begun && !writing")
     assert browser.run("return area.value") == text
     assert browser.run("return settings()") == {
-        **{"temperature": 1, "topP": 0.9, "length": 50, "seed": 9},
+        **{"temperature": 1, "topP": 0.9, "minP": 0, "length": 50, "seed": 9},
         "hold": [[3, -0.5]],
     }
 

@@ -20,11 +20,11 @@ const unit = () => clamp(find("unit").valueAsNumber, 0, data.units - 1);
 const clamp = (value, least, most) => Math.min(Math.max(Math.round(value) || 0, least), most);
 
 function settings() {
-  const [temperature, topP, length, activation] = ["temperature", "topP", "length", "activation"].map(
+  const [temperature, topP, minP, length, activation] = ["temperature", "topP", "minP", "length", "activation"].map(
     (id) => find(id).valueAsNumber,
   );
   const seed = clamp(find("seed").valueAsNumber, 0, 2 ** 32 - 1);
-  return { temperature, topP, length, seed, hold: find("held").checked ? [[unit(), activation]] : [] };
+  return { temperature, topP, minP, length, seed, hold: find("held").checked ? [[unit(), activation]] : [] };
 }
 
 // The text as the model reads it, like Vocabulary.prepare of chargen/text/vocabulary.py.
@@ -237,7 +237,7 @@ function share() {
 function fromLink() {
   const parts = new URLSearchParams(location.hash.slice(1));
   if (!parts.has("text") || writing) return;
-  for (const id of ["temperature", "topP", "length", "seed"]) if (parts.get(id)) find(id).value = parts.get(id);
+  for (const id of ["temperature", "topP", "minP", "length", "seed"]) if (parts.get(id)) find(id).value = parts.get(id);
   const [held, activation] = (parts.get("hold") ?? "").split(",");
   find("held").checked = Boolean(held);
   if (held) [find("unit").value, find("activation").value] = [clamp(Number(held), 0, data.units - 1), activation];

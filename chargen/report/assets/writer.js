@@ -57,18 +57,21 @@ function largest(numbers, count) {
   return best;
 }
 
-// Draw an id by a number below 1, out of the likeliest that together have the share `topP`.
-function draw(logits, { temperature, topP }, uniform) {
+// Draw an id by a number below 1, out of the likeliest that together have the share `topP`, and of those the ones that
+// are at least `minP` times as likely as the likeliest.
+function draw(logits, { temperature, topP, minP }, uniform) {
   if (temperature === 0) return largest(logits, 1)[0];
   const p = softmax(logits, temperature);
-  let [ids, share] = [Array.from(p.keys()), 1];
+  let ids = Array.from(p.keys());
   if (topP < 1) {
     ids.sort((one, other) => p[other] - p[one] || one - other);
-    let count = 0;
-    for (share = 0; count < ids.length && share < topP * (1 - 1e-12); count++) share += p[ids[count]];
+    let [count, share] = [0, 0];
+    while (count < ids.length && share < topP * (1 - 1e-12)) share += p[ids[count++]];
     ids = ids.slice(0, count);
   }
-  let rest = uniform * share;
+  const least = minP * p[largest(p, 1)[0]];
+  ids = ids.filter((id) => p[id] >= least);
+  let rest = uniform * ids.reduce((share, id) => share + p[id], 0);
   for (const id of ids) {
     rest -= p[id];
     if (rest < 0) return id;
