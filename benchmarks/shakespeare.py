@@ -1,4 +1,4 @@
-"""Train on tiny-shakespeare as `chargen train` does and score the model twice: in sequence, and in windows of 256.
+"""Train on tiny-shakespeare from nothing and score the model twice: in sequence, and in windows of 256.
 
     python benchmarks/shakespeare.py CORPUS SEED [chargen train options ...]
 
@@ -21,7 +21,8 @@ from chargen import CharModel, Checkpoint, evaluate, load_corpus
 
 def main(source, seed, *options):
     with tempfile.TemporaryDirectory() as folder:
-        command = [Path(sys.executable).with_name("chargen"), "train", Path(source).resolve(), "--seed", seed, *options]
+        chargen, text = Path(sys.executable).with_name("chargen"), Path(source).resolve()
+        command = [chargen, "train", text, "--from-scratch", "--seed", seed, *options]
         began = time.monotonic()
         subprocess.run([*command, "--name", "run", "--sample-every", "0"], cwd=folder, check=True)
         seconds = time.monotonic() - began

@@ -29,7 +29,7 @@ def _verdict(run, best) -> list[str]:
         return ["nothing was held out, so nobody knows whether it has learned the text by heart"]
     baselines, bits = run.metadata.get("baselines") or {}, best.score / math.log(2)
     ahead = {name: reached for name, reached in baselines.items() if reached <= bits}
-    simpler = " and ".join(f"{name} ({reached:.3f} bits)" for name, reached in (ahead or baselines).items())
+    simpler = ", ".join(f"{name} ({reached:.3f} bits)" for name, reached in (ahead or baselines).items())
     verdict = [f"not yet better than {simpler}: {_remedy(run)}" if ahead else f"better than {simpler}"][
         : len(baselines)
     ]

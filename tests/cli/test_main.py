@@ -78,7 +78,7 @@ def test_train_reports_each_epoch_and_keeps_the_run(trained):
         r"best: held-out perplexity [\d.]+, [\d.]+ bits per character, after epoch 2 of 2, \d+ s of training", reached
     )
     assert re.fullmatch(
-        r"not yet better than counts of up to 5 characters \([\d.]+ bits\) and xz -9 \([\d.]+ bits\):"
+        r"not yet better than counts of up to 5 characters \([\d.]+ bits\), xz -9 \([\d.]+ bits\):"
         r" give it more time \(--budget 5m\)",
         verdict,
     )
