@@ -316,7 +316,7 @@ def test_a_limit_that_holds_no_save_is_refused_before_training(folder):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000)),
     )
     refused(result, "cannot write", "File too large", code=1)
-    assert "epoch" not in result.stderr
+    assert "held-out" not in result.stderr
 
 
 def test_a_folder_that_may_not_be_written_is_refused_before_training(folder):

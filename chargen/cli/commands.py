@@ -45,6 +45,9 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
+MANY = 10**12  # more than anybody means, and few enough to count with
+
+
 class Whole(click.IntRange):
     """A whole number in a range."""
 
@@ -57,6 +60,9 @@ class Whole(click.IntRange):
         except ValueError:
             self.fail(f"{value!r} is not a whole number", param, ctx)
         return super().convert(value, param, ctx)
+
+    def _describe_range(self) -> str:
+        return f"x>={self.min}" if self.max == MANY else super()._describe_range()
 
 
 class Decimal(click.FloatRange):
@@ -75,7 +81,6 @@ class Decimal(click.FloatRange):
         return super().convert(value, param, ctx)
 
 
-MANY = 10**12  # more than anybody means, and few enough to count with
 positive = Whole(1, MANY)
 not_negative = Whole(0, MANY)
 fraction = Decimal(0, 1, max_open=True)

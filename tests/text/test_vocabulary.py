@@ -29,7 +29,7 @@ def shared_text(name):
 
 @pytest.mark.parametrize("build", [lambda: normalize("x", "upper"), lambda: Vocabulary("x", "upper")])
 def test_unknown_normalization_is_refused(build):
-    with pytest.raises(InputError, match=r"^normalization 'upper': must be one of none, lower, letters$"):
+    with pytest.raises(InputError, match=r"^normalization 'upper': must be one of none, prose, lower, letters$"):
         build()
 
 
