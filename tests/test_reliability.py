@@ -189,9 +189,10 @@ def same_result(folder):
 
 
 def test_killed_at_random_moments_a_run_ends_with_the_same_bits(folder):
+    (folder / "poem.txt").write_text(POEM * 100)
     options = [*SMALL, "--epochs", "40"]
     uninterrupted(folder, options)
-    assert kill_and_resume(folder, kills=3, seconds=(0.3, 1.5), options=options) >= 1
+    assert kill_and_resume(folder, kills=2, seconds=(0.3, 1.5), options=options) >= 1
 
 
 @pytest.mark.soak
@@ -210,25 +211,23 @@ def test_resume_by_the_same_command_by_name_or_alone(folder):
         result = chargen("train", *arguments, cwd=folder)
         assert result.returncode == 0, result.stderr
         assert "poem-lstm is finished; give --epochs 4 to train further" in result.stderr
-    result = chargen("train", "--resume", "poem-lstm", "--epochs", "3", cwd=folder)
+    result = chargen("train", "-", "--resume", "poem-lstm", "--epochs", "3", cwd=folder, input=POEM * 40)
     assert result.returncode == 0, result.stderr
     assert "epoch 3/3  training" in result.stderr
     assert len((folder / "checkpoints/poem-lstm/history.jsonl").read_text().splitlines()) == 3
-    stdin = chargen("train", "-", "--resume", "poem-lstm", "--epochs", "4", cwd=folder, input=POEM * 40)
-    assert stdin.returncode == 0, stdin.stderr
 
 
 def test_a_budget_can_be_extended(folder):
-    def stopped_in_the_first_epoch(*arguments):
+    def stopped_soon(*arguments):
         process = start("train", *arguments, "--sample-every", "0", cwd=folder)
         wait_for(process, "epoch ")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
         return Checkpoint.load(folder / "checkpoints/timed/last.safetensors").provenance
 
-    before = stopped_in_the_first_epoch("poem.txt", "--budget", "10m", "--hidden-size", "400", "--name", "timed")
+    before = stopped_soon("poem.txt", "--budget", "10m", "--hidden-size", "64", "--name", "timed")
     refused(chargen("train", "--resume", "timed", "--epochs", "9", cwd=folder), "a budget of 600s")
-    after = stopped_in_the_first_epoch("--resume", "timed", "--budget", "11m")
+    after = stopped_soon("--resume", "timed", "--budget", "11m")
     assert after.settings["seconds"] == pytest.approx(before.settings["seconds"] + 60)
     assert after.metadata["budget"] == 660
     refused(chargen("train", "--resume", "timed", "--budget", "9m", cwd=folder), "give at least that much")

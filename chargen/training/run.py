@@ -232,7 +232,7 @@ class Run:
         """
         if self._ended:
             raise InputError(f"this run in {self.folder} has ended", "go on with Run.resume")
-        self._saved_at = time.perf_counter()
+        self._saved_at, drawn = time.perf_counter(), len(self.history)
         try:
             for record in self._news():
                 try:
@@ -246,7 +246,7 @@ class Run:
                     return
         finally:
             self._ended = True
-            if self.history and self._processes.first:
+            if len(self.history) > drawn and self._processes.first:
                 with contextlib.suppress(SaveError):  # a missing plot must not hide what ended the run
                     self._lock.require()
                     history = [asdict(record) for record in self.history]
