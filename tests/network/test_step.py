@@ -1,5 +1,7 @@
 """One text on the native kernels against the equations."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,21 @@ def test_any_state_can_follow_any_other_and_none_is_changed(cell):
     np.testing.assert_equal([list(layer) for layer in first], kept)
 
 
+def test_threads_do_not_mix_their_texts():
+    layers, output, _ = make_network("lstm", 9, 200, 1, 0, normal)
+    network, ids = StepNetwork("lstm", layers, output), np.random.default_rng(2).integers(9, size=300)
+
+    def read(seed):
+        state = begin_state("lstm", 1, 200, seed)
+        for char_id in ids:
+            logits, state = network.step(int(char_id), state)
+        return logits
+
+    alone = [read(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        np.testing.assert_array_equal(list(pool.map(read, range(4))), alone)
+
+
 def test_nan_goes_through_as_nan():
     layers, output, _ = make_network("gru", 5, 20, 1, 0, normal)
     state = begin_state("gru", 1, 20)
@@ -101,5 +118,7 @@ def test_ids_out_of_range_are_refused(wrong):
 
 @pytest.mark.parametrize(("weight", "bits"), [(eight_bits, 16), (sixteen_bits, 16), (normal, 32)])
 def test_weights_are_kept_in_half_precision_where_they_lose_nothing(weight, bits):
-    packed = _Packed(weight(np.random.default_rng(0), 100, 30), np.arange(100))
-    assert packed.values.itemsize * 8 == bits
+    random = weight(np.random.default_rng(0), 100, 30)
+    assert _Packed(random, np.arange(100)).values.itemsize * 8 == bits
+    random[99, 29] = 1e5 + random[99, 29]  # the last weight alone
+    assert _Packed(random, np.arange(100)).values.dtype == np.float32

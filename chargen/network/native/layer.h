@@ -21,7 +21,7 @@ struct cell {
     long input_gate[MAX_SLOTS];     /* and of each slot of the input product */
 };
 
-extern const struct cell cells[3];
+extern const struct cell cells[3]; /* `Slots` of library.py reads them too */
 
 /* A matrix for products with one vector: groups of 64 rows; of each group, column by column, 64 values, in half or single
    precision, which `scales`, one for each row, multiply. */
@@ -43,8 +43,9 @@ struct path {
     void (*product_of_a_row)(long panels, long chunks, const float *a, long a_stride, const float *w, long w_stride,
                              float *c, long c_stride);
     /* Fill the values of a matrix: its row i is the row rows[i] of a weight, divided by the scale, or zeros where that is
-       -1. Null, as the next one, where the path does not have it. */
-    void (*pack)(const float *weight, long row_stride, long column_stride, const int64_t *rows, const struct matrix *to);
+       -1. Returns 0, and stops, where half precision would change a weight. Null, as the next one, where the path does
+       not have it. */
+    int (*pack)(const float *weight, long row_stride, long column_stride, const int64_t *rows, const struct matrix *to);
     /* y += matrix x */
     void (*product_with_vector)(const struct matrix *matrix, const float *x, float *y);
     /* c = a^T b, 16 x 16, of two panels of `rows` rows. */

@@ -24,6 +24,17 @@ class Job(ctypes.Structure):
     ]
 
 
+class Slots(ctypes.Structure):
+    """How the gates of a cell are laid out: `struct cell` of layer.h."""
+
+    _fields_ = [
+        ("gates", ctypes.c_long),
+        ("slots", ctypes.c_long),
+        ("recurrent_gate", ctypes.c_long * 4),
+        ("input_gate", ctypes.c_long * 4),
+    ]
+
+
 class Matrix(ctypes.Structure):
     """A matrix for products with one vector: `struct matrix` of layer.h."""
 
@@ -105,7 +116,8 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
     loaded.chargen_step.argtypes, loaded.chargen_step.restype = [ctypes.POINTER(Step)], None
-    loaded.chargen_pack.restype = loaded.chargen_product.restype = None
+    loaded.chargen_cell.argtypes, loaded.chargen_cell.restype = [ctypes.c_int64], ctypes.POINTER(Slots)
+    loaded.chargen_pack.restype, loaded.chargen_product.restype = ctypes.c_int64, None
     loaded.chargen_pack.argtypes = [
         ctypes.c_int64,
         ctypes.c_void_p,

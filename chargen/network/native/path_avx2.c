@@ -26,8 +26,14 @@ INLINE vec load_value(const int halves, const void *values, long i) {
     return load((const float *)values + i);
 }
 
-TARGET static void pack(const float *weight, long row_stride, long column_stride, const int64_t *rows,
-                        const struct matrix *to) {
+/* Whether each number is the other one but for rounding in float32; NaN is not. */
+INLINE int all_equal(vec one, vec other) {
+    vec sign = all(-0.0f), apart = _mm256_andnot_ps(sign, one - other), size = _mm256_andnot_ps(sign, other);
+    return _mm256_movemask_ps(_mm256_cmp_ps(apart, size * 1e-6f, _CMP_LE_OQ)) == 0xff;
+}
+
+TARGET static int pack(const float *weight, long row_stride, long column_stride, const int64_t *rows,
+                       const struct matrix *to) {
     long at = 0;
     for (long row = 0; row < to->groups * GROUP; row += GROUP)
         for (long k = 0; k < to->columns; k++)
@@ -36,11 +42,14 @@ TARGET static void pack(const float *weight, long row_stride, long column_stride
                 for (long j = 0; j < WIDTH; j++)
                     if (rows[i + j] >= 0) some[j] = weight[rows[i + j] * row_stride + k * column_stride];
                 some /= load(to->scales + i);
-                if (to->halves)
-                    _mm_storeu_si128((__m128i *)((uint16_t *)to->values + at), _mm256_cvtps_ph(some, 0));
-                else
+                if (to->halves) {
+                    __m128i halves = _mm256_cvtps_ph(some, 0);
+                    if (!all_equal(_mm256_cvtph_ps(halves), some)) return 0;
+                    _mm_storeu_si128((__m128i *)((uint16_t *)to->values + at), halves);
+                } else
                     store((float *)to->values + at, some);
             }
+    return 1;
 }
 
 /* Eight sums run side by side, since each waits four cycles for its last addition. */

@@ -14,9 +14,11 @@ struct step {
 
 EXPORT int64_t chargen_step_size(void) { return sizeof(struct step); }
 
-EXPORT void chargen_pack(int64_t path, const float *weight, int64_t row_stride, int64_t column_stride,
-                         const int64_t *rows, const struct matrix *to) {
-    paths[path]->pack(weight, row_stride, column_stride, rows, to);
+EXPORT const struct cell *chargen_cell(int64_t cell) { return &cells[cell]; }
+
+EXPORT int64_t chargen_pack(int64_t path, const float *weight, int64_t row_stride, int64_t column_stride,
+                            const int64_t *rows, const struct matrix *to) {
+    return paths[path]->pack(weight, row_stride, column_stride, rows, to);
 }
 
 /* y += matrix x */

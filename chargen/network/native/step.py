@@ -4,6 +4,7 @@ A step of one text waits for memory. So the weights of a file with 8 or 16 bits 
 """
 
 from collections.abc import Sequence
+from threading import Lock
 
 import numpy as np
 
@@ -14,17 +15,10 @@ from chargen.network.native.packed import aligned_empty
 
 PANEL, GROUP = 16, 64  # as in layer.h
 LARGEST = 127  # whole number in a row of a file with 8 bits
-# The gates in the order of the slots, as in layer.c: the recurrent product writes the first slots, the input the last.
-RECURRENT_GATES = {"rnn": [0], "gru": [2, 0, 1], "lstm": [0, 1, 2, 3]}
-INPUT_GATES = {"rnn": [0], "gru": [0, 1, 2], "lstm": [0, 1, 2, 3]}
-SLOTS = {"rnn": 1, "gru": 4, "lstm": 4}
 
 
 class StepNetwork:
-    """All layers of a network and its output layer, for one text.
-
-    One object must not run in two threads at the same time.
-    """
+    """All layers of a network and its output layer, for one text."""
 
     def __init__(
         self,
@@ -60,6 +54,7 @@ class StepNetwork:
         self._first_row = self._rows.ctypes.data  # asked for once, since it takes a microsecond
         self._states, self._H, self._V = CELLS[cell].states, H, V
         self._after: tuple[State, ...] | None = None  # the state that `_h` and `_c` hold
+        self._lock = Lock()  # one text at a time, since they share these arrays
         self._step, self._product = library().chargen_step, library().chargen_product
         self._product_arguments = path_number(), self._output.matrix, pointer(self._h), pointer(self._logits)
 
@@ -75,17 +70,18 @@ class StepNetwork:
         """
         if not 0 <= char_id < self._V:
             raise IndexError(f"id {char_id} is out of range: ids must be at least 0 and below {self._V}")
-        if state is not self._after:
-            for array, parts in zip((self._h, self._c), zip(*state, strict=True), strict=False):
-                array[:, : self._H] = np.concatenate(parts)
-        setattr(self._layers[0].call, self._row_field, self._first_row + char_id * self._rows.strides[0])
-        for layer in self._layers:
-            self._step(layer.call)
-        self._logits[: self._V] = self._bias
-        self._product(*self._product_arguments)
-        kept = [array[:, : self._H].copy() for array in (self._h, self._c)[: self._states]]  # (L, H) each
-        self._after = tuple(tuple(part[layer : layer + 1] for part in kept) for layer in range(len(self._layers)))
-        return self._logits[None, : self._V].copy(), self._after
+        with self._lock:
+            if state is not self._after:
+                for array, parts in zip((self._h, self._c), zip(*state, strict=True), strict=False):
+                    array[:, : self._H] = np.concatenate(parts)
+            setattr(self._layers[0].call, self._row_field, self._first_row + char_id * self._rows.strides[0])
+            for layer in self._layers:
+                self._step(layer.call)
+            self._logits[: self._V] = self._bias
+            self._product(*self._product_arguments)
+            kept = [array[:, : self._H].copy() for array in (self._h, self._c)[: self._states]]  # (L, H) each
+            self._after = tuple(tuple(part[layer : layer + 1] for part in kept) for layer in range(len(self._layers)))
+            return self._logits[None, : self._V].copy(), self._after
 
 
 class _Packed:
@@ -93,41 +89,31 @@ class _Packed:
 
     def __init__(self, weight: np.ndarray, rows: np.ndarray):
         """Pack the rows of these numbers; -1 stands for zeros."""
-        rows = np.append(rows, np.full(-len(rows) % GROUP, -1))
-        scales = _scales_of_halves(weight)
-        halves, columns = scales is not None, weight.shape[1]
-        self.scales = np.ones(len(rows), np.float32)  # (rows,)
-        if scales is not None:
-            self.scales[rows >= 0] = scales[rows[rows >= 0]]
-        self.values = np.empty((len(rows), columns), np.float16 if halves else np.float32)
-        self.matrix = Matrix(len(rows) // GROUP, columns, halves, pointer(self.values), pointer(self.scales))
-        strides = (stride // weight.itemsize for stride in weight.strides)
-        library().chargen_pack(path_number(), weight.ctypes.data, *strides, pointer(rows), self.matrix)
-
-
-def _scales_of_halves(weight: np.ndarray) -> np.ndarray | None:
-    """Return by what each row, divided, is exact in float16, (rows,), where a file has it in 16 or 8 bits; or None."""
-    largest = np.maximum(weight.max(1), -weight.min(1))  # (rows,)
-    for scales in (np.ones_like(largest), np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)):
-        some, scale = weight[:GROUP], scales[:GROUP, None]  # enough to tell, and quick
-        with np.errstate(over="ignore"):
-            halves = (some / scale).astype(np.float16)
-        if np.allclose(halves * scale, some, rtol=1e-6, atol=0):
-            return scales
-    return None
+        rows, columns = np.append(rows, np.full(-len(rows) % GROUP, -1)), weight.shape[1]
+        largest = np.where(rows < 0, 0, np.maximum(weight.max(1), -weight.min(1))[rows])  # (rows,)
+        one = np.ones(len(rows), np.float32)
+        eight_bits = np.where(largest > 0, largest / LARGEST, one).astype(np.float32)
+        strides = [stride // weight.itemsize for stride in weight.strides]
+        for scales, kind in ((one, np.float16), (eight_bits, np.float16), (one, np.float32)):
+            self.scales, self.values = scales, np.empty((len(rows), columns), kind)
+            halves = kind is np.float16
+            self.matrix = Matrix(len(rows) // GROUP, columns, halves, pointer(self.values), pointer(scales))
+            if library().chargen_pack(path_number(), weight.ctypes.data, *strides, pointer(rows), self.matrix):
+                break
 
 
 class _Layer:
     """The packed weights of one layer, and the call that makes its step in the state that it is given."""
 
     def __init__(self, cell: str, weights: LayerWeights, h: np.ndarray, c: np.ndarray, ids: bool):
-        H, wide = weights.W_hh.shape[1], len(h)
-        hidden, entering = _rows(RECURRENT_GATES[cell], H, wide), _rows(INPUT_GATES[cell], H, wide)  # (G * wide,)
+        H, wide, slots = weights.W_hh.shape[1], len(h), library().chargen_cell(CELL_NUMBERS[cell]).contents
+        hidden = _rows(slots.recurrent_gate[: slots.gates], H, wide)  # (G * wide,), of the first slots
+        entering = _rows(slots.input_gate[: slots.gates], H, wide)  # (G * wide,), of the last slots
         self.recurrent = _Packed(weights.W_hh, hidden)
-        self.begin = _zeros((weights.W_ih.shape[1] if ids else 1, SLOTS[cell] * wide))  # what the slots begin with
+        self.begin = _zeros((weights.W_ih.shape[1] if ids else 1, slots.slots * wide))  # what the slots begin with
         self.begin[:, : len(hidden)] += np.where(hidden < 0, 0, weights.b_hh[hidden])
         self.begin[:, -len(entering) :] += np.where(entering < 0, 0, weights.b_ih[entering])
-        self.gates = _zeros((SLOTS[cell] * wide + GROUP,))  # the last group of rows may reach over the slots
+        self.gates = _zeros((slots.slots * wide + GROUP,))  # the last group of rows may reach over the slots
         self.call = Step(path_number(), CELL_NUMBERS[cell], wide, self.recurrent.matrix)
         if ids:
             self.begin[:, -len(entering) :] += np.where(entering < 0, 0, weights.W_ih.T[:, entering])
