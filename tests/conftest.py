@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -13,6 +14,11 @@ import requests
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
 from chargen.text.vocabulary import Vocabulary
+
+# Processes inherit which signals are ignored, as under nohup; the tests send them, and expect that they are heard.
+for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
+    if signal.getsignal(number := getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 
 class Browser:
