@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import safetensors
 
-from chargen.cli.main import cli
+from chargen.cli.main import cli, main
 from chargen.network import cells
 from chargen.network.checkpoint import Checkpoint
 from chargen.sampling import filters
@@ -437,13 +437,16 @@ def test_the_choices_of_the_command_are_those_of_the_library():
     ],
     ids=lambda value: " ".join(value)[:40],
 )
-def test_bad_input_gets_one_clear_line(tmp_path, arguments, words):
+def test_bad_input_gets_one_clear_line(tmp_path, monkeypatch, capsys, arguments, words):
     (tmp_path / "poem.txt").write_text(POEM)
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "short.txt").write_text("too short")
     (tmp_path / "binary.dat").write_bytes(b"ELF\0\1\2\3" * 1000)
     (tmp_path / "latin.txt").write_bytes("caf\xe9".encode("latin-1") * 1000)
-    refused(chargen(*arguments, cwd=tmp_path), *words)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit:  # in this process, since each of its own takes seconds to load PyTorch
+        main(arguments)
+    refused(subprocess.CompletedProcess(arguments, exit.value.code, *capsys.readouterr()), *words)
     assert not (tmp_path / "checkpoints").exists()
 
 
