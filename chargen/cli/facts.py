@@ -42,7 +42,7 @@ def show_model(path: Path, model) -> None:
 
 def show_forecaster(path: Path) -> None:
     """Print what is known about a `chargen.series.Forecaster`."""
-    from chargen.cli.forecast import _show as show_backtest
+    from chargen.cli.fit import show_backtest
     from chargen.series import Forecaster
 
     forecaster = Forecaster.load(path)

@@ -1,6 +1,5 @@
-"""`chargen series fit` and `chargen series forecast`."""
+"""`chargen series forecast`."""
 
-import json
 import os
 from pathlib import Path
 
@@ -8,102 +7,7 @@ import click
 
 from chargen.cli.commands import Whole, positive
 from chargen.cli.options import require_output
-from chargen.cli.table_options import table_options
-from chargen.series.exercises.catalog import RECURRENT
-
-SUFFIX = ".forecaster.safetensors"
-MODELS = ("auto", "network", "smoothing", "theta", "autoregression", "seasonal-naive", "naive", "mean")
-
-rows = Whole(1, 100_000)
-
-
-class Window(click.ParamType):
-    """A number of rows, or "auto", which is None in the library."""
-
-    name = "rows"
-
-    def convert(self, value, param, ctx):
-        """Return the number, or None."""
-        return None if value in (None, "auto") else Whole(2, 100_000).convert(value, param, ctx)
-
-
-@click.command()
-@click.argument("file", type=click.Path(dir_okay=False))
-@table_options
-@click.option("--horizon", type=rows, default=24, help="Rows to forecast; the backtest measures as many.")
-@click.option(
-    "--model",
-    type=click.Choice(MODELS),
-    default="auto",
-    help="Forecast with one method; auto weighs all of them by the backtest.",
-)
-@click.option(
-    "--min",
-    "minimum",
-    type=float,
-    help="No forecast is lower.  [default: 0 where no value is negative]",
-    show_default=False,
-)
-@click.option("--max", "maximum", type=float, help="No forecast is higher.")
-@click.option("--cell", type=click.Choice(RECURRENT), default="gru", help="Kind of recurrent cell.")
-@click.option("--windows", "window", type=Window(), default="auto", help="Rows that the network reads, or auto.")
-@click.option(
-    "--season",
-    "seasons",
-    type=Whole(0, 100_000),
-    multiple=True,
-    help="Length of a season in rows; may be given twice, 0 for none.  [default: detected]",
-    show_default=False,
-)
-@click.option(
-    "--log/--no-log",
-    default=None,
-    help="Forecast logarithms.  [default: where the seasons grow with the level]",
-    show_default=False,
-)
-@click.option("--hidden-size", type=Whole(1, 4096), default=32, help="Units of the recurrent layer.")
-@click.option(
-    "--folds",
-    type=Whole(1, 10_000),
-    help="Horizons at the end that the backtest holds out.  [default: a fifth of the rows, 3 to 20]",
-    show_default=False,
-)
-@click.option("--epochs", type=positive, default=60, help="Maximum number of passes over the training rows.")
-@click.option(
-    "--seed",
-    type=Whole(0, 2**31 - 1),
-    default=0,
-    help="The same seed gives the same forecaster.",
-)
-@click.option("--out", help=f"The forecaster's file.  [default: FILE's name with {SUFFIX}]", show_default=False)
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.pass_context
-def fit(context, file, reading, out, overwrite, as_json, seasons, model, **options):
-    """Fit a forecaster to the series in the CSV file FILE.
-
-    FILE (- for standard input, or a URL) holds one series, or several in the long format, a row for each value; one
-    network learns them all. The last rows are held out first: how well each method forecasts them decides how much it
-    counts in each series' forecast.
-    """
-    from chargen.series.forecast.origin import metadata_of
-    from chargen.series.reading.source import short_name
-    from chargen.series.reading.table import read_table
-
-    if 0 in seasons and len(seasons) > 1:
-        raise click.UsageError("--season 0 means no season; leave out the other --season")
-    out = Path(out or f"{short_name(file)}{SUFFIX}")
-    _refuse_existing(out, file, overwrite)
-    table = read_table(file, **reading)
-    seasons = tuple(season for season in seasons if season) if seasons else None
-    forecaster = _fitted(context, file, table, seasons=seasons, model=model.replace("-", " "), **options)
-    forecaster.about = metadata_of(table, file, **reading)
-    forecaster.save(out)
-    if as_json:
-        click.echo(json.dumps(_summary(out, table, forecaster)))
-    else:
-        _show(forecaster)
-    click.echo(f"saved {out}; now try: chargen series forecast {out}", err=True)
+from chargen.cli.table_options import require_apart, rows
 
 
 @click.command()
@@ -148,8 +52,8 @@ def forecast(model, horizon, levels, newer, series, out, plot, history):
         require_output(target, model, newer)
     if plot:
         picture_format(plot)
-    if out and plot and os.path.abspath(out) == os.path.abspath(plot):
-        raise click.UsageError(f"--out and --plot both name {out}; choose another file for the picture")
+    if out:
+        require_apart(out, plot)
     forecaster = Forecaster.load(model)
     _keep_the_table(forecaster, out, plot)
     if newer:
@@ -191,102 +95,6 @@ def _extend(forecaster, newer: str) -> None:
         raise InputError(f"{shown(newer)}: {error.message}", error.advice) from None
     for note in notes:
         click.echo(note, err=True)
-
-
-def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
-    from chargen.errors import InputError
-
-    require_output(out, file)
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists", "choose another {out}, or replace it with {overwrite}")
-
-
-def _fitted(context, file, table, **options):
-    from chargen.cli.progress import show_fitting
-    from chargen.cli.stop_signals import StopRequest
-    from chargen.errors import InputError
-    from chargen.series.forecast.checks import SeriesError
-    from chargen.series.forecast.forecaster import Forecaster
-    from chargen.series.reading.source import shown
-
-    forecaster = Forecaster(likely_seasons=table.clock.seasons, **options)
-    series = {one.name: one.values for one in table.series}
-
-    def steps(request):
-        began = False
-        for step in forecaster.fitting(series):
-            if not began:
-                click.echo("\n".join([*table.notes, _describe(table, forecaster)]), err=True)
-            began = True
-            yield step
-            if request.exit_code is not None:
-                return
-
-    with StopRequest() as request:
-        try:
-            show_fitting(steps(request))
-        except SeriesError as error:
-            line = next(one.first_line for one in table.series if one.name == error.name)
-            raise InputError(f"{shown(file)} line {line}: {error.message}", error.advice) from None
-        if request.exit_code is not None:
-            click.echo("stopped; nothing was saved", err=True)
-            context.exit(request.exit_code)
-    return forecaster
-
-
-def _describe(table, forecaster) -> str:
-    framing, settings = forecaster.framing, forecaster.settings
-    rows = sum(len(one.values) for one in table.series)
-    of = f" of {len(table.series)} series" if len(table.series) > 1 else ""
-    step = f", a step of {table.clock}" if table.time else ""
-    seasons = " and ".join(map(str, framing.seasons))
-    season = f"a season of {seasons} rows" if seasons else "no season"
-    logs = ", in logarithms" * framing.log
-    windows = f", windows of {framing.window} rows"
-    network = f"{windows}, a {settings.cell.upper()} of {settings.hidden_size} units that gives {settings.horizon} rows"
-    return f"{rows:,} rows{of}{step}, {season}{logs}{f'{network} at once' if forecaster.trains else ''}"
-
-
-def _summary(out: Path, table, forecaster) -> dict:
-    tested, framing = forecaster.tested, forecaster.framing
-    return {
-        "forecaster": str(out),
-        "rows": sum(len(one.values) for one in table.series),
-        "series": len(table.series),
-        "notes": table.notes,
-        "seasons": framing.seasons,
-        "window": framing.window,
-        "log": framing.log,
-        "epochs": forecaster.epochs,
-        "folds": tested.folds,
-        "horizon": tested.horizon,
-        "model": forecaster.settings.model,
-        "backtest": tested.figures,
-        "shares": tested.shares,
-        "beats": [name for name in tested.margins if name not in tested.unbeaten],
-        "verdict": tested.verdict,
-        "table": [
-            {"series": one.name, "rows": len(one.values), "exception": forecaster.reasons.get(one.name)}
-            | figures
-            | {"weights": forecaster.weights[one.name]}
-            for one, figures in zip(table.series, tested.by_series, strict=True)
-        ],
-    }
-
-
-def _show(forecaster) -> None:
-    tested = forecaster.tested
-    click.echo(f"{'':15}{'MAE':>12}{'sMAPE':>9}{'MASE':>9}")
-    for name, figures in tested.figures.items():
-        mase = "-" if figures["mase"] is None else f"{figures['mase']:.3f}"
-        click.echo(f"{name:15}{figures['mae']:12.5g}{figures['smape']:9.2f}{mase:>9}")
-    click.echo(f"{tested.verdict[0].upper()}{tested.verdict[1:]}.")
-    if "," in tested.composition:
-        click.echo(f"The forecast is {tested.composition}, by their errors in the backtest.")
-    for reason in sorted(set(forecaster.reasons.values())):
-        names = [name for name, other in forecaster.reasons.items() if other == reason]
-        listed = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
-        click.echo(f"{reason[0].upper()}{reason[1:]}{f' ({listed})' if listed else ''}.")
 
 
 def _write(out: str | None, text: str) -> None:

@@ -4,7 +4,8 @@ import click
 
 from chargen.cli.commands import Group
 from chargen.cli.exercises import list_exercises, run
-from chargen.cli.forecast import fit, forecast
+from chargen.cli.fit import fit
+from chargen.cli.forecast import forecast
 
 
 @click.group(cls=Group)

@@ -1,10 +1,15 @@
 """The options of commands that read series from a CSV file."""
 
 import functools
+import os
 
 import click
 
+from chargen.cli.commands import Whole
+
 NAMES = ("column", "time", "ids", "count_rows", "no_header", "time_format", "zone", "decimal", "fill", "encoding")
+
+rows = Whole(1, 100_000)
 
 
 def table_options(command):
@@ -46,3 +51,9 @@ def table_options(command):
     ):
         with_reading = option(with_reading)
     return with_reading
+
+
+def require_apart(out: str | os.PathLike, plot: str | None) -> None:
+    """Raise UsageError if a picture would have the name of the other file that is written."""
+    if plot and os.path.abspath(out) == os.path.abspath(plot):
+        raise click.UsageError(f"--out and --plot both name {out}; choose another file for the picture")

@@ -1,4 +1,4 @@
-"""The picture of a forecast: history, forecast and prediction interval, from plain numbers."""
+"""The picture of forecasts, made or tested: values, forecasts and prediction intervals, from plain numbers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,26 +15,41 @@ FEWEST_TICKS, MOST_TICKS = 3, 6
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """One series.
+class Piece:
+    """A forecast made from the first rows of a series.
 
     Attributes:
-        name: "" where there is only one.
-        history: the last values before the forecast, array (rows,).
-        times: of the history and the forecast, (rows + h,).
+        known: the number of those rows, at least 1.
         points: array (h,).
         bounds: of the intervals, arrays (h,), by level in per cent.
     """
 
-    name: str
-    history: np.ndarray
-    times: Sequence[str]
+    known: int
     points: np.ndarray
     bounds: Mapping[int, tuple[np.ndarray, np.ndarray]]
 
 
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One series: its values, and the forecasts that are, or would have been, made from them.
+
+    Attributes:
+        name: "" where there is only one.
+        values: array (rows,).
+        times: of the values and of what is forecast after them.
+        pieces: the forecasts, the earliest first, with intervals of the same levels.
+        title: what the picture says above the series.
+    """
+
+    name: str
+    values: np.ndarray
+    times: Sequence[str]
+    pieces: Sequence[Piece]
+    title: str = ""
+
+
 def save_forecast(panels: Sequence[Panel], path: str | Path, column: str, time: str) -> None:
-    """Draw each series with its forecast and prediction intervals, and write a PNG.
+    """Draw each series with its forecasts and prediction intervals, and write a PNG.
 
     Args:
         column, time: the labels of the y and x axes.
@@ -66,23 +81,30 @@ def round_ticks(times: Sequence[str]) -> dict[int, str]:
             del begins[0]  # the first one began before the picture does
         if len(begins) >= FEWEST_TICKS:
             return {place: times[place][:length] for place in begins[:: -(-len(begins) // MOST_TICKS)]}
-    places = np.unique(np.linspace(0, len(times) - 1, MOST_TICKS).round().astype(int))
-    return {int(place): times[place] for place in places}
+    step = max(-(-(len(times) - 1) // (MOST_TICKS - 1)), 1)
+    return {place: times[place] for place in range(0, len(times), step)}
 
 
 def _draw(axes, panel: Panel) -> None:
-    ahead = np.arange(1, len(panel.points) + 1)
-    axes.plot(np.arange(1 - len(panel.history), 1), panel.history, color="black", lw=1.2, label="history")
-    joined = np.r_[panel.history[-1], panel.points]  # without a gap after the last value
-    axes.plot(np.r_[0, ahead], joined, color="tab:blue", lw=1.6, label="forecast")
-    for place, (level, bounds) in enumerate(sorted(panel.bounds.items(), reverse=True)):
-        shade = 0.25 / (len(panel.bounds) - place)  # the narrower one lies over the wider ones
-        low, high = (np.r_[panel.history[-1], bound] for bound in bounds)
-        axes.fill_between(np.r_[0, ahead], low, high, color="tab:blue", alpha=shade, lw=0, label=f"{level} % interval")
-    first = 1 - len(panel.history)
+    all_known = panel.pieces[-1].known == len(panel.values)
+    axes.plot(panel.values, color="black", lw=1.2, label="history" if all_known else "values")
+    for number, piece in enumerate(panel.pieces):
+        _draw_piece(axes, piece, panel.values[piece.known - 1], labelled=number == 0)
     ticks = round_ticks(panel.times)
-    axes.set_xticks(np.array(list(ticks)) + first, list(ticks.values()), rotation=20, ha="right")
-    axes.axvline(0, color="gray", ls=":", lw=1)
+    axes.set_xticks(list(ticks), list(ticks.values()), rotation=20, ha="right")
     axes.grid(alpha=0.3)
-    axes.set_title(panel.name, loc="left")
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2 + len(panel.bounds), frameon=False)  # above the plot
+    axes.set_title(panel.title, loc="left", fontsize="medium")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False)  # above the plot
+
+
+def _draw_piece(axes, piece: Piece, last: float, labelled: bool) -> None:
+    """Draw a forecast and its intervals, joined to the last value before it."""
+    places = np.arange(piece.known - 1, piece.known + len(piece.points))
+    label = "forecast" if labelled else None
+    axes.plot(places, np.r_[last, piece.points], color="tab:blue", lw=1.6, label=label)
+    for number, (level, bounds) in enumerate(sorted(piece.bounds.items(), reverse=True)):
+        shade = 0.25 / (len(piece.bounds) - number)  # the narrower one lies over the wider ones
+        low, high = (np.r_[last, bound] for bound in bounds)
+        label = f"{level} % interval" if labelled else None
+        axes.fill_between(places, low, high, color="tab:blue", alpha=shade, lw=0, label=label)
+    axes.axvline(places[0], color="gray", ls=":", lw=1)

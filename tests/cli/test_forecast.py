@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from chargen.cli.main import main
 from chargen.series import Forecaster
@@ -161,9 +162,11 @@ def test_several_series_in_one_file(chargen):
         for place, value in enumerate(rhythm(150, size))
     ]
     Path("long.csv").write_text("unique_id,ds,y\n" + "".join(rows))
-    code, _, err = chargen("fit", "long.csv", "--time", "ds", *QUICK)
+    code, _, err = chargen("fit", "long.csv", "--time", "ds", *QUICK, "--plot", "backtest.png")
     assert code == 0, err
     assert "300 rows of 2 series" in err
+    assert "\nwrote backtest.png\n" in err
+    assert Image.open("backtest.png").size == (1200, 1050)
     _, out, _ = chargen("forecast", "long.forecaster.safetensors", "--plot", "two.png")
     names = [line.split(",")[:2] for line in out.splitlines()]
     assert names[0] == ["unique_id", "ds"]
@@ -221,6 +224,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
             ["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"],
             "there.safetensors exists; choose another --out, or replace it with --overwrite",
         ),
+        (["fit", "sales.csv", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
         (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a whole number"),
         (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
         (["forecast", "nowhere"], "no checkpoint at nowhere"),

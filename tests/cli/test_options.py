@@ -79,6 +79,7 @@ def place(tmp_path_factory):
         "inspect texts --checkpoint run --html checkpoints/run/best.safetensors",
         "export checkpoints/run/last.safetensors --checkpoint run",
         "series fit sales.csv --column sold --overwrite --out sales.csv",
+        "series fit sales.csv --column sold --overwrite --plot sales.csv",
         "series forecast sales.forecaster.safetensors --out sales.forecaster.safetensors",
         "series forecast sales.forecaster.safetensors --plot sales.forecaster.safetensors",
         "series forecast sales.forecaster.safetensors --out sales.csv",

@@ -63,18 +63,14 @@ def test_panels_and_frames_are_drawn(tmp_path):
 
 def test_a_forecast_is_drawn_after_its_history(tmp_path, drawn):
     points = np.array([4.0, 5.0])
-    panel = forecast_plot.Panel(
-        "",
-        np.array([1.0, 2.0, 3.0]),
-        list("abcde"),
-        points,
-        {80: (points - 1, points + 1), 95: (points - 2, points + 2)},
-    )
+    bounds = {80: (points - 1, points + 1), 95: (points - 2, points + 2)}
+    piece = forecast_plot.Piece(3, points, bounds)
+    panel = forecast_plot.Panel("", np.array([1.0, 2.0, 3.0]), list("abcde"), [piece])
     forecast_plot.save_forecast([panel], tmp_path / "forecast.png", "sold", "day")
     axes = drawn[0].axes[0]
     history, forecast = (line.get_xydata().tolist() for line in axes.get_lines()[:2])
-    assert history == [[-2, 1], [-1, 2], [0, 3]]
-    assert forecast == [[0, 3], [1, 4], [2, 5]]
+    assert history == [[0, 1], [1, 2], [2, 3]]
+    assert forecast == [[2, 3], [3, 4], [4, 5]]
     assert [label.get_text() for label in axes.get_xticklabels()] == list("abcde")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("day", "sold")
     bands = {area.get_label(): area.get_paths()[0].get_extents().get_points()[:, 1] for area in axes.collections}
@@ -84,3 +80,17 @@ def test_a_forecast_is_drawn_after_its_history(tmp_path, drawn):
     }
     with pytest.raises(InputError, match="13 series"):
         forecast_plot.save_forecast([panel] * 13, tmp_path / "forecast.png", "sold", "day")
+
+
+def test_forecasts_of_known_values_are_each_joined_to_the_value_before(tmp_path, drawn):
+    pieces = [
+        forecast_plot.Piece(known, np.array([9.0]), {90: (np.array([8.0]), np.array([10.0]))}) for known in (1, 2)
+    ]
+    panel = forecast_plot.Panel("", np.array([1.0, 2.0, 3.0]), list("abc"), pieces, "a backtest")
+    forecast_plot.save_forecast([panel], tmp_path / "backtest.png", "sold", "day")
+    axes = drawn[0].axes[0]
+    values, *lines = (line.get_xydata().tolist() for line in axes.get_lines())
+    assert values == [[0, 1], [1, 2], [2, 3]]
+    assert [lines[0], lines[2]] == [[[0, 1], [1, 9]], [[1, 2], [2, 9]]]  # a line marks where each of them begins
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["values", "forecast", "90 % interval"]
+    assert axes.get_title(loc="left") == "a backtest"

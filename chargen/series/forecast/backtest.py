@@ -95,6 +95,29 @@ def backtest_forecasts(
     return points
 
 
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What is, or would have been, forecast for the rows that a backtest holds out.
+
+    Attributes:
+        cuts: rows before each origin, (series, origins); 0 where there is none.
+        points: the forecasts, (series, origins, horizon).
+    """
+
+    cuts: np.ndarray
+    points: np.ndarray
+
+    def side_by_side(self, number: int) -> list[int]:
+        """Return the places of a series' origins, the earliest first, whose forecasts hardly overlap."""
+        places = np.flatnonzero(self.cuts[number])
+        cuts, horizon = self.cuts[number, places], self.points.shape[2]
+        if not len(places):
+            return []
+        wanted = np.arange(cuts.max(), cuts.min() - horizon / 2, -horizon)
+        nearest = np.abs(cuts[:, None] - wanted).argmin(0)
+        return places[np.unique(nearest)].tolist()
+
+
 @dataclass(frozen=True)
 class Backtest:
     """The errors of the forecast and of each method, over all origins and series.

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from chargen.errors import InputError
-from chargen.series.forecast.backtest import Backtest
+from chargen.series.forecast.backtest import Backtest, HeldOut
 from chargen.series.forecast.combination import combine
 from chargen.series.forecast.conformal_intervals import LEVELS, half_widths
 from chargen.series.forecast.framing import Framing
@@ -34,6 +34,7 @@ class Fitted:
         error_quantiles: of the backtest, for intervals, (leads, 99).
         limits: no forecast is below the first or above the second, (series, 2).
         reasons: why a series is not forecast as the others are, by its name.
+        held_out: the forecasts of the backtest; None once read from a file, which does not keep them.
     """
 
     names: list[str]
@@ -49,6 +50,7 @@ class Fitted:
     error_quantiles: np.ndarray
     limits: np.ndarray
     reasons: dict[str, str]
+    held_out: HeldOut | None = None
 
     @property
     def measured(self) -> int:

@@ -7,7 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from chargen.series.forecast.backtest import FORECAST, Backtest, actual_values, backtest_forecasts, summarize
+from chargen.series.forecast.backtest import (
+    FORECAST,
+    Backtest,
+    HeldOut,
+    actual_values,
+    backtest_forecasts,
+    summarize,
+)
 from chargen.series.forecast.combination import combine, mean_errors, weigh
 from chargen.series.forecast.conformal_intervals import spreads_and_quantiles
 from chargen.series.forecast.fitted import Fitted
@@ -46,6 +53,7 @@ class BacktestResult(NamedTuple):
     spreads: np.ndarray
     error_quantiles: np.ndarray
     limits: np.ndarray
+    held_out: HeldOut
 
 
 def fit_series(
@@ -142,7 +150,7 @@ def _judged(
         for place, name in enumerate(methods)
         if weights[:, place].max() >= (LEAST_SHARE if name == NETWORK else 1e-3)
     }
-    return BacktestResult(tested, epochs, counting, spreads, quantiles, limits)
+    return BacktestResult(tested, epochs, counting, spreads, quantiles, limits, HeldOut(plan.cuts, forecast))
 
 
 def _weights(

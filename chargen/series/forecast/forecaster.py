@@ -184,6 +184,24 @@ class Forecaster:
             for row, name in enumerate(fitted.names)
         }
 
+    def backtested(self, level: int = 90) -> dict[str, dict[int, Forecast]]:
+        """Return what the backtest forecast, by the name of a series and by the number of rows known before.
+
+        The forecasts stand side by side. A forecaster read from a file has none.
+
+        Args:
+            level: of the intervals, in per cent; they are as wide as those of a forecast from the last row.
+        """
+        fitted = self._require_fitted()
+        found: dict[str, dict[int, Forecast]] = {name: {} for name in fitted.names}
+        if held := fitted.held_out:
+            bounds = [fitted.bounds(held.points[:, place], level) for place in range(held.points.shape[1])]
+            for row, name in enumerate(fitted.names):
+                for place in held.side_by_side(row):
+                    low, high = (side[row] for side in bounds[place])
+                    found[name][int(held.cuts[row, place])] = Forecast(held.points[row, place], {level: (low, high)})
+        return found
+
     @property
     def names(self) -> list[str]:
         """The names of the series."""

@@ -76,6 +76,7 @@ def read_forecaster(path: Path) -> tuple[ForecastSettings, Fitted, dict[str, Any
             network=_network(settings, tensors),
             weights=dict(zip(description["methods"], tensors["weights"].T, strict=True)),
             reasons=description["reasons"],
+            held_out=None,
             **{name: tensors[name] for name in ARRAYS},
         )
         require_origin(description["about"])

@@ -1,4 +1,4 @@
-"""A forecast as panels of a picture and as CSV, with the names and times of the file that it continues."""
+"""A forecast and a backtest as panels of a picture, and a forecast as CSV, with the names and times of its file."""
 
 import csv
 import io
@@ -8,13 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from chargen.errors import InputError
-from chargen.report.forecast_plot import Panel
+from chargen.report.forecast_plot import MOST_PANELS, Panel, Piece
 from chargen.series.forecast.forecaster import Forecaster
 from chargen.series.forecast.origin import bound_names, column_names
 from chargen.series.reading.clock import Clock
 from chargen.series.reading.columns import IDS
+from chargen.series.reading.table import Table
 
-HISTORY = 4  # horizons before the forecast in a picture, at most
+HISTORY = 4  # horizons before the forecast in a picture, at least where there are so many
+LEVEL = 90  # per cent, of the intervals in the picture of a backtest
 
 
 def forecast_panels(
@@ -44,8 +46,35 @@ def forecast_panels(
         history = forecaster.history(name)
         history = history[-(rows or max(HISTORY * horizon, len(history) // 3)) :]
         times = clock.times(forecaster.about.get("last", {}).get(name, "0"), range(1 - len(history), horizon + 1))
-        panels.append(Panel(name, history, times, points, bounds))
+        panels.append(Panel(name, history, times, [Piece(len(history), points, bounds)], name))
     return [panel for panel in panels if panel.name in names or not names]
+
+
+def backtest_panels(forecaster: Forecaster, table: Table) -> list[Panel]:
+    """Return what the backtest forecast for the rows held out, beside what came, for the series forecast worst.
+
+    Args:
+        forecaster: fitted to the `table`, and not read from a file.
+    """
+    panels = []
+    assert forecaster.tested is not None
+    backtested = forecaster.backtested(LEVEL)
+    figures = dict(zip(forecaster.names, forecaster.tested.by_series, strict=True))
+    tested = [one for one in table.series if backtested[one.name]]
+    worst = sorted(tested, key=lambda one: -(figures[one.name]["mase"] or 0))[:MOST_PANELS]
+    for one in (one for one in tested if one in worst):
+        rows, first = len(one.values), min(backtested[one.name])
+        begin = max(first - max(HISTORY * forecaster.settings.horizon, (rows - first) // 2), 0)
+        ends = [*backtested[one.name], rows][1:]  # each forecast is drawn up to where the next one begins
+        pieces = [
+            Piece(known - begin, points[: end - known], {level: (low[: end - known], high[: end - known])})
+            for (known, (points, bounds)), end in zip(backtested[one.name].items(), ends, strict=True)
+            for level, (low, high) in bounds.items()
+        ]
+        times = table.clock.times(one.last, range(begin + 1 - rows, 1))
+        title = f"{one.name or 'backtest'}: mean error {figures[one.name]['mae']:.4g}"
+        panels.append(Panel(one.name, one.values[begin:], times, pieces, title))
+    return panels
 
 
 def to_csv(forecaster: Forecaster, panels: Sequence[Panel]) -> str:
@@ -59,13 +88,14 @@ def to_csv(forecaster: Forecaster, panels: Sequence[Panel]) -> str:
     cells = forecaster.about.get("cells", {})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*ids, time, column, *bound_names(column, list(panels[0].bounds))])
+    writer.writerow([*ids, time, column, *bound_names(column, list(panels[0].pieces[0].bounds))])
     for panel in panels:
         own = cells.get(panel.name, [panel.name] * len(ids))
-        low, high = zip(*panel.bounds.values(), strict=True)
-        columns = np.array([panel.points, *reversed(low), *high])  # (columns, h)
-        spread = np.ptp(np.concatenate([panel.history, columns.ravel()]))
-        for when, values in zip(panel.times[-len(panel.points) :], columns.T, strict=True):
+        (piece,) = panel.pieces
+        low, high = zip(*piece.bounds.values(), strict=True)
+        columns = np.array([piece.points, *reversed(low), *high])  # (columns, h)
+        spread = np.ptp(np.concatenate([panel.values, columns.ravel()]))
+        for when, values in zip(panel.times[piece.known :], columns.T, strict=True):
             writer.writerow([*own, when, *(_digits(value, spread) for value in values)])
     return text.getvalue()
 
