@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -215,6 +216,26 @@ def test_resume_by_the_same_command_by_name_or_alone(folder):
     assert result.returncode == 0, result.stderr
     assert "epoch 3/3  training" in result.stderr
     assert len((folder / "checkpoints/poem-lstm/history.jsonl").read_text().splitlines()) == 3
+
+
+def test_time_while_it_is_stopped_does_not_use_up_its_budget(folder):
+    program = "from chargen.training import clock; clock.LATE = 0.2; from chargen.cli.main import main; main()"
+    (folder / "poem.txt").write_text(POEM * 10_000)
+    options = ["--budget", "10m", "--hidden-size", "64", "--sample-every", "0", "--save-every", "0", "--name", "timed"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "train", "poem.txt", *options], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(process, " a step, ")
+    began = time.monotonic()
+    wait_for(process, "saved after")
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(2)
+    process.send_signal(signal.SIGCONT)
+    process.send_signal(signal.SIGINT)
+    assert re.search(r" % done, \d s of its budget used; to go on", process.communicate(timeout=20)[1])
+    waited = time.monotonic() - began
+    position = Checkpoint.load(folder / "checkpoints/timed/last.safetensors").provenance.resume["position"]
+    assert 0 < position["seconds"] < position["elapsed"] < waited - 1.5
 
 
 def test_a_budget_can_be_extended(folder):

@@ -34,7 +34,7 @@ def begin(
     """Return a new run for a corpus, and say on stderr what was chosen.
 
     Args:
-        began: when the command started, by `time.monotonic`; a time budget counts from there.
+        began: when the command started, by `seconds_worked`; a time budget counts from there.
         options: the other options of `chargen train`.
     """
     from chargen.network.checkpoint import Checkpoint, find

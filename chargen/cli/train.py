@@ -182,8 +182,10 @@ def train(context, corpus, resume, device, sample_every, sample_prefix, **option
     """
     began = time.monotonic()
     from chargen.cli import runs
+    from chargen.training.clock import seconds_worked
     from chargen.training.processes import joined, own_device
 
+    began += seconds_worked() - time.monotonic()  # by that clock from now on; loading PyTorch may hold up its thread
     device = own_device(device)
     with joined(device) as processes:
         if processes.size > 1 and any(map(_is_stream, corpus)):

@@ -1,7 +1,6 @@
 """The choices that `chargen train` makes by itself, and a whole training in one call."""
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from chargen.text.corpus import Corpus, load_corpus
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Source
 from chargen.training.base import BASE, SHORTEST, consult_base
+from chargen.training.clock import seconds_worked
 from chargen.training.hardware import pick_device
 from chargen.training.plan import FixedSettings, Plan, make_plan
 from chargen.training.processes import ALONE, Processes
@@ -42,7 +42,7 @@ def choose(
     Args:
         fixed: settings that are not to be chosen.
         budget: seconds of training; None takes the usual time.
-        began: when they began, by `time.monotonic`; None for now.
+        began: when they began, by `seconds_worked`; None for now.
         base: the model to begin with; None lets the text decide whether the bundled base model is.
         init_from: what the user calls that model.
         from_scratch: whether to begin with random weights in any case.
@@ -51,7 +51,7 @@ def choose(
     Raises:
         InputError: see `make_plan`.
     """
-    began = time.monotonic() if began is None else began
+    began = seconds_worked() if began is None else began
     baselines = measure(corpus) if processes.first else {}
     if base is None and not from_scratch and _base_may_help(corpus, fixed):
         opinion = consult_base(corpus, device, baselines, processes)
@@ -67,7 +67,7 @@ def choose(
                 f"beginning from nothing: the base model {BASE} does not know this text ({opinion.bits:.3f} bits per"
                 f" character; counting letters {opinion.counts:.3f})"
             )
-    seconds = budget and budget - (time.monotonic() - began)
+    seconds = budget and budget - (seconds_worked() - began)
     plan = make_plan(corpus, device, fixed, seed=seed, seconds=seconds, base=base, processes=processes)
     if new := base and set(corpus.vocabulary.characters) - set(base.vocabulary.characters):
         say(f"characters that are new to {init_from}: {''.join(sorted(new))!r}")
@@ -118,7 +118,7 @@ def train(
     >>> print(model.sample("Dear "))                                    # doctest: +SKIP
     >>> model.checkpoint.save("letters.safetensors")                    # doctest: +SKIP
     """
-    began = time.monotonic()
+    began = seconds_worked()
     reading = {name: options.pop(name) for name in list(options) if name in _READING}
     fixed, on = FixedSettings(**options), pick_device(device)
     base = Checkpoint.load(find(init_from)) if init_from else None

@@ -1,6 +1,5 @@
 """From a corpus and what the user fixed to a model and its settings."""
 
-import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
 
@@ -14,6 +13,7 @@ from chargen.network.config import ModelConfig, network_for
 from chargen.report.words import counted, duration
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus
+from chargen.training.clock import seconds_worked
 from chargen.training.engines import ENGINES, engine_name
 from chargen.training.hardware import pick_engine, require_memory
 from chargen.training.model import CharModel
@@ -90,7 +90,7 @@ def make_plan(
     Raises:
         InputError: a value is out of its range or contradicts `base`, or the budget is over already.
     """
-    ends = None if seconds is None else time.perf_counter() + seconds - FINISHING_SECONDS
+    ends = None if seconds is None else seconds_worked() + seconds - FINISHING_SECONDS
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
         fixed = _with_network_of(base, fixed)
@@ -171,7 +171,7 @@ def _agreed_engine(
 
 
 def _time_left(ends: float, processes: Processes) -> float:
-    seconds = processes.agree(ends - time.perf_counter())
+    seconds = processes.agree(ends - seconds_worked())
     if seconds <= 0:
         raise InputError("the time budget is over before training could begin", "give more, or lower {max_chars}")
     return seconds

@@ -216,6 +216,11 @@ class Run:
         return self._trainer.progress
 
     @property
+    def seconds(self) -> float:
+        """Seconds of training, everything included; those of its budget that are used."""
+        return self._trainer.now
+
+    @property
     def finished(self) -> bool:
         """Whether there is nothing left to train."""
         return self._trainer.finished

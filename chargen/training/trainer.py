@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from chargen.errors import TrainingError
+from chargen.training.clock import seconds_worked
 from chargen.training.dropout import DropoutMasks
 from chargen.training.hardware import allow_tf32, autocast
 from chargen.training.optimizers import make_optimizer
@@ -58,8 +59,8 @@ class Trainer:
     """The training loop, and all that its next step depends on.
 
     A model is called as `outputs, state = model(X, state, masks)`, with a state that is a tuple of tensors, made by its
-    `begin_states`, and a `DropoutMasks`. Several processes share the rows of each batch, and follow the clock of the
-    first one.
+    `begin_states`, and a `DropoutMasks`. Several processes share the rows of each batch, and their clocks go on while
+    none of them is stopped.
     """
 
     def __init__(self, model: Stateful, task: Task, settings: TrainingSettings, processes: Processes = ALONE):
@@ -71,8 +72,8 @@ class Trainer:
         self.optimizer = make_optimizer(settings.optimizer, model, settings.weight_decay)
         self.masks = DropoutMasks(self.device, processes.rank, processes.size)
         self.threads = Threads(multiplications(model, own_rows.stop - own_rows.start))
-        self.began = time.perf_counter()
-        self.now = 0.0  # seconds since then, as all processes know it
+        self.now = 0.0  # seconds of training, as all processes know it
+        self.looked = seconds_worked()  # when that was so
         self.state: tuple[Tensor, ...] | None = None  # of this process's rows, carried from batch to batch
         self.position = Position()
 
@@ -82,7 +83,7 @@ class Trainer:
         Whenever a record is yielded, `snapshot` returns all that the next step depends on.
         """
         self._parallel = self.processes.parallel(self.model)  # takes seconds to load the first time
-        self.began = time.perf_counter() - self.position.elapsed
+        self.looked = seconds_worked()
         self._tick()
         try:
             while self.position.batch or not self.finished:
@@ -112,7 +113,7 @@ class Trainer:
         Training goes on to change the tensors; copy them before the next record. All processes must call this; the
         state of all rows goes to the first.
         """
-        self.position.elapsed = time.perf_counter() - self.began
+        self.position.elapsed = self._tick()
         state = [self.processes.gather(part, dim=1) for part in self.state or ()]  # (L*D, B, H) each
         tensors = {f"state.{number}": part for number, part in enumerate(state)}
         return tensors | self.optimizer.moments, asdict(self.position)
@@ -124,7 +125,7 @@ class Trainer:
             KeyError, TypeError, ValueError: the snapshot is not one of this training.
         """
         self.position = Position(**numbers)
-        self.began, self.now = time.perf_counter() - self.position.elapsed, self.position.elapsed
+        self.now = self.position.elapsed
         for name, moment in self.optimizer.moments.items():
             moment.copy_(_of_shape(moment.shape, tensors[name]))
         if "state.0" in tensors:  # there is none before the first step
@@ -192,8 +193,10 @@ class Trainer:
                 losses, began = [], self._tick()
 
     def _tick(self) -> float:
-        """Return the seconds since the beginning, which all processes go by until the next tick."""
-        self.now = self.processes.agree(time.perf_counter() - self.began)
+        """Return the seconds of training, which all processes go by until the next tick."""
+        looked = seconds_worked()
+        self.now -= self.processes.largest(self.looked - looked)  # the smallest: one that is stopped stops all
+        self.looked = looked
         return self.now
 
     def _train_step(self) -> Tensor:

@@ -21,8 +21,8 @@ from chargen.report import plots
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, load_corpus
 from chargen.text.vocabulary import Vocabulary
+from chargen.training import clock, processes
 from chargen.training import plan as planning
-from chargen.training import processes
 from chargen.training import trainer as training
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes, joined, own_device
@@ -70,11 +70,28 @@ def planned(processes):
     return [plan.settings.seconds, plan.settings.precision, last.step, last.seconds, last.learning_rate]
 
 
+def seconds_with_one_stopped(processes):
+    """Return how long a training with a budget of 0.4 seconds takes while the second process is stopped for 0.8."""
+    clock.LATE, late = 0.2, clock.LATE
+    settings = TrainingSettings(seconds=0.4, batching=Batching(4, 16))
+    records = fit(CharModel(len(VOCABULARY), hidden_size=8), IDS, IDS[:0], settings, processes)
+    next(records)
+    began = time.monotonic()
+    if not processes.first:
+        subprocess.Popen(["sh", "-c", f"sleep 0.8; kill -CONT {os.getpid()}"])
+        os.kill(os.getpid(), signal.SIGSTOP)
+    *_, last = records
+    clock.LATE = late
+    return time.monotonic() - began, last.seconds
+
+
 def in_processes(folder):
     """What each of the processes does that `together` starts, until one of them is killed."""
     report_seconds, training.REPORT_SECONDS, planning.SPEED_SECONDS = training.REPORT_SECONDS, 0, 0.2
     with joined(own_device("cpu")) as processes:
         found = {"cases": [trained(*case, processes) for case in CASES], "planned": planned(processes)}
+        seconds, trained_for = seconds_with_one_stopped(processes)
+        found["its budget"] = seconds > 0.9 and 0.3 < trained_for < 0.5
         found["highest rank"] = processes.largest(processes.rank)
         with processes.one_before_the_others():
             if processes.first:
@@ -127,6 +144,7 @@ def test_processes_agree_to_the_bit(together):
     """Also on what follows the clock: the plan, the schedule, the end."""
     first, second = found_by(together[0])
     assert first == second
+    assert first["its budget"], "it went on while one of them was stopped"
     assert first["highest rank"] == 1
     assert first["each told of another text"]
 
