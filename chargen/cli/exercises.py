@@ -8,6 +8,7 @@ import click
 
 from chargen.cli.commands import Whole, positive
 from chargen.cli.options import quiet_option, require_output, say
+from chargen.report.words import counted
 from chargen.series.exercises.catalog import CELLS, EXERCISES
 
 
@@ -61,14 +62,18 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
         "from_scratch": from_scratch,
     }
     if not as_json:
-        click.echo("  ".join(f"{name} {_text(value)}" for name, value in settings.items()))
-    with show_exercise() as on_epoch:
+        click.echo(
+            f"{task}: {', '.join(exercise.cells)} of {exercise.hidden_size} units, {counted(exercise.epochs, 'epoch')},"
+            f" learning rate {exercise.learning_rate}, seed {seed}{', from scratch' * from_scratch}"
+        )
+    with show_exercise(exercise.networks, exercise.epochs) as on_epoch:
         outcome = SOLUTIONS[task](Attempt(exercise, seed, from_scratch, on_epoch, animate))
     if as_json:
         click.echo(json.dumps(settings | {"figures": outcome.figures}))
     else:
+        width = max(map(len, outcome.figures))
         for name, value in outcome.figures.items():
-            click.echo(f"{name:22} {_text(value)}")
+            click.echo(f"{name:{width}}  {_text(value)}")
         click.echo(f"lesson: {lesson(task, outcome.figures)}")
     _save(outcome, picture)
 
@@ -86,7 +91,7 @@ def _save(outcome, picture: str) -> None:
 
 
 def _text(value) -> str:
-    """Return a figure or a setting as text."""
+    """Return a figure, or several, as text."""
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_text, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

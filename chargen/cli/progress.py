@@ -51,7 +51,7 @@ def show_training(run, records: Iterable, preview: Callable[[bool], str | None])
 def _bar(**options):
     from tqdm import tqdm
 
-    return tqdm(bar_format=BAR, disable=None, dynamic_ncols=True, leave=False, **options)
+    return tqdm(bar_format=BAR, disable=quiet() or None, dynamic_ncols=True, leave=False, **options)
 
 
 def _show_progress(bar, record, description: str) -> None:
@@ -104,16 +104,12 @@ def epoch_line(record, epoch: str, best: str = "", saved: str = "") -> str:
 
 
 @contextlib.contextmanager
-def show_exercise() -> Iterator[Callable]:
-    """Show the training of networks on stderr: yield a function of a network's name, a record, and the epochs."""
-    from tqdm import tqdm
+def show_exercise(networks: int, epochs: int) -> Iterator[Callable]:
+    """Show the training of all networks as one bar on stderr: yield a function of a network's name and a record."""
+    with _bar(total=networks * epochs, mininterval=0.2) as bar:
 
-    with tqdm(unit="epoch", disable=quiet() or None, dynamic_ncols=True, leave=False) as bar:
-
-        def watch(name: str, record, epochs: int) -> None:
-            if record.epoch == 1:
-                bar.reset(total=epochs)
-                bar.set_description(name)
+        def watch(name: str, record) -> None:
+            bar.set_description_str(f"{name}, epoch {record.epoch}/{epochs}", refresh=False)
             bar.set_postfix_str(f"loss {record.train_loss:.2e}", refresh=False)
             bar.update()
 

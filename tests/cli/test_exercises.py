@@ -38,7 +38,7 @@ def test_run_prints_settings_and_figures_and_writes_a_picture(run, tmp_path):
     assert code == 0
     first, *figures, lesson = out.splitlines()
     assert lesson.startswith("lesson: on the part of the curve that it never saw")
-    assert first.startswith("task next-value  cells rnn  hidden_size 50  epochs 5  learning_rate 0.01  seed 2")
+    assert first == "next-value: rnn of 50 units, 5 epochs, learning rate 0.01, seed 2"
     assert [line.split()[0] for line in figures] == ["train_mse", "test_mse"]
     assert err.splitlines()[-1] == "wrote next-value.png"
     assert size_of_png(tmp_path / "next-value.png") == (1200, 1050)

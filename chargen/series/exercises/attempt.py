@@ -18,14 +18,14 @@ class Attempt:
 
     Attributes:
         exercise: its settings, with those that the user changed.
-        on_epoch: called after each epoch with the name of the network, the record, and the number of epochs.
+        on_epoch: called after each epoch with the name of the network and the record.
         animate: whether to draw frames.
     """
 
     exercise: Exercise
     seed: int = 0
     from_scratch: bool = False
-    on_epoch: Callable[[str, EpochRecord, int], None] = lambda name, record, epochs: None
+    on_epoch: Callable[[str, EpochRecord], None] = lambda name, record: None
     animate: bool = False
 
     def network(self, cell: str, **sizes):
@@ -39,7 +39,7 @@ class Attempt:
 
         def on_epoch(record: EpochRecord) -> None:
             after_epoch(record)
-            self.on_epoch(name, record, exercise.epochs)
+            self.on_epoch(name, record)
 
         return learn(
             network,

@@ -18,6 +18,7 @@ class Exercise:
         learning_rate: of Adam, at the start; it falls along a cosine to a fiftieth.
         batch_size: B, windows in a step; 0 for all of them.
         clip: the maximum norm of the gradient.
+        ways: in how many ways a network of each cell is trained.
     """
 
     name: str
@@ -28,6 +29,12 @@ class Exercise:
     learning_rate: float
     batch_size: int = 0
     clip: float = 1.0
+    ways: int = 1
+
+    @property
+    def networks(self) -> int:
+        """How many networks are trained, one after the other."""
+        return self.ways * len(self.cells)
 
 
 EXERCISES = {
@@ -43,6 +50,7 @@ EXERCISES = {
             32,
             100,
             0.02,
+            ways=2,
         ),
         Exercise(
             "sin-to-cos-batched",

@@ -22,6 +22,14 @@ def test_every_exercise_has_a_solution():
     assert list(SOLUTIONS) == list(EXERCISES)
 
 
+@pytest.mark.parametrize("name", EXERCISES)
+def test_it_is_known_how_many_epochs_come(name):
+    records = []
+    solve(name, epochs=2, on_epoch=lambda *record: records.append(record))
+    assert len(records) == 2 * EXERCISES[name].networks
+    assert [record.epoch for _, record in records] == [1, 2] * EXERCISES[name].networks
+
+
 def test_next_value():
     outcome = solve("next-value")
     assert outcome.figures["test_mse"] <= 1e-3
@@ -49,9 +57,7 @@ def test_sin_to_cos_is_drawn_as_it_is_learned():
 
 def test_sin_to_cos_batched():
     losses = []
-    figures = solve(
-        "sin-to-cos-batched", on_epoch=lambda name, record, epochs: losses.append(record.train_loss)
-    ).figures
+    figures = solve("sin-to-cos-batched", on_epoch=lambda name, record: losses.append(record.train_loss)).figures
     assert len(losses) == 501
     assert losses[0] > 0.3
     assert figures["final_loss"] == pytest.approx(np.mean(losses[-10:]))
