@@ -37,7 +37,8 @@ class Corpus:
             text an `np.memmap`, to be read in place.
         valid_ids: the same of shape (held-out characters,), the text that follows the training part; may be empty.
         sha256: hex digest of the bytes as read, comparable with `sha256sum FILE`; of several texts, of the lines that
-            `sha256sum FILES | cut -c-64` prints.
+            `sha256sum FILES | cut -c-64` prints. Of standard input or a pipe that is cut by `max_chars`, only what was
+            needed is read.
         notes: what was repaired while reading, one sentence each.
         origin: where the text came from and how it was read.
     """
@@ -103,13 +104,11 @@ def _encode(name: str, texts: Sequence[Document], reading: ReadingOptions, in_me
     """Return the ids of documents, read as one text; those of a large text are kept in the cache."""
     texts = [repeatable(text, in_memory) for text in texts]
     size = sum(text.size for text in texts)
-    if size <= in_memory:
-        encoder = Encoder(name, texts, reading)
-        if encoder.length <= in_memory:  # a packed text may be longer than its file
-            return encoder.in_memory()
-        return ids_cache.cached(encoder, None)
-    signature = ids_cache.signature_of(texts, reading)
-    if known := ids_cache.recall(signature):
+    signature = ids_cache.signature_of(texts, reading) if size > in_memory else None
+    if signature and (known := ids_cache.recall(signature)):
         return known
     with progress_bar(f"encoding {name}", 2 * size) as bar:
-        return ids_cache.cached(Encoder(name, texts, reading, bar.update), signature)
+        encoder = Encoder(name, texts, reading, bar.update)
+        if max(size, encoder.length) <= in_memory:  # a packed text may be longer than its file, a stream has no size
+            return encoder.in_memory()
+        return ids_cache.cached(encoder, signature)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,7 @@ class Encoder:
         """
         self.name, self._texts, self._reading, self._watch = name, texts, reading, watch
         stream, characters, self.length = self._stream(), CharacterSet(), 0
-        for piece in _pieces(stream, reading):
+        for piece in self._pieces(stream):
             characters.add(piece)
             self.length += len(piece)
         if not str(characters).strip():
@@ -93,13 +93,25 @@ class Encoder:
         table[code_points(self.vocabulary.characters)] = np.arange(len(self.vocabulary))
         ascii_table = table[:256].tobytes() if self.dtype == np.uint8 else None
         stream = self._stream()
-        for piece in _pieces(stream, self._reading):
+        for piece in self._pieces(stream):
             if ascii_table and piece.isascii():
                 yield np.frombuffer(piece.encode().translate(ascii_table), dtype=np.uint8)
             else:
                 yield table.take(code_points(piece))
         if _joint_digest(stream.digests) != self.sha256:
             raise InputError(f"{self.name} was changed while it was read", "start again when it is complete")
+
+    def _pieces(self, stream: TextStream) -> Iterator[str]:
+        """Yield the text of a stream, normalised and cut to its length.
+
+        Files are read to their end, so that their digest is that of the whole; what may never end is not.
+        """
+        room = self._reading.max_chars
+        for piece in normalized(stream, self._reading.normalization):
+            yield piece[:room]
+            room = room and max(room - len(piece), 0)
+            if room == 0 and any(text.kept for text in self._texts):
+                break
 
     def _stream(self) -> TextStream:
         return TextStream(self._texts, self._reading.encoding, self._reading.separator, watch=self._watch)
@@ -128,14 +140,6 @@ class CharacterSet:
 def short_digest(value: object) -> str:
     """Return the beginning of the SHA-256 of a value's JSON."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:40]
-
-
-def _pieces(stream: Iterable[str], reading: ReadingOptions) -> Iterator[str]:
-    """Yield the text of a stream, normalised and cut to its length; the stream is read to its end."""
-    room = reading.max_chars
-    for piece in normalized(stream, reading.normalization):
-        yield piece[:room]
-        room = room and max(room - len(piece), 0)
 
 
 def _joint_digest(digests: Sequence[str]) -> str:

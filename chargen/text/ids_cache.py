@@ -24,14 +24,13 @@ from chargen.files.atomic import require_space, write_atomically
 from chargen.files.lock import lock
 from chargen.text.encoder import Encoded, Encoder, short_digest
 from chargen.text.reading_options import ReadingOptions
-from chargen.text.registry import cache_folder
+from chargen.text.registry import FULL_DISK, cache_folder
 from chargen.text.sources import Document
 from chargen.text.vocabulary import Vocabulary
 
 FOLDER = "encoded"  # in the cache folder
 MARK = b"chargen2"  # the last bytes of a file
 SETTLED = 2.0  # seconds after a change of a file after which a further change must show in its times
-FULL_DISK = "free some space, or set CHARGEN_CACHE to a folder on another disk"
 BLOCK = 1 << 22  # bytes verified at a time
 
 

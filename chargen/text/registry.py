@@ -9,6 +9,8 @@ from pathlib import Path
 
 from chargen.errors import InputError
 
+FULL_DISK = "free some space, or set CHARGEN_CACHE to a folder on another disk"
+
 
 @dataclass(frozen=True)
 class RegistryEntry:

@@ -10,7 +10,6 @@ import os
 import re
 import select
 import sys
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +19,9 @@ from typing import BinaryIO, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
 from chargen.errors import InputError
-from chargen.report.words import size, suggestion
-from chargen.text.registry import cache_folder, registry
+from chargen.report.words import suggestion
+from chargen.text.kept_stream import KeptStream
+from chargen.text.registry import registry
 
 Source = str | Path | None
 PACKERS: dict[bytes, Callable] = {
@@ -31,7 +31,6 @@ PACKERS: dict[bytes, Callable] = {
 }  # by how their files begin
 PACKED = (".gz", ".bz2", ".xz")
 PATIENCE = 2  # seconds without a word about a pipe to which nobody writes
-LONGEST_STREAM = 2_000_000_000  # bytes that are kept of what can be read only once
 MOST_FILES = 1000  # of a folder, among which one of a similar name is looked for
 
 
@@ -41,19 +40,16 @@ class Document(NamedTuple):
     Attributes:
         name: what messages call it.
         path: the file that holds it; None for standard input.
-        kept: a copy of a document that can be read only once, see `repeatable`.
+        kept: what has been read of a document that can be read only once, see `repeatable`.
     """
 
     name: str
     path: Path | None
-    kept: BinaryIO | None = None
+    kept: KeptStream | None = None
 
     @property
     def size(self) -> int:
         """The number of bytes; 0 if unknown."""
-        if self.kept is not None:
-            self.kept.seek(0, os.SEEK_END)
-            return self.kept.tell()
         return self.path.stat().st_size if self.path is not None and self.path.is_file() else 0
 
     @contextlib.contextmanager
@@ -90,7 +86,7 @@ def _opened(path: Path) -> BinaryIO:
     return open(descriptor, "rb")
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
+def _unpacked(file: BinaryIO | KeptStream) -> BinaryIO:
     """Return what reads a file, unpacked if it is packed."""
     if isinstance(file, io.BufferedReader):  # standard input and pipes cannot be sought
         head = file.peek(max(map(len, PACKERS)))
@@ -98,7 +94,7 @@ def _unpacked(file: BinaryIO) -> BinaryIO:
         head = file.read(max(map(len, PACKERS)))
         file.seek(0)
     packer = next((packer for magic, packer in PACKERS.items() if head.startswith(magic)), None)
-    return cast(BinaryIO, packer(file)) if packer else file
+    return cast(BinaryIO, packer(file) if packer else file)
 
 
 def documents(source: Source | Sequence[Source] = None) -> tuple[str, list[Document]]:
@@ -165,24 +161,16 @@ def _told_apart(several: list[Document]) -> list[Document]:
 
 
 def repeatable(document: Document, in_memory: int) -> Document:
-    """Return a document that can be read more than once: itself, or a copy of standard input or a pipe.
+    """Return a document that can be read more than once: itself, or standard input or a pipe that is kept.
 
     Args:
-        in_memory: bytes up to which the copy is held in memory; a longer one is kept in a temporary file.
+        in_memory: bytes up to which it is kept in memory; a longer one is kept in a temporary file.
     """
     if document.path is not None and document.path.is_file():
         return document
-    folder = cache_folder()
-    with contextlib.suppress(OSError):  # the copy may fit in memory
-        folder.mkdir(parents=True, exist_ok=True)
-    kept = tempfile.SpooledTemporaryFile(max_size=in_memory, dir=str(folder))  # noqa: SIM115
-    with document.reading(), document.open() as file:
-        while piece := file.read(1 << 18):
-            if kept.tell() + len(piece) > LONGEST_STREAM:  # it may never end
-                limit = f"{document.name} sends more than {size(LONGEST_STREAM)}"
-                raise InputError(limit, "write what you want of it to a file, and name that")
-            kept.write(piece)
-    return document._replace(kept=cast(BinaryIO, kept))
+    with document.reading():
+        stream = sys.stdin.buffer if document.path is None else _opened(document.path)
+    return document._replace(kept=KeptStream(document.name, stream, in_memory))
 
 
 def anywhere(source: Source | Sequence[Source]) -> str | list[str] | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from chargen.text.decoding import Decoder, text_codec
 from chargen.text.reading_options import ReadingOptions
@@ -15,7 +15,6 @@ class TextStream:
     """Documents as one text, each decoded as `chargen.text.decoding.Decoder` does it.
 
     Attributes:
-        digests: hex digests (SHA-256) of the bytes of the documents that have been read.
         decoders: (name, decoder) of each document whose reading has begun.
     """
 
@@ -39,10 +38,15 @@ class TextStream:
         Raises:
             InputError: Python knows no such encoding.
         """
-        self.digests: list[str] = []
+        self._digests: list[Any] = []
         self.decoders: list[tuple[str, Decoder]] = []
         self._documents, self._encoding, self._lenient = documents, text_codec(encoding), lenient
         self._separator, self._chunk, self._watch = separator, chunk or CHUNK, watch
+
+    @property
+    def digests(self) -> list[str]:
+        """Hex digests (SHA-256) of the bytes that have been read of each document."""
+        return [digest.hexdigest() for digest in self._digests]
 
     @property
     def notes(self) -> list[str]:
@@ -60,9 +64,9 @@ class TextStream:
                 yield self._separator
             decoder, digest = Decoder(document.name, self._encoding, self._lenient), hashlib.sha256()
             self.decoders.append((document.name, decoder))
+            self._digests.append(digest)
             with document.reading(), document.open() as file:
                 yield from decoder.pieces(self._chunks(file, digest))
-            self.digests.append(digest.hexdigest())
 
     def _chunks(self, file: BinaryIO, digest) -> Iterator[bytes]:
         while data := file.read(self._chunk):

@@ -1,7 +1,6 @@
 import bz2
 import gzip
 import hashlib
-import io
 import json
 import lzma
 import os
@@ -248,13 +247,6 @@ def test_no_text_of_a_folder_is_left_out_in_silence(monkeypatch):
             Path(name).mkdir()
             os.chdir(name)
     assert refusal("books").startswith(f"cannot read books/{deep[0]}/")
-
-
-def test_what_never_ends_is_given_up(monkeypatch):
-    monkeypatch.setattr("chargen.text.sources.LONGEST_STREAM", 1_000_000)
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"y\n" * 600_000)))
-    with pytest.raises(InputError, match=r"stdin sends more than 1\.0 MB; write what you want of it to a file"):
-        load_corpus("-", max_chars=10)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no pipes among its files")
