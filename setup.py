@@ -1,6 +1,7 @@
 """Builds the native kernels where there is a C compiler that can; without them chargen runs on PyTorch and NumPy."""
 
 import sys
+from glob import glob
 
 from setuptools import Extension, setup
 
@@ -10,8 +11,8 @@ setup(
     ext_modules=[
         Extension(
             "chargen.network.native._kernels",  # no module: chargen/network/native/library.py loads it with ctypes
-            [f"{FOLDER}/{name}.c" for name in ("layer", "panels", "path_avx2", "path_portable", "step", "threads")],
-            depends=[f"{FOLDER}/{name}.h" for name in ("kernels", "layer", "panels", "vectors")],
+            sorted(glob(f"{FOLDER}/*.c")),
+            depends=sorted(glob(f"{FOLDER}/*.h")),
             extra_compile_args=[
                 "-O3",
                 "-fno-tree-slp-vectorize",  # with it GCC 12 takes products apart: 58 instead of 92 GFLOP/s

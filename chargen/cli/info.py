@@ -77,7 +77,7 @@ def _show_machine() -> None:
     from chargen import __version__
     from chargen.network.native import library
 
-    kernels = library.path()
+    kernels = ", ".join(filter(None, map(library.path, ("bfloat16", "float32"))))
     facts = {
         "chargen": __version__,
         "processor": f"{_processor()}, {os.cpu_count()} cores",

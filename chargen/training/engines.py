@@ -4,7 +4,7 @@
 (B, H) and a layer's weights, and returns the outputs (B, T, H) and the next state. One test holds all engines to the
 same values and gradients. To add an engine, add it to `ENGINES`.
 
-- "native": the kernels in C, for float32 on CPUs; see `chargen.network.native`.
+- "native": the kernels in C, on CPUs; see `chargen.network.native`.
 - "torch": PyTorch's own layers, everywhere.
 - "equations": the equations of `chargen.network.cells` under autograd; slow, and the truth.
 """
@@ -60,9 +60,9 @@ ENGINES: dict[str, RunLayer] = {
 }
 
 
-def engine_name(engine: str) -> str:
+def engine_name(engine: str, precision: str) -> str:
     """Return the name of an engine with the path that runs, for people and for comparing results."""
-    return f"native ({library.path()})" if engine == "native" else engine
+    return f"native ({library.path(precision)})" if engine == "native" else engine
 
 
 @cache

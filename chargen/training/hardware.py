@@ -12,8 +12,7 @@ from chargen.report.words import size
 
 WEIGHT_COPIES = 4  # floats that training keeps for a weight: itself, its gradient, two moments
 LAYER_COPIES, LOGIT_COPIES = 6, 2  # floats that a step keeps for an output of a layer, and for a logit, at least
-LARGE = 256  # units, from which on wide vectors and bfloat16 gain what they cost
-WIDE = "AVX512"  # what PyTorch calls processors with vectors of 16 floats
+LARGE = 256  # units, from which on bfloat16 gains what it costs
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -87,8 +86,8 @@ def pick_engine(
 
     Both follow from the network, the device and the processor, so that the same seed gives the same model however busy
     the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layer for a large LSTM on a
-    processor with AVX-512, whose wider vectors only that one uses. PyTorch runs a large layer in bfloat16 where the
-    processor multiplies in it.
+    processor with AMX, the tiles of which only that one uses. A large network is trained in bfloat16 where the processor
+    multiplies in it.
 
     Args:
         engine, precision: what is fixed; None leaves it open.
@@ -98,25 +97,23 @@ def pick_engine(
     """
     if engine == "native":
         _require_native(device, precision)
-        return "native", "float32"
     if device.type != "cpu":
         on_cuda = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return "torch", precision or ("bfloat16" if on_cuda else "float32")
     large = config.hidden_size >= LARGE
-    wider = large and config.cell == "lstm" and torch.backends.cpu.get_cpu_capability().startswith(WIDE)
-    if (
-        (engine, precision) in ((None, None), (None, "float32"))
-        and library.path() not in (None, "portable")
-        and not wider
-    ):
-        return "native", "float32"
-    return "torch", precision or ("bfloat16" if large and _multiplies_bfloat16() else "float32")
+    has_tiles = _has("_is_amx_tile_supported")
+    if engine is None:
+        fast = library.path(precision or "float32") not in (None, "portable")
+        engine = "native" if fast and not (has_tiles and large and config.cell == "lstm") else "torch"
+    if precision is None:
+        multiplies = library.path("bfloat16") if engine == "native" else has_tiles or _has("_is_avx512_bf16_supported")
+        precision = "bfloat16" if large and multiplies else "float32"
+    return engine, precision
 
 
-def _multiplies_bfloat16() -> bool:
-    """Return whether the processor has instructions that multiply matrices in bfloat16."""
-    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # some versions of PyTorch lack the first one
-    return any(getattr(torch.cpu, name, bool)() for name in known)
+def _has(instructions: str) -> bool:
+    """Return whether PyTorch finds instructions of this processor; some versions cannot tell."""
+    return getattr(torch.cpu, instructions, bool)()
 
 
 def _require_native(device: torch.device, precision: str | None) -> None:
@@ -126,9 +123,9 @@ def _require_native(device: torch.device, precision: str | None) -> None:
             "install a C compiler and chargen again, or choose torch",
             setting="engine",
         )
-    if device.type != "cpu" or precision not in (None, "float32"):
+    if device.type != "cpu" or library.path(precision or "float32") is None:
         raise InputError(
-            f"native: it computes float32 on the CPU, not {precision or 'float32'} on {device}",
+            f"native: it cannot compute {precision or 'float32'} on this machine's {device}",
             "choose torch",
             setting="engine",
         )

@@ -1,4 +1,7 @@
-"""The native kernels as an engine for training: `run_layer` with gradients, for float32 tensors on the CPU."""
+"""The native kernels as an engine for training: `run_layer` with gradients, for float32 tensors on the CPU.
+
+Under autocast to bfloat16 its products round what they multiply to bfloat16; all else is float32.
+"""
 
 from typing import Any
 
@@ -15,7 +18,7 @@ class NativeLayer(torch.autograd.Function):
     """One layer over a whole sequence. A second derivative is refused."""
 
     @staticmethod
-    def forward(ctx: Any, cell: str, threads: int, x: Tensor, *arrays: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, cell: str, threads: int, precision: str, x: Tensor, *arrays: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs, (B, T, H), and the next state, each (B, H).
 
         Args:
@@ -25,8 +28,8 @@ class NativeLayer(torch.autograd.Function):
         x = x.long().contiguous() if x.ndim == 2 else x.contiguous()  # (B, T) or (B, T, inputs)
         weights = LayerWeights(*(array.contiguous() for array in arrays[:4]))
         state = tuple(array.contiguous() for array in arrays[4:])  # (B, H) each
-        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads)
-        ctx.cell, ctx.threads = cell, threads
+        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads, precision)
+        ctx.cell, ctx.threads, ctx.precision = cell, threads, precision
         ctx.save_for_backward(x, saved, *weights)
         ctx.set_materialize_grads(False)
         return outputs, *end
@@ -46,9 +49,10 @@ class NativeLayer(torch.autograd.Function):
             tuple(d_state),
             torch.empty,
             ctx.threads,
-            wants_dx=ctx.needs_input_grad[2],
+            ctx.precision,
+            wants_dx=ctx.needs_input_grad[3],
         )
-        return None, None, gradients.x, *gradients.weights, *gradients.state
+        return None, None, None, gradients.x, *gradients.weights, *gradients.state
 
 
 def run_layer(
@@ -72,7 +76,8 @@ def run_layer(
         IndexError: an id is not below the number of inputs.
     """
     threads = threads or useful_threads(len(x), *weights.W_hh.shape)
-    outputs, *end = NativeLayer.apply(cell, threads, x, *weights, *state)
+    precision = "bfloat16" if torch.is_autocast_enabled("cpu") else "float32"
+    outputs, *end = NativeLayer.apply(cell, threads, precision, x, *weights, *state)
     return outputs, tuple(end)
 
 

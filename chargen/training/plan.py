@@ -237,5 +237,5 @@ def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, seconds: 
         f" {epochs}about {duration(seconds)}\n"
         f"{settings.optimizer} {settings.learning_rate:g}, {batching.batch_size} x {batching.num_steps} a step,"
         f" dropout {config.dropout:g} / {config.recurrent_dropout:g},"
-        f" {settings.precision}, {engine_name(model.engine)} on {device}"
+        f" {settings.precision}, {engine_name(model.engine, settings.precision)} on {device}"
     )

@@ -82,7 +82,7 @@ class SavedRun:
     def engine(self) -> str:
         """The engine that the run was trained on, or "torch" where that one cannot run."""
         name = str(self.environment.get("engine", "torch")).split()[0]
-        return name if name in ENGINES and (name != "native" or library.path()) else "torch"
+        return name if name in ENGINES and (name != "native" or library.path(self.settings.precision)) else "torch"
 
     def changed(self, options: dict) -> dict:
         """Return those of `options` that contradict how the run was begun, each with the run's value.
@@ -166,7 +166,7 @@ def environment_of(model: CharModel, trainer: Trainer) -> dict:
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processor": f"{platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
-        "engine": engine_name(model.engine),
+        "engine": engine_name(model.engine, trainer.settings.precision),
         "threads": "any" if model.engine == "native" else trainer.threads.used,  # which changes no bit of its results
         "processes": trainer.processes.size,
     }

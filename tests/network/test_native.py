@@ -13,20 +13,27 @@ import pytest
 from chargen.errors import InputError
 from chargen.network.cells import CELLS, LayerWeights
 from chargen.network.native.calls import backward, forward
-from chargen.network.native.library import PATHS, _usable_paths, path
+from chargen.network.native.library import PATHS, usable_paths, path
 from chargen.network.native.packed import STEPS_AT_ONCE, PackedLayer, aligned_empty
 
 SOURCES = Path(__file__).parents[2] / "chargen" / "network" / "native"
 cells = pytest.mark.parametrize("cell", list(CELLS))
-needs_kernels = pytest.mark.skipif(not _usable_paths(), reason="the native kernels were not built")
+needs_kernels = pytest.mark.skipif(not usable_paths(), reason="the native kernels were not built")
 
 
 @pytest.fixture(params=PATHS)
-def each_path(request, monkeypatch):
-    if request.param not in _usable_paths():
+def precision(request, monkeypatch):
+    """Choose each path in turn; the precision of its products."""
+    if request.param not in usable_paths():
         pytest.skip(f"the path {request.param} does not run here")
     monkeypatch.setenv("CHARGEN_NATIVE", request.param)
-    return request.param
+    return PATHS[request.param]
+
+
+@pytest.fixture
+def only_float32(precision):
+    if precision != "float32":
+        pytest.skip("this path rounds what it multiplies")
 
 
 def empty(shape):
@@ -44,10 +51,10 @@ def random_layer(cell, B, T, H, inputs, ids, seed=0):
     return x, state, weights
 
 
-def forward_and_backward(cell, x, state, weights, threads=1):
+def forward_and_backward(cell, x, state, weights, threads=1, precision="float32"):
     """Return every array that the kernels compute, for gradients of the results that are made of the results."""
-    outputs, end, saved = forward(cell, x, state, weights, empty, threads)
-    gradients = backward(cell, x, weights, saved, np.cos(outputs), tuple(map(np.sin, end)), empty, threads)
+    outputs, end, saved = forward(cell, x, state, weights, empty, threads, precision)
+    gradients = backward(cell, x, weights, saved, np.cos(outputs), tuple(map(np.sin, end)), empty, threads, precision)
     dense = [] if gradients.x is None else [gradients.x]
     return [outputs, *end, *dense, *gradients.state, *gradients.weights]
 
@@ -63,26 +70,26 @@ def unit_layer(gates, W_ih):
 @needs_kernels
 @pytest.mark.parametrize("ids", [True, False])
 @cells
-def test_any_number_of_threads_gives_the_same_bits(each_path, cell, ids):
+def test_any_number_of_threads_gives_the_same_bits(precision, cell, ids):
     arguments = random_layer(cell, 5, 9, 70, 20, ids)
-    expected = forward_and_backward(cell, *arguments)
+    expected = forward_and_backward(cell, *arguments, 1, precision)
     for threads in (2, 3, 64):
-        for result, array in zip(forward_and_backward(cell, *arguments, threads), expected, strict=True):
+        for result, array in zip(forward_and_backward(cell, *arguments, threads, precision), expected, strict=True):
             np.testing.assert_array_equal(result, array)
 
 
 @needs_kernels
 @cells
-def test_the_rows_of_a_batch_give_the_same_bits_alone(each_path, cell):
+def test_the_rows_of_a_batch_give_the_same_bits_alone(precision, cell):
     x, state, weights = random_layer(cell, 13, 4, 40, 20, ids=False)
-    expected, _, _ = forward(cell, x, state, weights, empty)
+    expected, _, _ = forward(cell, x, state, weights, empty, 1, precision)
     for b in range(len(x)):
-        outputs, _, _ = forward(cell, x[b : b + 1], tuple(part[b : b + 1] for part in state), weights, empty)
+        outputs, _, _ = forward(cell, x[b : b + 1], tuple(part[b : b + 1] for part in state), weights, empty, 1, precision)
         np.testing.assert_array_equal(outputs[0], expected[b])
 
 
 @needs_kernels
-def test_tanh_is_within_two_units_in_the_last_place(each_path):
+def test_tanh_is_within_two_units_in_the_last_place(only_float32):
     exponents = np.arange(-30, 6, 1e-3)
     x = np.concatenate([2.0**exponents, -(2.0**exponents), [0, 1e30, -1e30, np.inf, -np.inf]]).astype(np.float32)
     outputs, _, _ = forward("rnn", x.reshape(1, -1, 1), (np.zeros((1, 1), np.float32),), unit_layer(1, [1]), empty)
@@ -91,7 +98,7 @@ def test_tanh_is_within_two_units_in_the_last_place(each_path):
 
 
 @needs_kernels
-def test_sigmoid_is_within_three_units_in_the_last_place(each_path):
+def test_sigmoid_is_within_three_units_in_the_last_place(only_float32):
     """h' = o tanh(c') with the forget gate open and c = 50, so that tanh(c') is 1 and h' = o = sigmoid(x)."""
     x = np.concatenate([np.arange(-80, 90, 1e-2), [-1e30, 1e30]]).astype(np.float32)
     state = np.zeros((len(x), 1), np.float32), np.full((len(x), 1), 50, np.float32)
@@ -105,19 +112,19 @@ def test_sigmoid_is_within_three_units_in_the_last_place(each_path):
 
 @needs_kernels
 @cells
-def test_infinite_input_saturates_without_spoiling_others(each_path, cell):
+def test_infinite_input_saturates_without_spoiling_others(precision, cell):
     x, state, weights = random_layer(cell, 3, 4, 20, 1, ids=False)
     x[1, 1] = np.inf
-    outputs, _, _ = forward(cell, x, state, weights, empty)
+    outputs, _, _ = forward(cell, x, state, weights, empty, 1, precision)
     assert np.isfinite(outputs).all()
 
 
 @needs_kernels
 @cells
-def test_nan_goes_through_as_nan_in_its_own_row(each_path, cell):
+def test_nan_goes_through_as_nan_in_its_own_row(precision, cell):
     x, state, weights = random_layer(cell, 3, 4, 20, 5, ids=False)
     x[1, 2, 0] = np.nan
-    outputs, end, _ = forward(cell, x, state, weights, empty)
+    outputs, end, _ = forward(cell, x, state, weights, empty, 1, precision)
     assert np.isnan(outputs[1, 2:]).all()
     assert np.isfinite(outputs[[0, 2]]).all()
     assert np.isfinite(outputs[1, :2]).all()
@@ -126,11 +133,11 @@ def test_nan_goes_through_as_nan_in_its_own_row(each_path, cell):
 
 @needs_kernels
 @pytest.mark.parametrize("payload", [0x7FC00001, 0x7F800001, 0xFFFFFFFF, 0xFF8001FF])
-def test_any_nan_stays_one(each_path, payload):
+def test_any_nan_stays_one(precision, payload):
     x = np.full((1, 1, 1), payload, np.uint32).view(np.float32)
     for cell, W_ih in (("rnn", [1]), ("gru", [0, 1, 0]), ("lstm", [0, 0, 0, 1])):
         _, state, _ = random_layer(cell, 1, 1, 1, 1, ids=False)
-        outputs, _, _ = forward(cell, x, state, unit_layer(CELLS[cell].gates, W_ih), empty)
+        outputs, _, _ = forward(cell, x, state, unit_layer(CELLS[cell].gates, W_ih), empty, 1, precision)
         assert np.isnan(outputs).all()
 
 
@@ -180,7 +187,7 @@ def test_ids_out_of_range_are_refused(wrong):
 @pytest.mark.parametrize("ids", [True, False])
 @pytest.mark.parametrize("B", [1, 9])
 @cells
-def test_a_packed_layer_goes_on_where_it_stopped(each_path, cell, B, ids):
+def test_a_packed_layer_goes_on_where_it_stopped(only_float32, cell, B, ids):
     T = STEPS_AT_ONCE + 7
     x, state, weights = random_layer(cell, B, T, 33, 20, ids)
     expected, expected_end, _ = forward(cell, x, state, weights, empty)
@@ -197,16 +204,17 @@ def test_a_packed_layer_goes_on_where_it_stopped(each_path, cell, B, ids):
 def test_without_the_library_there_is_no_path(monkeypatch):
     monkeypatch.setenv("CHARGEN_NATIVE", "off")
     assert path() is None
-    with pytest.raises(RuntimeError, match="not built, or CHARGEN_NATIVE is off"):
+    with pytest.raises(RuntimeError, match="not built for float32, or CHARGEN_NATIVE is off"):
         forward("lstm", *random_layer("lstm", 2, 3, 4, 5, ids=True), empty)
 
 
 @needs_kernels
 def test_the_environment_chooses_the_path(monkeypatch):
     monkeypatch.delenv("CHARGEN_NATIVE", raising=False)
-    assert path() == _usable_paths()[0]
+    assert path() == next(name for name in usable_paths() if PATHS[name] == "float32")
+    assert path("bfloat16") == next((name for name in usable_paths() if PATHS[name] == "bfloat16"), None)
     monkeypatch.setenv("CHARGEN_NATIVE", "portable")
-    assert path() == "portable"
+    assert (path(), path("bfloat16")) == ("portable", None)
     monkeypatch.setenv("CHARGEN_NATIVE", "off")
     assert path() is None
     monkeypatch.setenv("CHARGEN_NATIVE", "mmx")
@@ -247,11 +255,11 @@ test_native.empty = lambda shape: np.empty(shape, np.float32)  # of the exact si
 sizes = (1, 1, 1, 1), (2, 3, 7, 5), (7, 2, 16, 16), (13, 5, 33, 65), (1, 70, 17, 3), (65, 2, 15, 17)
 for path, cell, size, ids, threads in itertools.product(sys.argv[3:], CELLS, sizes, (True, False), (1, 3)):
     library.os.environ["CHARGEN_NATIVE"] = path
-    forward_and_backward(cell, *random_layer(cell, *size, ids), threads)
+    forward_and_backward(cell, *random_layer(cell, *size, ids), threads, library.PATHS[path])
     print(path, cell, *size)
 import test_step
-for cell, L, E in itertools.product(CELLS, (1, 2), (0, 9)) if "avx2" in sys.argv else ():
-    library.os.environ["CHARGEN_NATIVE"] = "avx2"
+for path, cell, L, E in itertools.product({"avx2", "avx512"} & set(sys.argv), CELLS, (1, 2), (0, 9)):
+    library.os.environ["CHARGEN_NATIVE"] = path
     layers, output, embedding = test_step.make_network(cell, 65, 17, L, E, test_step.normal)
     test_step.StepNetwork(cell, layers, output, embedding).step(64, test_step.begin_state(cell, L, 17))
 """
@@ -271,7 +279,7 @@ def test_sanitizers_find_nothing(tmp_path, sanitizers):
     preload = subprocess.run([compiler, f"-print-file-name={runtime}"], capture_output=True, text=True).stdout.strip()
     options = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1", "TSAN_OPTIONS": "exitcode=66"}
     run = subprocess.run(
-        [sys.executable, "-c", SHAPES, built, Path(__file__).parent, *_usable_paths()],
+        [sys.executable, "-c", SHAPES, built, Path(__file__).parent, *usable_paths()],
         env={**os.environ, **options, "LD_PRELOAD": preload, "OPENBLAS_NUM_THREADS": "1", "PYTHONMALLOC": "malloc"},
         capture_output=True,
         text=True,
@@ -279,4 +287,4 @@ def test_sanitizers_find_nothing(tmp_path, sanitizers):
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert "ERROR" not in run.stderr
-    assert len(run.stdout.splitlines()) == 72 * len(_usable_paths())
+    assert len(run.stdout.splitlines()) == 72 * len(usable_paths())

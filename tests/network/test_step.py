@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 
 from chargen.network.cells import CELLS, LayerWeights, run_layer
-from chargen.network.native.library import path
+from chargen.network.native.library import usable_paths
 from chargen.network.native.step import StepNetwork, _Packed
 
-pytestmark = pytest.mark.skipif(path() in (None, "portable"), reason="the native kernels have no fast path here")
 cells = pytest.mark.parametrize("cell", list(CELLS))
+
+
+@pytest.fixture(params=["avx512", "avx2"], autouse=True)
+def each_path(request, monkeypatch):
+    if request.param not in usable_paths():
+        pytest.skip(f"the path {request.param} does not run here")
+    monkeypatch.setenv("CHARGEN_NATIVE", request.param)
 
 
 def eight_bits(rng, *shape):

@@ -22,48 +22,55 @@ def test_devices(monkeypatch):
     assert pick_device("auto") == CPU, "recurrent layers are slower on MPS"
 
 
+def let_run(monkeypatch, **paths):
+    """Let these paths, by precision, be all that run."""
+    monkeypatch.setattr(library, "path", lambda precision="float32": paths.get(precision))
+
+
 @pytest.mark.parametrize(
     ("cell", "units", "processor", "fixed", "picked"),
     [
-        ("lstm", 512, "plain", (), ("native", "float32")),
-        ("lstm", 512, "wide", (), ("torch", "float32")),
-        ("lstm", 512, "bfloat16", (), ("torch", "bfloat16")),
-        ("lstm", 512, "bfloat16", (None, "float32"), ("torch", "float32")),
-        ("lstm", 512, "bfloat16", ("native",), ("native", "float32")),
-        ("lstm", 64, "bfloat16", (), ("native", "float32")),
-        ("lstm", 64, "bfloat16", ("torch",), ("torch", "float32")),
-        ("gru", 512, "bfloat16", (), ("native", "float32")),
-        ("gru", 512, "bfloat16", ("torch",), ("torch", "bfloat16")),
-        ("gru", 512, "plain", (None, "bfloat16"), ("torch", "bfloat16")),
+        ("lstm", 512, "avx2", (), ("native", "float32")),
+        ("lstm", 512, "avx512bf16", (), ("native", "bfloat16")),
+        ("lstm", 512, "avx512bf16", (None, "float32"), ("native", "float32")),
+        ("lstm", 512, "avx512bf16", ("native",), ("native", "bfloat16")),
+        ("lstm", 512, "avx512bf16", ("torch",), ("torch", "bfloat16")),
+        ("lstm", 64, "avx512bf16", (), ("native", "float32")),
+        ("lstm", 64, "avx512bf16", (None, "bfloat16"), ("native", "bfloat16")),
+        ("lstm", 64, "avx512bf16", ("torch",), ("torch", "float32")),
+        ("gru", 512, "avx2", (None, "bfloat16"), ("torch", "bfloat16")),
+        ("lstm", 512, "amx", (), ("torch", "bfloat16")),
+        ("lstm", 512, "amx", ("native",), ("native", "bfloat16")),
+        ("gru", 512, "amx", (), ("native", "bfloat16")),
     ],
 )
 def test_engine_and_precision_follow_from_the_network_and_the_processor(
     monkeypatch, cell, units, processor, fixed, picked
 ):
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2" if processor == "plain" else "AVX512")
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: processor == "bfloat16", raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
-    monkeypatch.setattr(library, "path", lambda: "avx2")
+    bfloat16 = processor in ("avx512bf16", "amx")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: processor == "amx", raising=False)
+    let_run(monkeypatch, float32="avx2", bfloat16="avx512bf16" if bfloat16 else None)
     assert pick_engine(CPU, ModelConfig(5, cell, units), *fixed) == picked
 
 
 @pytest.mark.parametrize("path", [None, "portable"])
 def test_without_fast_kernels_pytorch_trains(monkeypatch, path):
-    monkeypatch.setattr(library, "path", lambda: path)
+    let_run(monkeypatch, float32=path)
     assert pick_engine(CPU, SMALL) == ("torch", "float32")
     assert pick_engine(torch.device("mps"), SMALL) == ("torch", "float32")
 
 
 def test_kernels_that_were_not_built_are_not_chosen(monkeypatch):
-    monkeypatch.setattr(library, "path", lambda: None)
+    let_run(monkeypatch)
     with pytest.raises(InputError, match=r"engine native: its kernels were not built .*choose torch"):
         pick_engine(CPU, SMALL, "native")
 
 
 @pytest.mark.parametrize(("device", "precision"), [("cpu", "bfloat16"), ("cuda", None)])
-def test_the_kernels_compute_float32_on_the_cpu(monkeypatch, device, precision):
-    monkeypatch.setattr(library, "path", lambda: "portable")
-    with pytest.raises(InputError, match="engine native: it computes float32 on the CPU"):
+def test_kernels_are_refused_where_they_cannot_compute(monkeypatch, device, precision):
+    let_run(monkeypatch, float32="avx2")
+    with pytest.raises(InputError, match=f"engine native: it cannot compute .* on this machine's {device}"):
         pick_engine(torch.device(device), SMALL, "native", precision)
 
 

@@ -10,20 +10,22 @@ from hypothesis import strategies as st
 
 from chargen.network.cells import CELLS, LayerWeights
 from chargen.network.cells import run_layer as equations
-from chargen.network.native.library import PATHS, _usable_paths
+from chargen.network.native.library import PATHS, usable_paths
+from chargen.training.hardware import autocast
 from chargen.training.native_layers import run_layer
 
-pytestmark = pytest.mark.skipif(not _usable_paths(), reason="the native kernels were not built")
+pytestmark = pytest.mark.skipif(not usable_paths(), reason="the native kernels were not built")
 cells = pytest.mark.parametrize("cell", list(CELLS))
-ROUNDING = 2.0**-24  # of float32
+ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9}
 
 
 @pytest.fixture(params=PATHS)
-def each_path(request, monkeypatch):
-    if request.param not in _usable_paths():
+def precision(request, monkeypatch):
+    """Choose each path in turn; the precision of its products."""
+    if request.param not in usable_paths():
         pytest.skip(f"the path {request.param} does not run here")
     monkeypatch.setenv("CHARGEN_NATIVE", request.param)
-    return request.param
+    return PATHS[request.param]
 
 
 def random_layer(cell, B, T, H, inputs, ids, seed, dtype=torch.float32):
@@ -57,19 +59,20 @@ def results(run, cell, x, state, weights, seed=0):
     return found | {f"gradient of {name}": part for name, part in zip(named, gradients, strict=True)}
 
 
-def check_against_equations(cell, B, T, H, inputs, ids, seed=0):
+def check_against_equations(cell, B, T, H, inputs, ids, precision, seed=0):
     """Hold the native layer to the equations.
 
     A sum of N float32 products differs from the exact one by about sqrt(N) roundings of its largest part, where
     roundings are independent. N is the longest sum on the way: the G * H units and the inputs of a step, or the T * B
     rows of a weight's gradient. The gates and the steps through time multiply it by a factor, for which 64 is ample.
     """
-    found = results(run_layer, cell, *random_layer(cell, B, T, H, inputs, ids, seed))
+    with autocast(torch.device("cpu"), precision):
+        found = results(run_layer, cell, *random_layer(cell, B, T, H, inputs, ids, seed))
     expected = results(equations, cell, *random_layer(cell, B, T, H, inputs, ids, seed, torch.float64))
     N = CELLS[cell].gates * H + inputs + T * B
     assert found.keys() == expected.keys()
     for name, part in expected.items():
-        allowed = 64 * N**0.5 * ROUNDING * max(1.0, part.abs().max().item())
+        allowed = 64 * N**0.5 * ROUNDING[precision] * max(1.0, part.abs().max().item())
         assert found[name].dtype == torch.float32
         difference = (found[name].double() - part).abs().max().item()
         assert difference <= allowed, f"{name}: {difference:.1e} above {allowed:.1e}"
@@ -79,13 +82,13 @@ def check_against_equations(cell, B, T, H, inputs, ids, seed=0):
 @pytest.mark.parametrize("H", [1, 7, 16, 33, 130])
 @pytest.mark.parametrize(("B", "T"), [(1, 1), (1, 9), (5, 1), (16, 5)])
 @cells
-def test_values_and_gradients_equal_the_equations(each_path, cell, B, T, H, ids):
-    check_against_equations(cell, B, T, H, inputs=19, ids=ids)
+def test_values_and_gradients_equal_the_equations(precision, cell, B, T, H, ids):
+    check_against_equations(cell, B, T, H, 19, ids, precision)
 
 
 @cells
-def test_a_large_layer_equals_the_equations(each_path, cell):
-    check_against_equations(cell, B=16, T=20, H=512, inputs=65, ids=True)
+def test_a_large_layer_equals_the_equations(precision, cell):
+    check_against_equations(cell, 16, 20, 512, 65, True, precision)
 
 
 @given(
@@ -98,8 +101,8 @@ def test_a_large_layer_equals_the_equations(each_path, cell):
     seed=st.integers(0, 2**32),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_shape_equals_the_equations(each_path, cell, B, T, H, inputs, ids, seed):
-    check_against_equations(cell, B, T, H, inputs, ids, seed)
+def test_any_shape_equals_the_equations(precision, cell, B, T, H, inputs, ids, seed):
+    check_against_equations(cell, B, T, H, inputs, ids, precision, seed)
 
 
 @pytest.mark.parametrize("threads", [2, 3])

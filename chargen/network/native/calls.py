@@ -73,9 +73,9 @@ def pointer(array: Array | None) -> int | None:
     return array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data
 
 
-def make_job(cell: str, x: Array, weights: LayerWeights, threads: int) -> Job:
+def make_job(cell: str, x: Array, weights: LayerWeights, threads: int, precision: str = "float32") -> Job:
     """Return a call with its sizes, its input and its weights, which have been checked."""
-    job = Job(path=path_number(), cell=CELL_NUMBERS[cell], B=x.shape[0], T=x.shape[1], threads=threads)
+    job = Job(path=path_number(precision), cell=CELL_NUMBERS[cell], B=x.shape[0], T=x.shape[1], threads=threads)
     job.H, job.inputs = weights.W_hh.shape[1], weights.W_ih.shape[1]
     fill(job, {"ids" if x.ndim == 2 else "x": x} | weights._asdict())
     return job
@@ -105,7 +105,13 @@ def run_forward(job: Job) -> None:
 
 
 def forward(
-    cell: str, x: Array, state: tuple[Array, ...], weights: LayerWeights, empty: Empty, threads: int = 1
+    cell: str,
+    x: Array,
+    state: tuple[Array, ...],
+    weights: LayerWeights,
+    empty: Empty,
+    threads: int = 1,
+    precision: str = "float32",
 ) -> tuple[Array, tuple[Array, ...], Array]:
     """Run a layer over a whole sequence.
 
@@ -113,6 +119,7 @@ def forward(
         x: dense float32 input (B, T, inputs), or int64 ids (B, T) that stand for one-hot vectors.
         state: h, or h and c, each (B, H).
         threads: how many run together; their number changes no bit of the results.
+        precision: of the numbers that products multiply; they add in float32.
 
     Returns:
         The outputs, (B, T, H); the next state; and what `backward` reads.
@@ -120,9 +127,10 @@ def forward(
     Raises:
         ValueError: an array is not as described, or not dense.
         IndexError: an id is not below the number of inputs.
+        RuntimeError: no path runs in this precision.
     """
     check(cell, x, state, weights)
-    job = make_job(cell, x, weights, threads)
+    job = make_job(cell, x, weights, threads, precision)
     sizes = memory_sizes(job)
     packed, saved = empty(sizes["packed"]), empty(sizes["saved"])
     outputs = empty((job.B, job.T, job.H))  # (B, T, H)
@@ -143,18 +151,19 @@ def backward(
     d_end: tuple[Array | None, ...],
     empty: Empty,
     threads: int = 1,
+    precision: str = "float32",
     wants_dx: bool = True,
 ) -> Gradients:
     """Return the gradients of the input, the state at the beginning and the weights.
 
     Args:
-        x, weights: as `forward` read them.
+        x, weights, precision: as `forward` read them.
         saved: what `forward` returned.
         d_outputs: the gradient of the outputs, (B, T, H), or None for zeros.
         d_end: the gradients of the next state, each (B, H) or None for zeros.
         wants_dx: whether dense input gets a gradient.
     """
-    job = make_job(cell, x, weights, threads)
+    job = make_job(cell, x, weights, threads, precision)
     B, T, H = job.B, job.T, job.H
     if d_outputs is not None:
         check_array("the gradient of the outputs", d_outputs, (B, T, H))

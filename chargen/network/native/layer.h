@@ -32,24 +32,32 @@ struct matrix {
     const float *scales; /* (64 * groups,) */
 };
 
-/* The functions of one instruction set. */
+/* The functions of one instruction set.
+
+   Products read *numbers*: floats, or floats rounded to two bytes. Where numbers are floats, a panel of floats is read as
+   it is, and as_left and as_right are null. Else as_left writes a panel of floats as a product reads it on its left, and
+   as_right as it reads it on its right, and as the gradient reads both: `rows` rounded up to an even number. Their rows
+   lie as far apart, counted in numbers, as those of the panel in floats. */
 struct path {
     const char *name;
     int (*runs_here)(void);
-    /* c += a w: c is `rows` rows of a panel; a, of `chunks` panels `a_stride` floats apart, has as many rows; w is a
+    long number_size; /* bytes */
+    void (*as_left)(long rows, const float *panel, void *left);
+    void (*as_right)(long rows, const float *panel, void *right);
+    /* c += a w: c is `rows` rows of a panel; a, of `chunks` panels `a_stride` numbers apart, has as many rows; w is a
        panel of 16 * chunks rows. Each sum runs over the columns of a in their order, whatever the number of rows. */
-    void (*product)(long rows, long chunks, const float *a, long a_stride, const float *w, float *c);
+    void (*product)(long rows, long chunks, const void *a, long a_stride, const void *w, float *c);
     /* The same for one row and `panels` panels of w and c at once. */
-    void (*product_of_a_row)(long panels, long chunks, const float *a, long a_stride, const float *w, long w_stride,
+    void (*product_of_a_row)(long panels, long chunks, const void *a, long a_stride, const void *w, long w_stride,
                              float *c, long c_stride);
+    /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
+    void (*gradient)(long rows, const void *a, const void *b, float *c);
     /* Fill the values of a matrix: its row i is the row rows[i] of a weight, divided by the scale, or zeros where that is
        -1. Returns 0, and stops, where half precision would change a weight. Null, as the next one, where the path does
        not have it. */
     int (*pack)(const float *weight, long row_stride, long column_stride, const int64_t *rows, const struct matrix *to);
     /* y += matrix x */
     void (*product_with_vector)(const struct matrix *matrix, const float *x, float *y);
-    /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
-    void (*gradient)(long rows, const float *a, const float *b, float *c);
     /* Compute the gates and the next state of `count` units; slots lie `stride` floats apart. */
     void (*forward[3])(long count, float *gates, long stride, const float *h_before, const float *c_before, float *h,
                        float *c);
@@ -62,7 +70,11 @@ struct path {
 extern const struct path *const paths[];
 extern const struct path portable_path;
 #if defined(__x86_64__)
-extern const struct path avx2_path;
+extern const struct path avx2_path, avx512_path;
+#if defined(__clang__) || __GNUC__ >= 10 /* older ones do not know its instructions */
+#define HAS_AVX512BF16 1
+extern const struct path avx512bf16_path;
+#endif
 #endif
 
 /* One call, as the structure `Job` of library.py. All arrays are dense, in C order. */

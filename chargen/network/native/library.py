@@ -8,7 +8,12 @@ from pathlib import Path
 from chargen.errors import InputError
 
 VARIABLE = "CHARGEN_NATIVE"  # an environment variable: a path's name, or "off"
-PATHS = ("avx2", "portable")  # the fastest first
+PATHS = {  # the precision of their products; the fastest first
+    "avx512bf16": "bfloat16",
+    "avx512": "float32",
+    "avx2": "float32",
+    "portable": "float32",
+}
 CELL_NUMBERS = {"rnn": 0, "gru": 1, "lstm": 2}
 NUMBERS = ("path", "cell", "B", "T", "inputs", "H", "threads", "packed_before")
 FORWARD = ("ids", "x", "W_ih", "W_hh", "b_ih", "b_hh", "h_begin", "c_begin", "outputs", "h_end", "c_end")
@@ -54,8 +59,11 @@ class Step(ctypes.Structure):
     ]
 
 
-def path() -> str | None:
-    """Return the name of the path that runs, or None where the kernels were not built or CHARGEN_NATIVE is "off".
+def path(precision: str = "float32") -> str | None:
+    """Return the name of the fastest path that multiplies in a precision.
+
+    There is none where the kernels were not built or CHARGEN_NATIVE is "off", and often none for bfloat16. If
+    CHARGEN_NATIVE names a path, the faster ones do not run.
 
     Raises:
         InputError: CHARGEN_NATIVE asks for a path that cannot run here.
@@ -63,33 +71,32 @@ def path() -> str | None:
     wanted = os.environ.get(VARIABLE, "")
     if wanted == "off":
         return None
-    usable = _usable_paths()
-    if not wanted:
-        return usable[0] if usable else None
-    if wanted not in usable:
+    usable = usable_paths()
+    if wanted and wanted not in usable:
         choices = ", ".join([*usable, "off"])
         raise InputError(f"{VARIABLE}={wanted}: not available on this machine", f"choose one of {choices}")
-    return wanted
+    slower = usable[usable.index(wanted) :] if wanted else usable
+    return next((name for name in slower if PATHS[name] == precision), None)
 
 
-def path_number() -> int:
+def path_number(precision: str = "float32") -> int:
     """Return the number by which a `Job` names the path that runs.
 
     Raises:
         RuntimeError: there is none.
     """
-    return library().chargen_path(str(path()).encode())
+    return library(precision).chargen_path(str(path(precision)).encode())
 
 
-def library() -> ctypes.CDLL:
+def library(precision: str = "float32") -> ctypes.CDLL:
     """Return the library that was built when the package was installed.
 
     Raises:
-        RuntimeError: there is none, or CHARGEN_NATIVE is "off".
+        RuntimeError: there is none, or none of its paths runs in this precision, or CHARGEN_NATIVE is "off".
     """
     loaded = find_library()
-    if loaded is None or path() is None:
-        raise RuntimeError(f"the native kernels were not built, or {VARIABLE} is off")
+    if loaded is None or path(precision) is None:
+        raise RuntimeError(f"the native kernels were not built for {precision}, or {VARIABLE} is off")
     return loaded
 
 
@@ -136,6 +143,7 @@ def load(file: Path) -> ctypes.CDLL | None:
 
 
 @cache
-def _usable_paths() -> tuple[str, ...]:
+def usable_paths() -> tuple[str, ...]:
+    """Return the names of the paths that this processor can run, the fastest first."""
     loaded = find_library()
     return tuple(name for name in PATHS if loaded.chargen_path(name.encode()) >= 0) if loaded else ()

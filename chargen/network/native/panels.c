@@ -14,13 +14,20 @@ static long columns_in(long panel_index, long width) {
 }
 
 struct block unit_rows(const float *weights, long gate, long u, long H, long width) {
-    return (struct block){weights + (gate * H + u * PANEL) * width, columns_in(u, H), width};
+    return (struct block){weights + (gate * H + u * PANEL) * width, columns_in(u, H), width, width};
+}
+
+/* The columns of one panel of a block. */
+struct block columns_of(struct block block, long panel_index) {
+    block.rows += panel_index * PANEL;
+    block.width = columns_in(panel_index, block.width);
+    return block;
 }
 
 /* panel[k][i] = block[i][k], and zeros up to `rows` rows. */
 void pack_transposed(struct block block, long rows, float *panel) {
     for (long k = 0; k < block.width; k++)
-        for (long i = 0; i < PANEL; i++) panel[k * PANEL + i] = i < block.count ? block.rows[i * block.width + k] : 0;
+        for (long i = 0; i < PANEL; i++) panel[k * PANEL + i] = i < block.count ? block.rows[i * block.stride + k] : 0;
     memset(panel + block.width * PANEL, 0, (rows - block.width) * PANEL * sizeof(float));
 }
 

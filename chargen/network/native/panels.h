@@ -13,13 +13,14 @@ struct range {
 /* Rows of a dense matrix: the `count` rows of one gate's weights that belong to a panel of units. */
 struct block {
     const float *rows;
-    long count, width;
+    long count, width, stride;
 };
 
 long panels_of(long columns);
 long panel_size(long rows);
 
 struct block unit_rows(const float *weights, long gate, long u, long H, long width);
+struct block columns_of(struct block block, long panel_index);
 void pack_transposed(struct block block, long rows, float *panel);
 void add_bias(const float *bias, long gate, long u, long H, float *row);
 void add_to_rows(const float *row, long rows, float *panel);

@@ -21,18 +21,28 @@ INLINE vec all(float x) { return (vec){x, x, x, x}; }
 INLINE vec load_all(const float *from) { return all(*from); }
 INLINE vec choose(ints where, vec yes, vec no) { return (vec)((where & (ints)yes) | (~where & (ints)no)); }
 
-#include "kernels.h"
+#include "gates.h"
+
+typedef float number;
+typedef vec numbers;
+#define DEEP 1
+
+INLINE numbers load_numbers(const number *from) { return load(from); }
+INLINE numbers load_factor(const number *from) { return load_all(from); }
+INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one * other; }
+INLINE long tile_rows(long left) { return left < ROWS ? left : ROWS; }
+
+#include "products.h"
 
 static int always(void) { return 1; }
 
 const struct path portable_path = {
-    "portable",
-    always,
-    product,
-    product_of_a_row,
-    0,
-    0,
-    gradient,
-    {rnn_forward, gru_forward, lstm_forward},
-    {rnn_backward, gru_backward, lstm_backward},
+    .name = "portable",
+    .runs_here = always,
+    .number_size = sizeof(number),
+    .product = product,
+    .product_of_a_row = product_of_a_row,
+    .gradient = gradient,
+    .forward = {rnn_forward, gru_forward, lstm_forward},
+    .backward = {rnn_backward, gru_backward, lstm_backward},
 };

@@ -1,4 +1,7 @@
-/* exp, tanh and sigmoid of vectors, for kernels.h: after Cephes (Moshier, 1989), netlib.org/cephes.
+/* exp, tanh and sigmoid of vectors, for gates.h: after Cephes (Moshier, 1989), netlib.org/cephes.
+
+   The including file, one for each path, defines TARGET, the attribute that names the instructions; INLINE; WIDTH, the
+   floats in a vector; the types vec and ints; load, store, all, load_all and choose.
 
    Largest errors, over all floats: tanh 2 units in the last place, sigmoid 3 (above -80; below it is under 1e-34).
    NaN goes through as NaN. */

@@ -1,0 +1,108 @@
+/* A layer forward: the state after each step, and the gates that the backward pass reads. */
+#include <string.h>
+
+#include "run.h"
+
+/* The number of a panel in `input` or `table`. */
+static long input_panel(const struct run *run, long g, long u) { return g * run->units + u; }
+
+/* Pack one gate's weights of a panel of units, transposed, for the right side of products. */
+static void pack_right(const struct run *run, struct block block, long panels, void *right) {
+    for (long k = 0; k < panels; k++) {
+        float tile[PANEL * PANEL];
+        pack_transposed(columns_of(block, k), PANEL, tile);
+        put_right(run, tile, at(run, right, k * PANEL * PANEL));
+    }
+}
+
+/* Pack the forward weights of the units that a thread owns. */
+static void pack_forward(const struct run *run, struct range own) {
+    const struct layer *layer = run->layer;
+    for (long u = own.begin; u < own.end; u++) {
+        for (long slot = 0; slot < run->cell->slots; slot++)
+            memset(run->bias + (slot * run->units + u) * PANEL, 0, PANEL * sizeof(float));
+        for (long g = 0; g < run->G; g++) {
+            long hidden = run->cell->recurrent_gate[g], in = run->cell->input_gate[g];
+            float *bias = run->bias + ((run->first_input_slot + g) * run->units + u) * PANEL;
+            pack_right(run, unit_rows(layer->W_hh, hidden, u, run->H, run->H), run->units,
+                       at(run, run->recurrent, (u * run->G + g) * run->units * PANEL * PANEL));
+            add_bias(layer->b_hh, hidden, u, run->H, run->bias + (g * run->units + u) * PANEL);
+            pack_right(run, unit_rows(layer->W_ih, in, u, run->H, run->inputs), run->columns,
+                       at(run, run->input, input_panel(run, g, u) * run->columns * PANEL * PANEL));
+            add_bias(layer->b_ih, in, u, run->H, bias);
+        }
+        for (long g = 0; g < run->G && layer->ids; g++) { /* once all biases are there */
+            float *table = run->table + input_panel(run, g, u) * run->inputs * PANEL;
+            pack_transposed(unit_rows(layer->W_ih, run->cell->input_gate[g], u, run->H, run->inputs), run->inputs, table);
+            add_to_rows(run->bias + ((run->first_input_slot + g) * run->units + u) * PANEL, run->inputs, table);
+        }
+    }
+}
+
+/* Let the sums of the steps `times` begin with the biases and what the inputs contribute. */
+static void begin_sums(const struct run *run, struct range own, struct range times) {
+    long begin = times.begin * run->B * PANEL, rows = (times.end - times.begin) * run->B;
+    for (long slot = 0; slot < run->cell->slots; slot++)
+        for (long u = own.begin; u < own.end; u++) {
+            float *sums = run->gates.panels + slot * run->slot + u * run->gates.stride + begin;
+            long g = slot - run->first_input_slot;
+            if (g >= 0 && run->layer->ids) { /* the bias is in the rows */
+                gather_rows(run->table + input_panel(run, g, u) * run->inputs * PANEL, run->layer->ids, run->B, run->T,
+                            times, sums);
+                continue;
+            }
+            repeat_row(run->bias + (slot * run->units + u) * PANEL, rows, sums);
+            if (g >= 0)
+                run->path->product(rows, run->columns, at(run, run->x.left, begin), run->x.stride,
+                                   at(run, run->input, input_panel(run, g, u) * run->columns * PANEL * PANEL), sums);
+        }
+}
+
+static void step_forward(const struct run *run, struct range own, long t) {
+    long before = t * run->B * PANEL, after = before + run->B * PANEL, G = run->G, size = run->units * PANEL * PANEL;
+    const void *left = at(run, run->h.left, before);
+    for (long u = own.begin; u < own.end; u++) {
+        float *gates = run->gates.panels + u * run->gates.stride + before;
+        if (run->B == 1)
+            run->path->product_of_a_row(G, run->units, left, run->h.stride, at(run, run->recurrent, u * G * size), size,
+                                        gates, run->slot);
+        else
+            for (long g = 0; g < G; g++)
+                run->path->product(run->B, run->units, left, run->h.stride, at(run, run->recurrent, (u * G + g) * size),
+                                   gates + g * run->slot);
+        float *h = run->h.panels + u * run->h.stride, *c = run->c.panels + u * run->c.stride;
+        run->path->forward[run->layer->cell](run->B * PANEL, gates, run->slot, h + before, c + before, h + after,
+                                             c + after);
+        clear_columns(h + after, run->B, u, run->H);
+        make_left(run, &run->h, u * run->h.stride + after, run->B);
+        unpack_rows(h + after, run->B, u, run->H, run->layer->outputs + t * run->H, run->T * run->H);
+    }
+}
+
+void forward_task(void *argument, struct team *team, long rank, long threads) {
+    const struct run *run = argument;
+    const struct layer *layer = run->layer;
+    struct range own = share_of(run->units, rank, threads), times = share_of(run->T, rank, threads);
+    int lstm = layer->cell == LSTM;
+    if (!layer->packed_before) pack_forward(run, own);
+    for (long u = own.begin; u < own.end; u++) {
+        pack_rows(layer->h_begin, run->H, run->B, u, run->H, run->h.panels + u * run->h.stride);
+        make_left(run, &run->h, u * run->h.stride, run->B);
+        if (lstm) pack_rows(layer->c_begin, run->H, run->B, u, run->H, run->c.panels + u * run->c.stride);
+    }
+    if (run->columns) pack_input(layer->x, run->B, run->T, run->inputs, times, run->x.stride, run->x.panels);
+    for (long j = 0; j < run->columns; j++)
+        make_left(run, &run->x, j * run->x.stride + times.begin * run->B * PANEL, (times.end - times.begin) * run->B);
+    wait_for_all(team);
+    if (run->columns) begin_sums(run, own, (struct range){0, run->T});
+    for (long t = 0; t < run->T; t++) {
+        if (layer->ids) begin_sums(run, own, (struct range){t, t + 1});
+        step_forward(run, own, t);
+        wait_for_all(team);
+    }
+    for (long u = own.begin; u < own.end; u++) {
+        long last = run->T * run->B * PANEL;
+        unpack_rows(run->h.panels + u * run->h.stride + last, run->B, u, run->H, layer->h_end, run->H);
+        if (lstm) unpack_rows(run->c.panels + u * run->c.stride + last, run->B, u, run->H, layer->c_end, run->H);
+    }
+}

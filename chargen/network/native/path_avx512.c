@@ -1,0 +1,51 @@
+/* The path for x86 processors with AVX-512: vectors of 16 floats. */
+#if defined(__x86_64__)
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+
+#include "avx512.h"
+
+typedef float number;
+typedef vec numbers;
+#define DEEP 1
+
+INLINE numbers load_numbers(const number *from) { return load(from); }
+INLINE numbers load_factor(const number *from) { return load_all(from); }
+INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one * other; }
+
+#include "products.h"
+
+typedef __m256i halves;
+
+INLINE halves load_halves(const uint16_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
+INLINE void store_halves(uint16_t *to, halves v) { _mm256_storeu_si256((__m256i *)to, v); }
+INLINE vec widen(halves v) { return _mm512_cvtph_ps(v); }
+INLINE halves narrow(vec v) { return _mm512_cvtps_ph(v, 0); }
+
+INLINE int all_equal(vec one, vec other) {
+    return _mm512_cmp_ps_mask(_mm512_abs_ps(one - other), _mm512_abs_ps(other) * 1e-6f, _CMP_LE_OQ) == 0xffff;
+}
+
+#include "matrix.h"
+
+static int has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+const struct path avx512_path = {
+    .name = "avx512",
+    .runs_here = has_avx512,
+    .number_size = sizeof(number),
+    .product = product,
+    .product_of_a_row = product_of_a_row,
+    .gradient = gradient,
+    .pack = pack,
+    .product_with_vector = product_with_vector,
+    .forward = {rnn_forward, gru_forward, lstm_forward},
+    .backward = {rnn_backward, gru_backward, lstm_backward},
+};
+
+#else
+typedef int nothing_to_compile;
+#endif
