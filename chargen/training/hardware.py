@@ -86,8 +86,8 @@ def pick_engine(
 
     Both follow from the network, the device and the processor, so that the same seed gives the same model however busy
     the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layer for a large LSTM on a
-    processor with AMX, the tiles of which only that one uses. A large network is trained in bfloat16 where the processor
-    multiplies in it.
+    processor with AMX, the tiles of which only that one uses. A large network is trained in bfloat16 where the
+    processor multiplies in it.
 
     Args:
         engine, precision: what is fixed; None leaves it open.

@@ -229,7 +229,8 @@ def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, seconds: 
     config, batching = model.config, settings.batching
     parameters = sum(parameter.numel() for parameter in model.parameters())
     epochs = f"{counted(settings.epochs, 'epoch')}, " if settings.seconds is None else ""
-    device = next(model.parameters()).device
+    engine = engine_name(model.engine, settings.precision)
+    runs_on = engine if model.engine == "native" else f"{engine} on {next(model.parameters()).device}"
     return (
         f"{len(corpus.train_ids):,} characters to learn, {config.vocab_size} different;"
         f" {len(corpus.valid_ids):,} held out\n"
@@ -237,5 +238,5 @@ def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, seconds: 
         f" {epochs}about {duration(seconds)}\n"
         f"{settings.optimizer} {settings.learning_rate:g}, {batching.batch_size} x {batching.num_steps} a step,"
         f" dropout {config.dropout:g} / {config.recurrent_dropout:g},"
-        f" {settings.precision}, {engine_name(model.engine, settings.precision)} on {device}"
+        f" {settings.precision}, {runs_on}"
     )

@@ -13,7 +13,7 @@ import pytest
 from chargen.errors import InputError
 from chargen.network.cells import CELLS, LayerWeights
 from chargen.network.native.calls import backward, forward
-from chargen.network.native.library import PATHS, usable_paths, path
+from chargen.network.native.library import PATHS, path, usable_paths
 from chargen.network.native.packed import STEPS_AT_ONCE, PackedLayer, aligned_empty
 
 SOURCES = Path(__file__).parents[2] / "chargen" / "network" / "native"
@@ -84,7 +84,8 @@ def test_the_rows_of_a_batch_give_the_same_bits_alone(precision, cell):
     x, state, weights = random_layer(cell, 13, 4, 40, 20, ids=False)
     expected, _, _ = forward(cell, x, state, weights, empty, 1, precision)
     for b in range(len(x)):
-        outputs, _, _ = forward(cell, x[b : b + 1], tuple(part[b : b + 1] for part in state), weights, empty, 1, precision)
+        alone = x[b : b + 1], tuple(part[b : b + 1] for part in state)
+        outputs, _, _ = forward(cell, *alone, weights, empty, 1, precision)
         np.testing.assert_array_equal(outputs[0], expected[b])
 
 
