@@ -40,7 +40,7 @@ def _row(option: click.Option, context: click.Context) -> tuple[str, ...]:
     names, _, metavar = names.partition(" ") if not option.is_flag else (names, "", "")
     text, notes = re.match(r"(.*?)((?:\s*\[[^][]*])*)$", text, re.DOTALL).groups()
     notes = [note for bracket in re.findall(r"\[(.*?)]", notes) for note in bracket.split("; ")]
-    ranges = [f"`{re.sub('<=[0-9]{10,}', '', note)}`" for note in notes if re.match(r"\S*[<>]", note)]
+    ranges = [f"`{note}`" for note in notes if re.match(r"\S*[<>]", note)]
     default = "; ".join(note for note in notes if not re.match(r"\S*[<>]", note)).removeprefix("default: ")
     choices = metavar.strip("[]").replace("|", ", ") if isinstance(option.type, click.Choice) else metavar.lower()
     return f"`{names}`", ", ".join(ranges) or choices, _plain(default), _plain(text)

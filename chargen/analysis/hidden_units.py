@@ -267,8 +267,9 @@ FEATURES: dict[str, Callable[[str], np.ndarray]] = {
 def _why_not_scored(first: np.ndarray, second: np.ndarray) -> str:
     """Return why no correlation with these values in the two halves of the text can be computed, or ""."""
     if not (first.any() or second.any()):
-        return "there is none in this text"
+        return "none in this text"
     for half, name, so in ((first, "first", "no unit can be chosen"), (second, "second", "this cannot be checked")):
         if not len(half) or half.min() == half.max():
-            return f"the same throughout the {name} half of the text, so {so}"
+            what = "the same throughout" if half.any() else "none in"
+            return f"{what} the {name} half of the text, so {so}"
     return ""

@@ -10,6 +10,7 @@ from chargen.analysis.hidden_units import Finding, inspect_text
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.storage import pack
 from chargen.report.page import asset, page
+from chargen.report.words import counted
 from chargen.sampling.sampler import Sampler
 from chargen.text.vocabulary import Vocabulary
 
@@ -88,7 +89,7 @@ def _finding(finding: Finding, sampler: Sampler) -> tuple[str, int]:
 
 def _intro(checkpoint: Checkpoint) -> str:
     config, provenance = checkpoint.config, checkpoint.provenance
-    units = f"{config.num_layers * config.hidden_size:,} {config.cell.upper()} units"
+    units = f"{counted(config.num_layers * config.hidden_size, f'{config.cell.upper()} unit')}"
     learned = f" from {provenance.corpus}" if provenance.corpus else ""
     return (
         f"A network of {units} that learned to write{learned}, one character at a time. It runs in this page: nothing"
@@ -103,11 +104,12 @@ def _about(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size:,} {config.cell.upper()}"
     weights = sum(array.size for array in checkpoint.weights.values())
     base = re.split(r"[/\\]", str(provenance.metadata.get("init_from") or "").rstrip("/\\"))[-1]
+    learned = counted(provenance.train_characters, "character")
     facts = {
-        "text": f"{provenance.corpus}, {provenance.train_characters:,} characters" if provenance.corpus else "",
+        "text": f"{provenance.corpus}, {learned}" if provenance.corpus else "",
         "bits per character on text that it has not seen": f"{loss / math.log(2):.3f}" if loss else "",
         "network": f"{layers} units, {weights:,} weights in {checkpoint.bits} bits",
-        "knows": f"{len(checkpoint.vocabulary):,} characters" + _letters(checkpoint.vocabulary),
+        "knows": counted(len(checkpoint.vocabulary), "character") + _letters(checkpoint.vocabulary),
         "trained": provenance.saved[:10],
         "began from": base,
         "licence": LICENCE,

@@ -8,6 +8,7 @@ import numpy as np
 from chargen.analysis.comparison import Passage
 from chargen.analysis.scoring import Piece, Predictions, Score
 from chargen.report.page import page
+from chargen.report.words import counted
 from chargen.text.vocabulary import Vocabulary
 
 LIMIT = 50_000  # characters on a page; browsers are slow to lay out many more
@@ -43,7 +44,7 @@ def score_page(
             for name, score in zip(names, scores, strict=True)
         ],
         "passages": [[passage._asdict() for passage in of_model] for of_model in passages],
-        "size": f"{read:,} characters.{part}",
+        "size": f"{counted(read, 'character')}.{part}",
     }
     return page(title, "score", data)
 

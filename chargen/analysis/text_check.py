@@ -75,7 +75,7 @@ def examine(
     except InputError as error:
         findings.append(Finding(error.message, error.advice, grave=True))
     if 0 < valid < TRUSTED_VALIDATION:
-        what = f"only {valid:,} characters would be held out, too few for a reliable validation loss"
+        what = f"only {counted(valid, 'character')} would be held out, too few for a reliable validation loss"
         findings.append(Finding(what, "give a longer text, or a larger {valid_fraction}"))
     if not any(character.strip() for character in counts):
         findings = [Finding("the text is empty", "give a text with some characters to learn from", grave=True)]
@@ -133,7 +133,7 @@ def _character_findings(counts: Counter) -> list[Finding]:
     rare = sorted((c for c in counts if counts[c] < RARE and c not in control), key=lambda c: (counts[c], c))
     share = sum(counts[c] for c in rare) / max(sum(counts.values()), 1)
     if share > MUCH:
-        what = f"{percent(share)} of it are characters that occur fewer than {RARE} times: {_named(rare, counts)}"
+        what = f"characters that occur fewer than {RARE} times, {percent(share)} of the text: {_named(rare, counts)}"
         findings.append(Finding(what, "the model hardly learns them; a longer text helps"))
     return findings
 

@@ -70,10 +70,10 @@ def _repeats(text: str) -> Finding | None:
     if share < REPEATED:
         return None
     passage, most = max(times.items(), key=lambda item: item[1] * len(item[0]))
-    example = f"{passage[:40]!r}{'...' * (len(passage) > 40)} stands there {most:,} times"
+    example = f"{passage[:40]!r}{'...' * (len(passage) > 40)} occurs {most:,} times"
     return Finding(
-        f"{percent(share)} of it stands there more than once: {example}",
-        "leave in one copy; with several, the held-out part is known from training, and its figures mean nothing",
+        f"{percent(share)} of the text repeats what came before: {example}",
+        "keep one copy; with several, the held-out part is known from training, and its figures mean nothing",
     )
 
 

@@ -46,6 +46,7 @@ class Group(click.Group):
 
 
 MANY = 10**12  # more than anybody means, and few enough to count with
+UNLIMITED = 10**9  # from which on nobody cares what the largest number is
 
 
 class Whole(click.IntRange):
@@ -56,13 +57,13 @@ class Whole(click.IntRange):
     def convert(self, value, param, ctx):
         """Return the number."""
         try:
-            int(value)
+            number = int(value)
         except ValueError:
             self.fail(f"{value!r} is not a whole number", param, ctx)
-        return super().convert(value, param, ctx)
+        return _within(self, number, value, param, ctx)
 
     def _describe_range(self) -> str:
-        return f"x>={self.min}" if self.max == MANY else super()._describe_range()
+        return f"x>={self.min}" if (self.max or 0) >= UNLIMITED else super()._describe_range()
 
 
 class Decimal(click.FloatRange):
@@ -73,12 +74,28 @@ class Decimal(click.FloatRange):
     def convert(self, value, param, ctx):
         """Return the number."""
         try:
-            finite = math.isfinite(float(value))
+            number = float(value)
         except ValueError:
-            finite = False
-        if not finite:
+            number = math.nan
+        if not math.isfinite(number):
             self.fail(f"{value!r} is not a number", param, ctx)
-        return super().convert(value, param, ctx)
+        return _within(self, number, value, param, ctx)
+
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
+
+def _within(kind: click.IntRange | click.FloatRange, number: float, typed, param, ctx) -> float:
+    """Return a number if it is in the range of an option."""
+    low, high = kind.min, kind.max
+    too_low = low is not None and (number <= low if kind.min_open else number < low)
+    too_high = high is not None and (number >= high if kind.max_open else number > high)
+    if too_low or too_high:
+        wanted = [] if low is None else [f"{'above' if kind.min_open else 'at least'} {low:,}"]
+        if high is not None and (too_high or high < UNLIMITED):
+            wanted.append(f"{'below' if kind.max_open else 'at most'} {high:,}")
+        kind.fail(f"{typed}: must be {' and '.join(wanted)}", param, ctx)
+    return number
 
 
 positive = Whole(1, MANY)

@@ -14,7 +14,7 @@ def conclusion(run) -> list[str]:
     """Return what a `chargen.Run` reached, what that means, and what to type next, as lines."""
     best = next((record for record in run.history if record.score == run.best), None)
     if best is None:
-        return ["the record of the best epoch is lost; what there is goes on with more --epochs"]
+        return ["the record of the best epoch is lost; give more --epochs to train further"]
     kind = "training" if best.valid_loss is None else "held-out"
     of = f" of {len(run.history)}" if len(run.history) > 1 else ""
     reached = (

@@ -52,7 +52,7 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     """
     from chargen.analysis.text_check import examine
     from chargen.analysis.text_shape import PROSE
-    from chargen.report.words import duration
+    from chargen.report.words import counted, duration
     from chargen.text.batches import Batching
     from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
@@ -65,15 +65,17 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     with progress_bar(f"reading {name}", sum(text.size for text in texts)) as bar:
         found = examine(name, texts, reading, batching, bar.update)
     click.echo(
-        f"{found.name}: {found.bytes:,} bytes, {found.characters:,} characters, {found.vocabulary:,} of them distinct\n"
+        f"{found.name}: {counted(found.bytes, 'byte')}, {counted(found.characters, 'character')},"
+        f" {found.vocabulary:,} different\n"
         f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"
-        f" {found.batches_per_epoch:,} batches of {found.batching.batch_size} x {found.batching.num_steps} an epoch"
+        f" {counted(found.batches_per_epoch, 'batch')} of {found.batching.batch_size} x {found.batching.num_steps}"
+        " an epoch"
     )
     for finding in found.findings:
         mark = "!" if finding.grave else "-"
         click.echo(f"{mark} {finding.what}\n    {with_names(finding.advice, options.__getitem__)}")
     if any(finding.grave for finding in found.findings):
-        click.echo("not fit to train on: mend what is marked with ! and check again")
+        click.echo("not fit to train on: fix what is marked with ! and check again")
         return
     time = ""
     if all(text.path and Path(text.path).is_file() for text in texts):  # which can be read again

@@ -74,7 +74,7 @@ def _show(facts: dict[str, Any]) -> None:
 def _text(made) -> str:
     if not made.train_characters:
         return made.corpus
-    return f"{made.corpus}, {made.train_characters:,} characters to learn, {made.valid_characters:,} held out"
+    return f"{made.corpus}, {counted(made.train_characters, 'character')} to learn, {made.valid_characters:,} held out"
 
 
 def _reached(record: dict | None) -> str:

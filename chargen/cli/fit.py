@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from chargen.cli.commands import Whole, positive
+from chargen.cli.commands import Decimal, Whole, positive
 from chargen.cli.options import require_output
-from chargen.cli.table_options import require_apart, rows, table_options
+from chargen.cli.table_options import SUFFIX, require_apart, rows, table_options
+from chargen.report.words import counted
 from chargen.series.exercises.catalog import RECURRENT
 
-SUFFIX = ".forecaster.safetensors"
 MODELS = ("auto", "network", "smoothing", "theta", "autoregression", "seasonal-naive", "naive", "mean")
 
 
@@ -37,11 +37,11 @@ class Window(click.ParamType):
 @click.option(
     "--min",
     "minimum",
-    type=float,
+    type=Decimal(),
     help="No forecast is lower.  [default: 0 where no value is negative]",
     show_default=False,
 )
-@click.option("--max", "maximum", type=float, help="No forecast is higher.")
+@click.option("--max", "maximum", type=Decimal(), help="No forecast is higher.")
 @click.option("--cell", type=click.Choice(RECURRENT), default="gru", help="Kind of recurrent cell.")
 @click.option("--windows", "window", type=Window(), default="auto", help="Rows that the network reads, or auto.")
 @click.option(
@@ -161,8 +161,9 @@ def _describe(table, forecaster) -> str:
     season = f"a season of {seasons} rows" if seasons else "no season"
     logs = ", in logarithms" * framing.log
     windows = f", windows of {framing.window} rows"
-    network = f"{windows}, a {settings.cell.upper()} of {settings.hidden_size} units that gives {settings.horizon} rows"
-    return f"{rows:,} rows{of}{step}, {season}{logs}{f'{network} at once' if forecaster.trains else ''}"
+    units = counted(settings.hidden_size, "unit")
+    network = f"{windows}, a {settings.cell.upper()} of {units} that gives {counted(settings.horizon, 'row')}"
+    return f"{counted(rows, 'row')}{of}{step}, {season}{logs}{f'{network} at once' if forecaster.trains else ''}"
 
 
 def _draw(plot: str, table, forecaster) -> None:

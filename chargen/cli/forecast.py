@@ -7,7 +7,8 @@ import click
 
 from chargen.cli.commands import Whole, positive
 from chargen.cli.options import require_output
-from chargen.cli.table_options import require_apart, rows
+from chargen.cli.table_options import SUFFIX, require_apart, rows
+from chargen.report.words import counted
 
 
 @click.command()
@@ -39,7 +40,7 @@ from chargen.cli.table_options import require_apart, rows
 def forecast(model, horizon, levels, newer, series, out, plot, history):
     """Continue the series that a forecaster has learned.
 
-    MODEL is the forecaster's file.
+    MODEL is the forecaster's file, air.forecaster.safetensors, or just air.
     The prediction intervals are quantiles of the backtest's errors, for each number of rows ahead.
     """
     from chargen.report.forecast_plot import save_forecast
@@ -48,6 +49,7 @@ def forecast(model, horizon, levels, newer, series, out, plot, history):
     from chargen.series.forecast.origin import column_names
     from chargen.series.forecast.output import forecast_panels, to_csv
 
+    model = _find(model)
     for target in (out, plot):
         require_output(target, model, newer)
     if plot:
@@ -64,8 +66,8 @@ def forecast(model, horizon, levels, newer, series, out, plot, history):
         click.echo(f"in the backtest {forecaster.tested.verdict}", err=True)
     if horizon > forecaster.measured:
         click.echo(
-            f"errors were measured up to {forecaster.measured} rows ahead; beyond that the intervals widen like"
-            " those of a random walk",
+            f"errors were measured up to {counted(forecaster.measured, 'row')} ahead; beyond that the intervals widen"
+            " like those of a random walk",
             err=True,
         )
     if plot:
@@ -74,13 +76,24 @@ def forecast(model, horizon, levels, newer, series, out, plot, history):
     _write(out, to_csv(forecaster, panels))
 
 
+def _find(name: str) -> str:
+    """Return the path of a forecaster's file; its suffix may be left out."""
+    from chargen.errors import InputError
+    from chargen.report.words import suggestion
+
+    for path in (name, f"{name}{SUFFIX}"):
+        if os.path.exists(path):
+            return path
+    raise InputError(f"no forecaster {name!r}", suggestion(name, sorted(map(str, Path().glob(f"*{SUFFIX}")))))
+
+
 def _keep_the_table(forecaster, *outputs: str | None) -> None:
     """Raise InputError if an output would replace the file that a forecaster was fitted to, known by its name alone."""
     from chargen.errors import InputError
 
     for output in filter(None, outputs):
         if os.path.exists(output) and os.path.basename(output) == forecaster.about.get("file"):
-            raise InputError(f"{output} is the file that it was fitted to", "write to another file")
+            raise InputError(f"{output} is the table that it was fitted to", "write to another file")
 
 
 def _extend(forecaster, newer: str) -> None:

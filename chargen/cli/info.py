@@ -6,8 +6,7 @@ import click
 
 from chargen.cli.completion import complete_models
 from chargen.cli.options import files_of, refuse_with, require_output
-
-FORECASTER = ".forecaster.safetensors"
+from chargen.cli.table_options import SUFFIX
 
 
 @click.command()
@@ -35,12 +34,12 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
     from chargen.training.records import read_history
 
     if plot and as_json:
-        raise click.UsageError("--plot and --json exclude each other; give one of them")
+        raise click.UsageError("--plot and --json cannot be combined; leave one of them out")
     if digest:
         refuse_with(context, "--digest", "as_json", "plot")
     path = find(model)
     require_output(plot, *files_of(path))
-    if path.name.endswith(FORECASTER) and not (plot or as_json or digest):
+    if path.name.endswith(SUFFIX) and not (plot or as_json or digest):
         show_forecaster(path)
         return
     loaded = Checkpoint.load(path)

@@ -17,6 +17,7 @@ from chargen.cli.options import (
     say_model,
     unknown_option,
 )
+from chargen.report.words import counted
 
 
 @click.command()
@@ -96,8 +97,8 @@ def _as_json(inspection, checkpoint: str, name: str) -> dict:
 def _show(inspection) -> None:
     T, units = inspection.activations.shape
     lines = [
-        f"{units:,} units, {T:,} characters; Pearson correlation in the second half of them"
-        " (in brackets: in the first half, by which the unit was chosen)"
+        f"{counted(units, 'unit')}, {counted(T, 'character')}; correlations in the second half of the text"
+        " (in brackets: in the first half, by which the units were chosen)"
     ]
     for finding in inspection.findings:
         first, second = finding.passages

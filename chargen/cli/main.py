@@ -96,7 +96,21 @@ def _worded(error: click.ClickException, context: click.Context | None) -> str:
     if isinstance(error, click.NoSuchOption) and context:
         known = [name for option in context.command.params for name in option.opts if name.startswith("--")]
         return f"no option {error.option_name}; {suggestion(error.option_name, known)}"
-    return " ".join(error.format_message().split())
+    if isinstance(error, click.BadParameter) and error.param:
+        return _worded_for(error.param, error)
+    return " ".join(error.format_message().split()).removesuffix(".")
+
+
+def _worded_for(parameter: click.Parameter, error: click.BadParameter) -> str:
+    """Return what is wrong with the value of an option or an argument, as the library would say it."""
+    name = max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.human_readable_name
+    choices = f"; choose one of {', '.join(parameter.type.choices)}" if isinstance(parameter.type, click.Choice) else ""
+    if isinstance(error, click.MissingParameter):
+        return f"{name} is missing{choices}"
+    if choices:
+        return f"{name} {error.message.partition(' is not one of')[0]}: unknown{choices}"
+    message = error.message.removesuffix(".")
+    return f"{name}: {message[0].lower()}{message[1:]}" if message[0].isupper() else f"{name} {message}"
 
 
 def _flag_of(setting: str) -> str:

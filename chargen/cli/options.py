@@ -127,10 +127,10 @@ def require_output(path: str | os.PathLike | None, *inputs: str | os.PathLike | 
             f"there is no folder {folder} for {os.path.basename(path)}", "create it, or choose another place"
         )
     if not os.path.basename(path):
-        raise InputError(f"{os.fspath(path)!r} is no name of a file", "give one")
+        raise InputError(f"{os.fspath(path)!r} is not the name of a file", "give one")
     for one in inputs:
         if one is not None and os.path.exists(one) and os.path.exists(path) and os.path.samefile(one, path):
-            raise InputError(f"{path} is a file to read", "write to another file")
+            raise InputError(f"{path} is a file that this command reads", "write to another one")
 
 
 def files_of(model: Path) -> list[Path]:

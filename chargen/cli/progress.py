@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from chargen.cli.options import quiet
 from chargen.report.terminal import printable, width_of, wrapped
-from chargen.report.words import duration
+from chargen.report.words import counted, duration
 
 BUSY = "the machine is busy: training in one thread while that is faster, as now"
 BAR = "{desc}  {percentage:3.0f} %  {remaining} left{postfix}  |{bar}|"  # a narrow terminal loses its end
@@ -79,7 +79,7 @@ def epoch_of(run, epoch: int) -> str:
 def how_far(run) -> str:
     """Return how far the training is, for people and for machines."""
     used = "" if run.settings.seconds is None else f", {duration(run.seconds)} of its budget used"
-    return f"{run.step:,} steps, {100 * run.progress:.0f} % done{used}"
+    return f"{counted(run.step, 'step')}, {100 * run.progress:.0f} % done{used}"
 
 
 def epoch_line(record, epoch: str, best: str = "", saved: str = "") -> str:

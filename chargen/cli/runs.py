@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from chargen.cli.options import say
 from chargen.errors import InputError, with_names
-from chargen.report.words import suggestion
+from chargen.report.words import counted, suggestion
 
 RUNS = "checkpoints"  # the folder of the runs
 
@@ -48,7 +48,7 @@ def begin(
     if budget and context.get_parameter_source("epochs") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--budget and --epochs both say how long to train; give one of them")
     if init_from and from_scratch:
-        raise click.UsageError("--init-from and --from-scratch exclude each other; give one of them")
+        raise click.UsageError("--init-from and --from-scratch cannot be combined; leave one of them out")
     base = Checkpoint.load(find(init_from)) if init_from is not None else None
     text = _read(processes, corpus, base, options)
     for note in text.notes:
@@ -95,7 +95,7 @@ def resume(context, processes, corpus, device, sample_prefix, resume_name, *, na
     from chargen.training.saved_run import SavedRun
 
     if overwrite:
-        raise click.UsageError("--overwrite begins a run anew and --resume goes on with it; give one of them")
+        raise click.UsageError("--overwrite starts a run anew and --resume continues it; give one of them")
     folder = _folder_to_resume(processes, corpus, resume_name, name, options)
     saved = SavedRun.open(folder, processes)
     try:
@@ -162,8 +162,8 @@ def _more(context, saved, options) -> tuple[int | None, float | None]:
             " leave the option out, or begin a new run with --init-from"
         )
     if (epochs and had) or (budget and not had):
-        kind = f"a budget of {had:g}s" if had else f"{saved.settings.epochs} epochs"
-        raise click.UsageError(f"the run was begun with {kind}; only more of that can be given")
+        kind = f"a budget of {had:g}s" if had else counted(saved.settings.epochs, "epoch")
+        raise click.UsageError(f"the run was started with {kind}; give more of that")
     if budget and budget < had:
         raise click.UsageError(f"--budget {budget:g}s: the run has {had:g}s; give at least that much")
     return epochs, budget
@@ -207,7 +207,7 @@ def _warn_of_held_out(run) -> None:
     if held_out > read:
         say(f"the first {read:,} held-out characters are read after each epoch; --valid-chars reads more")
     if 0 < held_out < TRUSTED_VALIDATION:
-        say(f"only {held_out:,} characters are held out: the held-out figures are only a hint")
+        say(f"only {counted(held_out, 'character')} held out: the held-out figures are only a hint")
 
 
 def _require_known(sample_prefix: str, vocabulary) -> None:
@@ -239,4 +239,4 @@ def _require_folder_name(name: str | None) -> None:
     from chargen.text.sources import folder_name
 
     if name is not None and (fit := folder_name(name)) != name:
-        raise click.UsageError(f"--name {name!r} is no name for a folder; choose another, such as {fit}")
+        raise click.UsageError(f"--name {name!r} cannot be the name of a folder; choose another, such as {fit}")

@@ -24,6 +24,7 @@ from chargen.cli.options import (
     unknown_option,
     use_one_blas_thread,
 )
+from chargen.report.words import counted
 
 if TYPE_CHECKING:  # these take a while to load
     from chargen.analysis.comparison import Comparison
@@ -147,12 +148,10 @@ def _with_progress(
 
 
 def _report_what_was_read(scoring: Scoring, samplers: Sequence[Sampler], unknown: str) -> None:
-    from chargen.report.words import counted
-
     shared = scoring.vocabulary
     if any(sampler.vocabulary != shared for sampler in samplers):
         how = f" (--normalize {shared.normalization})" * (shared.normalization != "none")
-        say(f"compared on the {len(shared)} characters both models know{how}")
+        say(f"compared on the {counted(len(shared), 'character')} both models know{how}")
     if scoring.unknown_characters:
         done = "left out" if unknown == "skip" else "replaced"
         count = scoring.unknown_characters
@@ -247,7 +246,7 @@ def _show(
     width = max(len(name) for name, _ in rows)
     for name, score in rows:
         figures = (
-            f"{score.characters:,} characters  {score.loss:.4f} nats  {score.bits:.4f} bits per character"
+            f"{counted(score.characters, 'character')}  {score.loss:.4f} nats  {score.bits:.4f} bits per character"
             f"  perplexity {perplexity(score.loss)}"
         )
         click.echo(f"{name:{width}}  {figures}".lstrip(), err=to_stderr)

@@ -8,6 +8,7 @@ import click
 from chargen.cli.commands import Whole
 
 NAMES = ("column", "time", "ids", "count_rows", "no_header", "time_format", "zone", "decimal", "fill", "encoding")
+SUFFIX = ".forecaster.safetensors"  # of a forecaster's file
 
 rows = Whole(1, 100_000)
 

@@ -82,7 +82,7 @@ def require_shapes(tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, .
         if name not in tensors:
             raise ValueError(f"{name} is missing")
         if name not in shapes:
-            raise ValueError(f"{name} is no part of the network that it describes")
+            raise ValueError(f"{name} does not belong to the network that it describes")
         if tuple(tensors[name].shape) != tuple(shapes[name]):
             raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shapes[name])}")
 

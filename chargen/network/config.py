@@ -50,7 +50,7 @@ class ModelConfig:
 
     def __post_init__(self):
         if self.cell not in CELLS:
-            raise InputError(f"{self.cell!r}: no such cell", f"choose one of {', '.join(CELLS)}", setting="cell")
+            raise InputError(f"{self.cell!r}: unknown", f"choose one of {', '.join(CELLS)}", setting="cell")
         for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if type(value) is not int:

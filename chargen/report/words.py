@@ -10,10 +10,11 @@ NEAR = 0.7  # of 1: how alike two names are of which one may be a slip for the o
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun in the singular or the plural.
 
-    >>> counted(1, "epoch"), counted(1200, "epoch"), counted(2, "copy")
-    ('1 epoch', '1,200 epochs', '2 copies')
+    >>> counted(1, "epoch"), counted(1200, "epoch"), counted(2, "copy"), counted(2, "batch")
+    ('1 epoch', '1,200 epochs', '2 copies', '2 batches')
     """
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+    plural = f"{noun}es" if noun.endswith(("s", "x", "tch", "sh")) else plural
     return f"{number:,} {noun if number == 1 else plural}"
 
 

@@ -28,21 +28,22 @@ def parse(text: str, config: ModelConfig) -> tuple[int, float]:
     """
     match = re.fullmatch(r"(?:(\d{1,9})/)?(\d{1,9})=(.*)", text, re.ASCII)
     if not match:
-        raise InputError(f"{text!r}: must be UNIT=VALUE, or LAYER/UNIT=VALUE", "such as 12=0.9", setting="hold")
+        raise InputError(f"{text!r}: must be UNIT=VALUE, or LAYER/UNIT=VALUE, such as 12=0.9", "", setting="hold")
     layer, unit, value = match.groups()
     if layer is None and config.num_layers > 1:
         raise InputError(
             f"{text!r}: the network has {config.num_layers} layers", "give LAYER/UNIT=VALUE", setting="hold"
         )
     if int(layer or 0) >= config.num_layers or int(unit) >= config.hidden_size:
-        limits = f"layers 0 to {config.num_layers - 1}, units 0 to {config.hidden_size - 1}"
-        raise InputError(f"{text!r}: there is no such unit", f"the network has {limits}", setting="hold")
+        layers = f"layers 0 to {config.num_layers - 1}, each with " if config.num_layers > 1 else ""
+        limits = f"the network has {layers}units 0 to {config.hidden_size - 1}"
+        raise InputError(f"{text!r}: no such unit", limits, setting="hold")
     try:
         activation = float(value)
     except ValueError:
         activation = math.nan
     if not -1 <= activation <= 1:
-        raise InputError(f"{text!r}: an activation lies between -1 and 1", setting="hold")
+        raise InputError(f"{text!r}: the value must be from -1 to 1", setting="hold")
     return int(layer or 0) * config.hidden_size + int(unit), activation
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 
 PARTITIONS = ("sequential", "random")
 SHUFFLED = 2**22  # the largest number of windows whose random order is kept as a list
@@ -60,8 +61,8 @@ class Batching:
 
     def _too_short(self, num_ids: int) -> InputError:
         message = (
-            f"the training text has {num_ids:,} characters, but batches of {self.batch_size} x {self.num_steps} need"
-            f" at least {self.minimum_length:,}"
+            f"the training text has {counted(num_ids, 'character')}, but batches of"
+            f" {self.batch_size} x {self.num_steps} need at least {self.minimum_length:,}"
         )
         if num_ids < 2:
             return InputError(message, "give a longer text")

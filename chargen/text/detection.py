@@ -70,7 +70,7 @@ def encoding_advice(data: bytes, failed: str) -> str:
             return "its last character is cut off; get the whole file, or remove that character"
         beyond = [character for character in data.decode("utf-8", "replace") if not character.isascii()]
         if beyond.count("\ufffd") * 4 < len(beyond):
-            return "nearly all of it is; mend the damaged bytes, or drop them: iconv -c -f utf-8 -t utf-8 FILE"
+            return "nearly all of it is; repair the damaged bytes, or drop them: iconv -c -f utf-8 -t utf-8 FILE"
     likely = likely_encoding(data, failed)
     return f"give its {{encoding}}, for example {likely}" if likely else "give its {encoding}"
 

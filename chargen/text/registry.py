@@ -57,4 +57,4 @@ def cache_folder() -> Path:
     try:
         return Path(place).expanduser()
     except RuntimeError:
-        raise InputError(f"{place}: there is no such home folder", "set CHARGEN_CACHE to a folder") from None
+        raise InputError(f"{place}: no home folder is known for that", "set CHARGEN_CACHE to a folder") from None

@@ -242,7 +242,7 @@ def require_at_hand(source: str | Sequence[str]) -> None:
         known = registry().get(name)
         there = downloads.cached(name) if is_url(name) else known.path if known else Path(name)
         if not (os.path.isfile(name) or os.path.isdir(name) or there.is_file()):
-            raise InputError(f"{name} is not at hand", "name the text, or bring it back")
+            raise InputError(f"{name} is not here any more", "name the text, or bring it back")
 
 
 def _is_text(path: Path) -> bool:

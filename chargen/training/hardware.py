@@ -8,7 +8,7 @@ import torch
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
 from chargen.network.native import library
-from chargen.report.words import size
+from chargen.report.words import counted, size
 
 WEIGHT_COPIES = 4  # floats that training keeps for a weight: itself, its gradient, two moments
 LAYER_COPIES, LOGIT_COPIES = 6, 2  # floats that a step keeps for an output of a layer, and for a logit, at least
@@ -55,8 +55,9 @@ def require_memory(config: ModelConfig, characters: int) -> None:
     needed = 4 * (WEIGHT_COPIES * weights + activations)  # bytes
     if hasattr(os, "sysconf") and needed > (there := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
         raise InputError(
-            f"{config.hidden_size}: training {config.num_layers} layers of it, {characters:,} characters at a time,"
-            f" takes about {size(needed)} of memory; this machine has {size(there)}",
+            f"{config.hidden_size}: training {counted(config.num_layers, 'layer')} of it,"
+            f" {characters:,} characters at a time, takes about {size(needed)} of memory;"
+            f" this machine has {size(there)}",
             "choose a smaller network, {batch_size} or {num_steps}",
             setting="hidden_size",
         )

@@ -232,7 +232,7 @@ def _why(corpus: Corpus, model: CharModel, settings: TrainingSettings, seconds: 
     engine = engine_name(model.engine, settings.precision)
     runs_on = engine if model.engine == "native" else f"{engine} on {next(model.parameters()).device}"
     return (
-        f"{len(corpus.train_ids):,} characters to learn, {config.vocab_size} different;"
+        f"{counted(len(corpus.train_ids), 'character')} to learn, {config.vocab_size} different;"
         f" {len(corpus.valid_ids):,} held out\n"
         f"{config.cell} {config.num_layers} x {config.hidden_size}, {parameters:,} weights;"
         f" {epochs}about {duration(seconds)}\n"

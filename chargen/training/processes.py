@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 
 from chargen.errors import InputError, TrainingError
+from chargen.report.words import counted
 from chargen.training.hardware import pick_device
 
 SILENCE = 5.0  # seconds in which the others may come before a word is said
@@ -167,7 +168,7 @@ def own_device(name: str = "auto") -> torch.device:
     place, count = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
     if place >= count:
         raise InputError(
-            f"this machine has {count} GPUs for its {place + 1} or more processes",
+            f"this machine has {counted(count, 'GPU')} for its {place + 1} or more processes",
             "start one process for each GPU, or set {device} to cpu",
         )
     torch.cuda.set_device(place)

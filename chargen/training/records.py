@@ -70,7 +70,7 @@ def read_history(path: Path) -> list[EpochRecord]:
         with os.fdopen(open_file(path, follow=False), "rb") as file:
             lines = file.read(LONGEST_HISTORY).split(b"\n")
     except FileNotFoundError:
-        raise InputError(f"there is no {path}", "name a run; only runs have a history") from None
+        raise InputError(f"no file {path}", "name a run; only runs have a history") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "name a run; only runs have a history") from None
     records = []

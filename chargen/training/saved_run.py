@@ -17,6 +17,7 @@ from chargen.files.typed import typed, value_of
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.network.native import library
 from chargen.network.provenance import Provenance
+from chargen.report.words import counted
 from chargen.text.corpus import Corpus, Origin, read_corpus
 from chargen.text.sources import require_at_hand
 from chargen.training.engines import ENGINES, engine_name
@@ -223,7 +224,7 @@ def _first_good_save(folder: Path) -> tuple[Checkpoint, tuple[str, ...]]:
         except CheckpointError as second:
             raise CheckpointError(f"{error}; and {second}") from None
         step = _parsed(checkpoint, previous)[3].step
-        return checkpoint, (f"{error.message}; resuming from the save before it, after {step:,} steps",)
+        return checkpoint, (f"{error.message}; resuming from the save before it, after {counted(step, 'step')}",)
 
 
 def _resumable(path: Path) -> Checkpoint:

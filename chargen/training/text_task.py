@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.text.batches import Batching, WindowStarts
 from chargen.text.evaluation_rows import EvaluationRows
 from chargen.text.ids_cache import release
@@ -182,7 +183,7 @@ def evaluation(
     ids = ids if isinstance(ids, Ids) else Ids(ids, device)
     targets = len(ids) - 1
     if targets < 1:
-        raise InputError(f"the text has {len(ids)} characters, and evaluation needs at least 2", "give a longer text")
+        raise InputError(f"{counted(len(ids), 'character')}: evaluation needs at least 2", "give a longer text")
     rows = EvaluationRows(targets)
     own = rows.starts(processes.rank, processes.size)  # (rows,)
     with autocast(device, precision):

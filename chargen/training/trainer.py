@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from chargen.errors import TrainingError
+from chargen.report.words import counted
 from chargen.training.clock import seconds_worked
 from chargen.training.dropout import DropoutMasks
 from chargen.training.hardware import allow_tf32, autocast
@@ -233,7 +234,9 @@ class Trainer:
 
     def _require_finite(self, *values: float) -> None:
         if not all(map(math.isfinite, values)):
-            raise self._diverged(f"the loss or a weight is no longer a number after {self.position.step:,} steps")
+            raise self._diverged(
+                f"the loss or a weight is no longer a number after {counted(self.position.step, 'step')}"
+            )
 
     def _diverged(self, how: str) -> TrainingError:
         rate, clip = self.settings.learning_rate, self.settings.clip

@@ -100,7 +100,7 @@ def test_rare_characters_are_no_trouble_unless_much_of_the_text_is_written_in_th
     found = findings((CLEAN[:600] + "☃" * 9 + "é" * 10 + "q" * 2 + "Z" * 2).encode())
     assert found == (
         Finding(
-            "2.1 % of it are characters that occur fewer than 10 times: 'Z' x2, 'q' x2, '☃' x9",
+            "characters that occur fewer than 10 times, 2.1 % of the text: 'Z' x2, 'q' x2, '☃' x9",
             "the model hardly learns them; a longer text helps",
         ),
     )

@@ -51,7 +51,7 @@ def test_of_a_healthy_text_nothing_is_said(kind):
             "a header or licence of Project Gutenberg in line 1 and 3",
             "delete it",
         ),
-        (prose(8) * 4, "75 % of it stands there more than once", "one copy"),
+        (prose(8) * 4, "75 % of the text repeats what came before", "one copy"),
         (f"{prose(8)}" + "Subscribe now!\n" * 400, "400 times", "copy"),
         (f"<p>{'</p><p>'.join(paragraph() for _ in range(20))}</p>", "HTML tags such as <p> </p>", "plain text"),
         (" ".join(paragraph() for _ in range(100)), "a line of ", "paragraphs"),

@@ -69,5 +69,5 @@ def test_a_text_that_is_not_there_any_more_or_another_one(tmp_path):
     with pytest.raises(InputError, match=rf"noise.txt is not the text .* not {training.corpus_sha256[:12]}"):
         training_text(training, "none")
     path.unlink()
-    with pytest.raises(InputError, match=r"cannot be read: .*noise.txt is not at hand; name the text"):
+    with pytest.raises(InputError, match=r"cannot be read: .*noise.txt is not here any more; name the text"):
         training_text(training, "none")

@@ -191,7 +191,7 @@ def test_check_of_a_text_with_troubles(chargen, tmp_path):
     (tmp_path / "poem.txt").write_bytes(b"ab\r\n" * 1000 + b"caf\xe9\x07")
     assert chargen("corpora", "check", "poem.txt", *SMALL) == (
         0,
-        "poem: 4,005 bytes, 3,005 characters, 7 of them distinct\n"
+        "poem: 4,005 bytes, 3,005 characters, 7 different\n"
         "3,005 to train on and 0 held out: 500 batches of 2 x 3 an epoch\n"
         "- turned 1,000 CRLF line ends into LF\n"
         "    nothing to do; training does the same\n"
@@ -199,9 +199,9 @@ def test_check_of_a_text_with_troubles(chargen, tmp_path):
         "    give its --encoding, for example latin-1\n"
         "- 1 control character: '\\x07' x1\n"
         "    remove them unless the model should write them; a NUL means that this is not text\n"
-        "- 99.7 % of it stands there more than once: 'ab' stands there 1,000 times\n"
-        "    leave in one copy; with several, the held-out part is known from training, and its figures mean nothing\n"
-        "not fit to train on: mend what is marked with ! and check again\n",
+        "- 99.7 % of the text repeats what came before: 'ab' occurs 1,000 times\n"
+        "    keep one copy; with several, the held-out part is known from training, and its figures mean nothing\n"
+        "not fit to train on: fix what is marked with ! and check again\n",
         "",
     )
 
@@ -211,7 +211,7 @@ def test_check_of_a_good_text_on_standard_input_with_every_option(chargen):
     text = "".join(f"{n:05}\n" for n in range(5_000))
     assert chargen("corpora", "check", "-", *options, "--num-steps", "5", input=text.encode("utf-16")) == (
         0,
-        "stdin: 60,002 bytes, 30,000 characters, 11 of them distinct\n"
+        "stdin: 60,002 bytes, 30,000 characters, 11 different\n"
         "22,500 to train on and 7,500 held out: 1,124 batches of 4 x 5 an epoch\n"
         "fit to train on\n"
         "now type: chargen train - --batch-size 4 --num-steps 5 --encoding utf-16 --normalize lower"
@@ -225,7 +225,7 @@ def test_check_of_a_url(chargen, server, tmp_path):
     for _ in range(2):
         code, stdout, _ = chargen("corpora", "check", f"{server.address}/a/tale.txt", *SMALL)
         assert code == 0
-        assert stdout.startswith("tale: 6 bytes, 6 characters, 3 of them distinct\n6 to train on and 0 held out: 0 ")
+        assert stdout.startswith("tale: 6 bytes, 6 characters, 3 different\n6 to train on and 0 held out: 0 ")
         assert "has 6 characters, but batches of 2 x 3 need at least 7\n" in stdout
     assert server.requests == ["/a/tale.txt"]
 
@@ -233,7 +233,7 @@ def test_check_of_a_url(chargen, server, tmp_path):
 def test_check_of_the_bundled_text_finds_nothing_that_hurts(chargen):
     code, stdout, stderr = chargen("corpora", "check", "lamp-at-low-water", "--normalize", "letters")
     assert (code, stderr) == (0, "")
-    assert "27 of them distinct\n" in stdout
+    assert "27 different\n" in stdout
     *_, verdict, command = stdout.splitlines()
     assert re.fullmatch(r"fit to train on: training takes about [\d.]+ (s|min) on this machine", verdict)
     assert command == "now type: chargen train lamp-at-low-water --normalize letters"
@@ -244,7 +244,7 @@ def test_check_of_a_process_substitution(chargen):
     script = f"'{COMMAND}' corpora check <(printf 'ab%.0s' 1 2 3 4 5 6 7 8 9 10) {' '.join(SMALL)}"
     code, stdout, stderr = chargen(command=(BASH, "-c", script))
     assert (code, stderr) == (0, "")
-    assert ": 20 bytes, 20 characters, 2 of them distinct\n20 to train on" in stdout
+    assert ": 20 bytes, 20 characters, 2 different\n20 to train on" in stdout
 
 
 @pytest.mark.parametrize(
@@ -254,11 +254,11 @@ def test_check_of_a_process_substitution(chargen):
         (("cache",), "cache is a folder without .txt files; give a text file, or a folder that has some"),
         (("ftp://example.org/a.txt",), "ftp://example.org/a.txt: only http:// and https:// addresses can be fetched"),
         (("-", "--encoding", "utf-99"), "--encoding 'utf-99': unknown; common ones are utf-8, latin-1, cp1252, utf-16"),
-        (("-", "--valid-fraction", "1"), "Invalid value for '--valid-fraction': 1.0 is not in the range 0<=x<1."),
-        (("-", "--batch-size", "0"), "Invalid value for '--batch-size': 0 is not in the range x>=1."),
-        (("-", "--normalize", "upper"), "Invalid value for '--normalize': 'upper' is not one of 'none', 'prose',"),
+        (("-", "--valid-fraction", "1"), "--valid-fraction 1: must be at least 0 and below 1"),
+        (("-", "--batch-size", "0"), "--batch-size 0: must be at least 1"),
+        (("-", "--normalize", "upper"), "--normalize 'upper': unknown; choose one of none, prose,"),
         (("-", "two.txt"), "standard input cannot be combined with other texts; write it to a file and name that"),
-        ((), "Missing argument 'FILE...'. (see chargen corpora check --help)"),
+        ((), "FILE... is missing (see chargen corpora check --help)"),
     ],
 )
 def test_bad_input_to_check(chargen, tmp_path, arguments, message):

@@ -93,7 +93,7 @@ def test_animate_writes_a_gif(run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "sinus"], "'sinus' is not one of 'next-value'"),
+        (["run", "sinus"], "TASK 'sinus': unknown; choose one of next-value, sin-to-cos"),
         (["run", "recall", "--animate"], "--animate works for sin-to-cos only, not for recall"),
         (["run", "recall", "--cell", "mlp", "--from-scratch"], "--from-scratch is for recurrent cells"),
         (["run", "recall", "--epochs", "0"], "--epochs"),

@@ -70,13 +70,16 @@ def test_a_page_is_written_and_small(chargen, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["model.safetensors", "--checkpoint", "model.safetensors"], "model.safetensors is a file to read"),
+        (
+            ["model.safetensors", "--checkpoint", "model.safetensors"],
+            "model.safetensors is a file that this command reads",
+        ),
         (["page.html"], "page.html is the name of a page; give --html too"),
         (["--html", "nowhere/page.html"], "there is no folder nowhere"),
         (["nowhere/small.safetensors"], "there is no folder nowhere"),
-        (["small.safetensors", "--bits", "4"], "'4' is not one of '8', '16'"),
+        (["small.safetensors", "--bits", "4"], "--bits '4': unknown; choose one of 8, 16"),
         (["small.safetensors", "--checkpoint", "none"], "no model 'none'"),
-        ([], "Missing argument 'OUT'"),
+        ([], "OUT is missing"),
     ],
 )
 def test_bad_input_gets_one_line(chargen, tmp_path, arguments, words):

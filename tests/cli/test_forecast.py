@@ -78,7 +78,7 @@ def test_the_forecast_goes_on_in_time_on_stdout_and_in_a_file(fitted, chargen):
     columns = [each[""] for each in (forecaster.predict(9), *reversed(low), *high)]
     assert np.array(rows)[:, 1:].astype(float) == pytest.approx(np.stack(columns, 1), rel=1e-6)
     options += ("--out", "next.csv", "--plot", "next.png")
-    assert chargen("forecast", "sales.forecaster.safetensors", *options)[:2] == (0, "")
+    assert chargen("forecast", "sales", *options)[:2] == (0, "")
     assert Path("next.csv").read_text() == out
     assert Path("next.png").read_bytes().startswith(b"\x89PNG")
 
@@ -92,7 +92,7 @@ def test_it_goes_on_from_a_newer_file_and_keeps_the_forecaster(fitted, chargen):
     assert Path("sales.forecaster.safetensors").read_bytes() == model
     Path("newer.csv").write_text("day,sold,seven\n2023-07-22,31,7\n")
     code, out, err = chargen("forecast", "sales.forecaster.safetensors", "--from", "newer.csv")
-    message = "chargen: newer.csv: 2 rows are missing between 2023-07-19, where the known ones end, and 2023-07-22"
+    message = "chargen: newer.csv: 2 rows missing between 2023-07-19, where the known ones end, and 2023-07-22"
     assert (code, out, err) == (2, "", f"{message}; give all newer rows\n")
 
 
@@ -211,14 +211,14 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
         ),
         (
             ["fit", "sales.csv", "--column", "seven", "--model", "network"],
-            "sales.csv line 2: 200 rows that are all the same teach the network nothing; choose another --model",
+            "sales.csv line 2: 200 rows, all the same: the network can learn nothing from them; choose another --model",
         ),
         (
             ["fit", "sales.csv", "--column", "sold", "--horizon", "90", "--model", "network"],
-            "sales.csv line 2: 200 rows are too few for the network: it reads 48 and forecasts 90; give more rows, a",
+            "sales.csv line 2: 200 rows: too few for the network, which reads 48 and forecasts 90; give more rows, a",
         ),
         (["fit", "sales.csv", "--column", "seven", "--max", "6"], "sales.csv line 2: the value 7 is above 6; give a"),
-        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is a file to read"),
+        (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is a file that this command reads"),
         (["fit", "sales.csv", "--column", "sold", "--out", "no/m"], "there is no folder no"),
         (
             ["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"],
@@ -227,9 +227,15 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
         (["fit", "sales.csv", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
         (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a whole number"),
         (["fit", "sales.csv", "--column", "sold", "--season", "0", "--season", "7"], "--season 0 means"),
-        (["forecast", "nowhere"], "no checkpoint at nowhere"),
+        (["fit", "sales.csv", "--min", "few"], "--min 'few' is not a number"),
+        (["fit", "sales.csv", "--folds", "0"], "--folds 0: must be at least 1 and at most 10,000 (see"),
+        (["fit", "sales.csv", "--seed=-1"], "--seed -1: must be at least 0 (see"),
+        (["forecast", "nowhere"], "no forecaster 'nowhere'; none is known"),
         (["forecast", "sales.csv"], "sales.csv is not a checkpoint"),
-        (["forecast", "there.safetensors", "--out", "there.safetensors"], "there.safetensors is a file to read"),
+        (
+            ["forecast", "there.safetensors", "--out", "there.safetensors"],
+            "there.safetensors is a file that this command reads",
+        ),
         (["forecast", "there.safetensors", "--plot", "no/p.png"], "there is no folder no"),
         (["forecast", "there.safetensors", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
         (["fit", "sales.csv", "--horizon", "10000000000000000000"], "--horizon"),

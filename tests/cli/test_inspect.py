@@ -64,11 +64,11 @@ def test_it_names_the_planted_units(chargen):
     code, stdout, stderr = chargen("story.txt", "--top", "1")
     assert (code, stderr) == (0, "")
     head, *lines = stdout.splitlines()
-    assert head.startswith(f"{H} units, {len(TEXT):,} characters; Pearson correlation in the second half of them")
+    assert head.startswith(f"{H} units, {len(TEXT):,} characters; correlations in the second half of the text")
     assert lines[:2] == ["inside quotation marks: 22 + 15 passages", "    unit 3     +1.00  (+1.00)"]
-    assert lines[2] == "inside brackets: there is none in this text"
+    assert lines[2] == "inside brackets: none in this text"
     assert [line.partition(":")[0] for line in lines[3:-1:2]] == list(FEATURES)[2:6]
-    assert lines[-1] == "digit: there is none in this text"
+    assert lines[-1] == "digit: none in this text"
 
 
 def test_json_holds_the_same_and_stdin_is_read(chargen):
@@ -107,7 +107,7 @@ def test_a_long_text_is_cut_and_the_page_says_what_it_shows(chargen, tmp_path):
         (("story.txt", "--html", "no/such/page.html"), 2, "such for page.html; create it, or choose another place"),
         (("story.txt", "--html", "."), 2, "is a directory"),
         (("story.txt", "--html", ""), 2, "is a directory"),
-        (("story.txt", "--top", "0"), 2, "0 is not in the range x>=1"),
+        (("story.txt", "--top", "0"), 2, "--top 0: must be at least 1"),
     ],
 )
 def test_bad_input_is_one_line(chargen, tmp_path, arguments, code, message):

@@ -83,7 +83,7 @@ def test_train_reports_each_epoch_and_keeps_the_run(trained):
         verdict,
     )
     assert last == "saved in checkpoints/poem-lstm; now type: chargen sample"
-    assert "only 220 characters are held out" in result.stderr
+    assert "only 220 characters held out" in result.stderr
 
 
 def test_an_existing_run_is_refused_by_name(trained):

@@ -171,7 +171,7 @@ def test_a_name_that_no_folder_can_have_is_refused(tmp_path, chargen, monkeypatc
     for name in ("a/b", "\N{BOOKS}", "..", ""):
         code, _, err = chargen("train", "--name", name)
         assert code == 2
-        assert "is no name for a folder" in err
+        assert "cannot be the name of a folder" in err
     assert os.listdir(tmp_path) == []
 
 

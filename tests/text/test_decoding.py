@@ -49,7 +49,7 @@ def test_text_is_the_same_in_chunks_and_as_a_whole_strict_and_lenient(text, enco
         (b"caf\xc3", "utf-8", "utf-8: byte 0xc3 at offset 3; give its encoding, for example latin-1"),
         ("naïve caf".encode() + b"\xc3", "utf-8", "utf-8: byte 0xc3 at offset 10; its last character is cut off;"
          " get the whole file, or remove that character"),
-        ("naïve, ÀÉÎõü".encode() + b"\xff", "utf-8", "utf-8: byte 0xff at offset 18; nearly all of it is; mend the"
+        ("naïve, ÀÉÎõü".encode() + b"\xff", "utf-8", "utf-8: byte 0xff at offset 18; nearly all of it is; repair the"
          " damaged bytes, or drop them: iconv -c -f utf-8 -t utf-8 FILE"),
         (b"a\x81b", "cp1252", "cp1252: byte 0x81 at offset 1; give its encoding"),
         (b"a\r\nb\x92", "utf-8", "utf-8: byte 0x92 at offset 4; give its encoding, for example cp1252"),

@@ -37,7 +37,7 @@ def _noisy(figures: Figures) -> str:
     near, far, floor = figures["mse_1_ahead"], figures["mse_64_ahead"], figures["noise_floor"]
     return (
         f"one step ahead the error is {near:.2g}, 64 steps ahead {far:.2g}; the noise alone, which nobody can predict,"
-        f" is {floor:.2g}: whoever goes on from his own predictions adds up his errors"
+        f" is {floor:.2g}: predictions made from predictions add up their errors"
     )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.series.forecast.backtest import Backtest, HeldOut
 from chargen.series.forecast.combination import combine
 from chargen.series.forecast.conformal_intervals import LEVELS, half_widths
@@ -116,6 +117,6 @@ def _finite(values: np.ndarray) -> np.ndarray:
     if np.isfinite(values).all():
         return values
     raise InputError(
-        f"{values.shape[1]:,} rows ahead the forecast is too large for a number",
+        f"{counted(values.shape[1], 'row')} ahead the forecast is too large for a number",
         "ask for fewer rows, or fit with {log} switched off",
     )

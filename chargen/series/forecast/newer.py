@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.series.reading.clock import WEEKDAYS, Clock
 from chargen.series.reading.rows import listed
 from chargen.series.reading.steps import LONGEST_HOLIDAY
@@ -85,7 +86,9 @@ def _overlap(newer: Series, last: str, clock: Clock) -> int:
         message = f"{which}the rows end at {newer.last}, but the forecaster knows them up to {last}"
         raise InputError(message, "give the newer rows")
     if begins > (LONGEST_HOLIDAY if clock.kind == WEEKDAYS else 0) + 1:
-        message = f"{which}{begins - 1:,} rows are missing between {last}, where the known ones end, and {newer.first}"
+        message = (
+            f"{which}{counted(begins - 1, 'row')} missing between {last}, where the known ones end, and {newer.first}"
+        )
         raise InputError(message, "give all newer rows")
     if begins < 1 and len(newer.values) != ends - begins + 1:  # holidays: how many rows are repeated cannot be told
         raise InputError(f"{which}the rows begin before {last}, where the known ones end", "give only the newer rows")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.series.forecast.backtest import held_out_rows, origins
 from chargen.series.forecast.checks import SeriesError, is_constant
 from chargen.series.forecast.decomposition import FEWEST_CYCLES, is_seasonal
@@ -141,11 +142,11 @@ def validation_rows(lengths: list[int], framing: Framing) -> int:
 def _too_short(names: list[str], series: list[np.ndarray], framing: Framing) -> SeriesError:
     longest = max(range(len(series)), key=lambda number: len(series[number]))
     if all(map(is_constant, series)):
-        message = f"{len(series[longest]):,} rows that are all the same teach the network nothing"
+        message = f"{counted(len(series[longest]), 'row')}, all the same: the network can learn nothing from them"
         return SeriesError(names[longest], message, "choose another {model}")
     return SeriesError(
         names[longest],
-        f"{len(series[longest]):,} rows are too few for the network: it reads {framing.lookback} and forecasts"
+        f"{counted(len(series[longest]), 'row')}: too few for the network, which reads {framing.lookback} and forecasts"
         f" {framing.horizon}",
         "give more rows, a smaller {horizon} or {window}, or another {model}",
     )

@@ -51,9 +51,7 @@ class ForecastSettings:
         if self.model not in MODELS:
             raise InputError(f"{self.model!r}: unknown", f"choose one of {', '.join(MODELS)}", setting="model")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise InputError(
-                f"{self.minimum:g}: above the maximum, {self.maximum:g}", "exchange them", setting="minimum"
-            )
+            raise InputError(f"{self.minimum:g}: above the maximum, {self.maximum:g}", "swap them", setting="minimum")
         for name in ("horizon", "window", "hidden_size", "folds", "epochs"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | np.integer) and value >= 1):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.series.reading.numbers import looks_like_number
 from chargen.series.reading.time_formats import looks_like_time
 
@@ -153,7 +154,7 @@ def _require_names_first(path: str, stream: io.StringIO, start: int, skipped: in
         for (names_line, names), (_, row) in itertools.pairwise(rows):
             alike = 1 == len(first) < len(names) == len(row)
             if alike and not any(map(_is_value, names)) and any(map(_is_value, row)):
-                message = f"{first[0][:60]!r} is no list of columns, whose names seem to stand in line {names_line}"
+                message = f"{first[0][:60]!r} does not name the columns; line {names_line} seems to"
                 raise InputError(f"{path} line {line}: {message}", "remove the lines above, or begin them with #")
 
 
@@ -194,8 +195,10 @@ def _fitted(
             advice = "give each line one cell for each column" + (
                 "; write decimals with a point, or separate the columns by semicolons" if comma else ""
             )
+            columns = counted(len(first[:named]), "column")
             raise InputError(
-                f"{path} line {line}: {count} cells, but the first line names {len(first[:named])} columns", advice
+                f"{path} line {line}: {counted(count, 'cell')}, but the first line names {columns}",
+                advice,
             )
         if used <= len(first) and len(cells) >= named:  # all but comments
             width = max(width, used)

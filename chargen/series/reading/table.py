@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.series.reading.clock import Clock
 from chargen.series.reading.columns import IDS, Columns, choose_columns
 from chargen.series.reading.filling import FILLS, Filled, fill
@@ -56,9 +57,11 @@ class TableSettings:
         if self.decimal not in (None, ".", ","):
             raise InputError(f"{self.decimal!r}: must be . or ,", setting="decimal")
         if self.time_format is not None and not ("%" in self.time_format and is_form(self.time_format)):
-            raise InputError(f"{self.time_format!r}: no form of times", "write it as %d/%m/%Y", setting="time_format")
+            raise InputError(
+                f"{self.time_format!r}: not a format of times", "write it as %d/%m/%Y", setting="time_format"
+            )
         if self.count_rows and self.time is not None:
-            raise InputError("contradicts a column of times", "leave out {time}", setting="count_rows")
+            raise InputError("cannot be combined with a column of times", "leave out {time}", setting="count_rows")
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +179,9 @@ def _series(
         filled += whole.filled
         kept += whole.last + 1 - whole.first
     if left_out := len(rows.cells) - kept:
-        notes.append(f"{left_out:,} rows before the first or after the last value are left out")
+        notes.append(f"left out {counted(left_out, 'row')} before the first or after the last value")
     if filled:
-        notes.append(f"{filled:,} of {sum(len(one.values) for one in series):,} values are filled in: {method}")
+        notes.append(f"filled in {filled:,} of {counted(sum(len(one.values) for one in series), 'value')}: {method}")
     return series, notes
 
 

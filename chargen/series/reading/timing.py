@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chargen.errors import InputError
+from chargen.report.words import counted
 from chargen.series.reading.clock import DAY, WEEKDAYS, Clock
 from chargen.series.reading.rows import Rows
 from chargen.series.reading.steps import StepError, Steps, find_steps, steps_of
@@ -83,7 +84,7 @@ class Times:
         """Return what a reader should know about the clock."""
         clock, name, notes = steps.clock, self.rows.names[self.column], []
         if clock.kind == WEEKDAYS and steps.missing and not self.gaps:
-            notes.append(f"{steps.missing:,} days without a row count as holidays")
+            notes.append(f"taken as holidays: {counted(steps.missing, 'day')} without a row")
         if "/" in clock.zone and not self.zone:
             notes.append(f"the offsets of {name} are those of {clock.zone}")
         return notes
@@ -161,7 +162,7 @@ class Times:
         for number, own in enumerate(steps.holes):
             place = max(own, key=own.__getitem__, default=0)
             if own and own[place] > max(len(group) for group in self.groups.values()):
-                message = f"{own[place]:,} rows are missing before {self._texts[number][place]}"
+                message = f"{counted(own[place], 'row')} missing before {self._texts[number][place]}"
                 raise self._of_row(number, place, message, "correct the time, or leave out {fill}")
 
     def _of_row(self, series: int, place: int, message: str, advice: str) -> InputError:

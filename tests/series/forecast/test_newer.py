@@ -88,7 +88,7 @@ def test_a_holiday_may_lie_between(file):
     [
         (
             rows(DAYS[33:], VALUES),
-            "series 'a': 3 rows are missing between 2024-01-30, where the known ones end, and 2024",
+            "series 'a': 3 rows missing between 2024-01-30, where the known ones end, and 2024",
         ),
         (
             rows(DAYS[:20], VALUES),

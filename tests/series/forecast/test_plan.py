@@ -42,7 +42,7 @@ def test_a_network_is_trained_only_where_there_are_enough_windows():
     assert plan_of(SEASONAL[:30]).learned == []
     assert plan_of(*[SEASONAL[start : start + 40] for start in range(10)]).learned == list(range(10))
     assert plan_of(SEASONAL, model="theta").learned == []
-    with pytest.raises(InputError, match=r"series '0': 30 rows are too few for the network: it reads .* another model"):
+    with pytest.raises(InputError, match=r"series '0': 30 rows: too few for the network, which reads .* another model"):
         plan_of(SEASONAL[:30], model="network")
 
 

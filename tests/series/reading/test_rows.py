@@ -73,7 +73,7 @@ BAD = [
     ("\n # nothing\n\n", "data.csv is empty"),
     (
         "Station 4711\nExported 2024-01-01\n\nds,y\n1,2\n",
-        "line 1: 'Station 4711' is no list of columns, whose names seem to stand in line 4; remove the lines above, or",
+        "line 1: 'Station 4711' does not name the columns; line 4 seems to; remove the lines above, or",
     ),
     (
         "ds,y\n1,1,5\n",

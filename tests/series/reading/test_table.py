@@ -41,9 +41,9 @@ def test_without_times_the_rows_are_counted(write):
 
 
 FILLS = [
-    ("ds,y\n2024-01-01,1\n2024-01-02,\n2024-01-05,5\n", "linear", [1, 2, 3, 4, 5], "3 of 5 values are filled in"),
-    ("ds,y\n2024-01-01,1\n2024-01-02,NA\n2024-01-05,5\n", "last", [1, 1, 1, 1, 5], "3 of 5 values are filled in"),
-    ('y\n""\n1\n-\n3\nnan\n', "linear", [1, 2, 3], "2 rows before the first or after the last value are left out"),
+    ("ds,y\n2024-01-01,1\n2024-01-02,\n2024-01-05,5\n", "linear", [1, 2, 3, 4, 5], "filled in 3 of 5 values"),
+    ("ds,y\n2024-01-01,1\n2024-01-02,NA\n2024-01-05,5\n", "last", [1, 1, 1, 1, 5], "filled in 3 of 5 values"),
+    ('y\n""\n1\n-\n3\nnan\n', "linear", [1, 2, 3], "left out 2 rows before the first or after the last value"),
 ]
 
 
@@ -96,7 +96,7 @@ BAD = [
     ("y\n", "data.csv: no rows below the column names"),
     ("a,b\n1,2\n", "data.csv has several columns of values: a, b; choose one with column"),
     ("y,y\n1,2\n", "line 1: two columns are named 'y'"),
-    ("y,ds\n1,1\n2\n", "line 3: 1 cells, but the first line names 2 columns; give each"),
+    ("y,ds\n1,1\n2\n", "line 3: 1 cell, but the first line names 2 columns; give each"),
     ("ds,y\n1,1\n2,two\n", "line 3: y is 'two', not a number"),
     ("ds,y\n\n1,1\n2,\n", "line 4: y is missing (''); fill it, see fill"),
     ("ds,y\n1,nan\n", "line 2: y is missing ('nan')"),
@@ -145,8 +145,8 @@ def test_settings_that_are_no_settings():
     for wrong, words in (
         ({"fill": "zero"}, "fill 'zero': unknown; choose one of linear, last"),
         ({"decimal": ";"}, "decimal ';': must be . or ,"),
-        ({"time_format": "epoch"}, "time_format 'epoch': no form of times; write it as %d/%m/%Y"),
-        ({"count_rows": True, "time": "ds"}, "count_rows contradicts a column of times; leave out time"),
+        ({"time_format": "epoch"}, "time_format 'epoch': not a format of times; write it as %d/%m/%Y"),
+        ({"count_rows": True, "time": "ds"}, "count_rows cannot be combined with a column of times; leave out time"),
     ):
         with pytest.raises(InputError) as error:
             TableSettings(**wrong)
