@@ -327,6 +327,27 @@ def test_a_disk_that_fills_up_ends_it_with_one_line_and_the_last_save(folder):
     assert resumed.returncode == 143
 
 
+def test_a_text_that_is_cut_short_while_it_is_read_ends_it_with_one_line_and_a_save(folder):
+    options = [*LONG, "--in-memory", "10kB", "--save-every", "1h"]
+    environment = os.environ | {"CHARGEN_CACHE": "cache"}
+    process = start("train", "poem.txt", *options, cwd=folder, env=environment)
+    wait_for(process, "epoch ")
+    time.sleep(0.3)
+    (ids,) = (folder / "cache" / "encoded").glob("*.ids")
+    os.truncate(ids, 100)
+    _, stderr = process.communicate(timeout=20)
+    result = subprocess.CompletedProcess(process.args, process.returncode, "", stderr)
+    refused(result, ids.name, "was changed while it was read; what was learned is saved; go on with --resume", code=1)
+    saved = steps_saved(folder / "checkpoints/long/last.safetensors")
+    assert saved > Batching(8, 32).batches_per_epoch(train_length(len(POEM) * 400, 0.1))
+    resumed = start("train", "--resume", "long", "--in-memory", "10kB", cwd=folder, env=environment)
+    assert f"after {saved:,} steps" in wait_for(resumed, "resuming checkpoints")
+    wait_for(resumed, "epoch ")
+    resumed.terminate()
+    resumed.communicate(timeout=20)
+    assert resumed.returncode == 143
+
+
 def test_a_limit_that_holds_no_save_is_refused_before_training(folder):
     result = chargen(
         "train",

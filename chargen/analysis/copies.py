@@ -10,7 +10,6 @@ from tqdm import tqdm
 
 from chargen.report.terminal import merge_spans
 from chargen.text.corpus import Corpus
-from chargen.text.ids_cache import release
 from chargen.text.vocabulary import code_points
 from chargen.text.whole_lines import whole_lines
 
@@ -111,7 +110,6 @@ class CopyScan:
             for begin, places in grams.found_in(block):
                 end = max(end, known[begin])
                 end = ends[begin] = _end_of_longest(block, places, wanted, begin, end)
-            release(self._ids)
         firsts = np.cumsum([0, *(len(sample) + 1 for sample in samples)])  # (samples + 1,)
         parts = zip(samples, firsts[:-1], strict=True)
         return [np.maximum.accumulate(ends[first : first + len(sample)]) - first for sample, first in parts]

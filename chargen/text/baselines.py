@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from chargen.text.corpus import Corpus
+from chargen.text.stored_ids import TextIds
 
 ORDER = 5
 COUNTS = f"counts of up to {ORDER} characters"  # the name of the count model's figure
@@ -24,7 +25,7 @@ def measure(corpus: Corpus) -> dict[str, float]:
     }
 
 
-def count_model_loss(train_ids: np.ndarray, valid_ids: np.ndarray, order: int = ORDER) -> float:
+def count_model_loss(train_ids: TextIds, valid_ids: TextIds, order: int = ORDER) -> float:
     """Return the loss of a count-based model with back-off on the held-out text, in nats per character.
 
     The model mixes the frequencies of what followed the last 0, 1, ... `order` characters in the training text, as

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-import numpy as np
-
 from chargen.text import ids_cache
 from chargen.text.encoder import Encoded, Encoder
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Document, Source, anywhere, documents, repeatable
+from chargen.text.stored_ids import TextIds
 from chargen.text.streams import progress_bar
 from chargen.text.vocabulary import Vocabulary
 
@@ -34,7 +33,7 @@ class Corpus:
         name: a short name fit for a folder.
         vocabulary: the characters of the whole text.
         train_ids: array of shape (training characters,), of the smallest unsigned type that holds every id; of a large
-            text an `np.memmap`, to be read in place.
+            text `StoredIds`, which stay in their file and become an array where NumPy is given them.
         valid_ids: the same of shape (held-out characters,), the text that follows the training part; may be empty.
         sha256: hex digest of the bytes as read, comparable with `sha256sum FILE`; of several texts, of the lines that
             `sha256sum FILES | cut -c-64` prints. Of standard input or a pipe that is cut by `max_chars`, only what was
@@ -45,8 +44,8 @@ class Corpus:
 
     name: str
     vocabulary: Vocabulary
-    train_ids: np.ndarray
-    valid_ids: np.ndarray
+    train_ids: TextIds
+    valid_ids: TextIds
     sha256: str
     notes: tuple[str, ...] = ()
     origin: Origin = field(default_factory=Origin)

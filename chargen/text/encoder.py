@@ -11,6 +11,7 @@ from chargen.errors import InputError
 from chargen.text.normalization import code_points, normalized
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Document
+from chargen.text.stored_ids import TextIds
 from chargen.text.streams import TextStream
 from chargen.text.vocabulary import Vocabulary
 
@@ -23,13 +24,13 @@ class Encoded:
 
     Attributes:
         vocabulary: the characters of the text.
-        ids: array (characters,) of the smallest unsigned type that holds them all; an `np.memmap` if in a file.
+        ids: (characters,) of the smallest unsigned type that holds them all; in memory, or in a file.
         sha256: see `chargen.text.corpus.Corpus`.
         notes: what was repaired, one sentence each.
     """
 
     vocabulary: Vocabulary
-    ids: np.ndarray
+    ids: TextIds
     sha256: str
     notes: tuple[str, ...]
 

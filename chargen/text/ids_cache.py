@@ -1,4 +1,4 @@
-"""The cache of encoded texts: files of ids that are read in place.
+"""The cache of encoded texts: files of ids, see `StoredIds`.
 
 A file is named after the text's SHA-256 and the way it was read. It holds the ids, then a description of them as JSON
 with their SHA-256, then the description's SHA-256, its length and a mark. It is written atomically, and verified
@@ -9,7 +9,6 @@ text that has not been touched since is recognized without reading it.
 import contextlib
 import hashlib
 import json
-import mmap
 import os
 import struct
 import time
@@ -26,24 +25,12 @@ from chargen.text.encoder import Encoded, Encoder, short_digest
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.registry import FULL_DISK, cache_folder
 from chargen.text.sources import Document
+from chargen.text.stored_ids import StoredIds
 from chargen.text.vocabulary import Vocabulary
 
 FOLDER = "encoded"  # in the cache folder
 MARK = b"chargen2"  # the last bytes of a file
 SETTLED = 2.0  # seconds after a change of a file after which a further change must show in its times
-BLOCK = 1 << 22  # bytes verified at a time
-
-
-def release(ids: np.ndarray) -> None:
-    """Release the memory that holds what was read from a file of ids; the system may keep it cached.
-
-    Windows has no such call; it takes the memory back when it runs short.
-    """
-    base: object = ids
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def cached(text: Encoder, signature: str | None) -> Encoded:
@@ -112,23 +99,9 @@ def _open(path: Path) -> Encoded:
     dtype, characters = np.dtype(described["type"]), described["length"]
     if characters * dtype.itemsize != size - tail - length:
         raise ValueError(f"it does not hold {characters:,} ids")
-    if _digest_of_first(path, size - tail - length) != described["ids_sha256"]:
-        raise ValueError("its ids have another SHA-256")
+    ids = StoredIds(path, dtype, characters, described["ids_sha256"])
     vocabulary = Vocabulary(described["characters"], described["normalization"])
-    return Encoded(vocabulary, np.memmap(path, dtype, "r", shape=(characters,)), described["sha256"], ())
-
-
-def _digest_of_first(path: Path, size: int) -> str:
-    """Return the SHA-256 of the first `size` bytes of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while size:
-            data = file.read(min(size, BLOCK))
-            digest.update(data)
-            size -= len(data)
-            if not data:  # the file has just become shorter
-                break
-    return digest.hexdigest()
+    return Encoded(vocabulary, ids, described["sha256"], ())
 
 
 def recall(signature: str | None) -> Encoded | None:

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 
 from chargen.text.corpus import Corpus
-from chargen.text.ids_cache import release
 
 BLOCK = 1 << 20  # characters that are read at a time
 
@@ -21,5 +20,4 @@ def whole_lines(text: str | Corpus, wanted: Collection[str]) -> set[str]:
         held += text.vocabulary.decode(text.train_ids[start : start + BLOCK])
         *lines, held = held.split("\n")
         found.update(wanted.intersection(lines))
-        release(text.train_ids)
     return found | ({held} & wanted)

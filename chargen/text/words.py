@@ -4,9 +4,8 @@ import re
 import unicodedata
 from collections import Counter
 
-import numpy as np
-
 from chargen.text.normalization import JOINERS, code_points
+from chargen.text.stored_ids import TextIds
 
 APOSTROPHES = "'’ʼ"
 # Thai to Tibetan, Burmese, Khmer, kana and Chinese characters: scripts that put no spaces between words.
@@ -28,7 +27,7 @@ def folded(characters: str) -> str:
     return "".join(map(_folded, characters))
 
 
-def find_words(ids: np.ndarray, characters: str) -> list[str]:
+def find_words(ids: TextIds, characters: str) -> list[str]:
     """Return the words of encoded text, sorted and folded: runs of letters, with apostrophes between letters.
 
     Args:

@@ -3,7 +3,6 @@
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from chargen.network.checkpoint import Checkpoint, find
@@ -53,7 +52,8 @@ def consult_base(
     model.engine = "native" if device.type == "cpu" and library.path() else "torch"
     learned, probed = corpus.train_ids, corpus.valid_ids
     if len(probed) < 2:
-        learned, probed = np.split(corpus.train_ids, [len(corpus.train_ids) * 9 // 10])
+        cut = len(corpus.train_ids) * 9 // 10
+        learned, probed = corpus.train_ids[:cut], corpus.train_ids[cut:]
     bits = evaluate(model, probed[:PROBE]) / math.log(2)
     counts = baselines.get(COUNTS) or count_model_loss(learned[-PROBE * 10 :], probed[:PROBE]) / math.log(2)
     return Base(base, processes.agree(bits), processes.agree(counts))

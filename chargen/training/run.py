@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 
 from chargen import __version__
-from chargen.errors import InputError, SaveError
+from chargen.errors import InputError, SaveError, TrainingError
 from chargen.files.atomic import append_durably, require_space
 from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
 from chargen.network.provenance import Provenance
@@ -233,7 +233,8 @@ class Run:
 
         Raises:
             SaveError: a file cannot be written; the save before it is unchanged.
-            TrainingError: training diverged; the last save is kept.
+            TrainingError: training diverged; the last save is kept. Or the text can no longer be read; what was learned
+                from it is saved.
         """
         if self._ended:
             raise InputError(f"this run in {self.folder} has ended", "go on with Run.resume")
@@ -249,6 +250,11 @@ class Run:
                 if self._processes.largest(False):
                     self.save()
                     return
+        except InputError as error:
+            if self._processes.size > 1:  # the others may have read on
+                raise
+            self.save()
+            raise TrainingError(f"{error.message}; what was learned is saved", "go on with {resume}") from None
         finally:
             self._ended = True
             if len(self.history) > drawn and self._processes.first:

@@ -12,7 +12,7 @@ from chargen.errors import InputError
 from chargen.report.words import counted
 from chargen.text.batches import Batching, WindowStarts
 from chargen.text.evaluation_rows import EvaluationRows
-from chargen.text.ids_cache import release
+from chargen.text.stored_ids import StoredIds, TextIds
 from chargen.training.hardware import autocast
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
@@ -20,13 +20,11 @@ from chargen.training.records import EpochRecord, Progress
 from chargen.training.settings import TrainingSettings
 from chargen.training.trainer import Trainer
 
-RELEASE = 1024  # rows read from a file after which its pages are released; one may take 64 kB
-
 
 def fit(
     model: CharModel,
-    train_ids: np.ndarray,
-    valid_ids: np.ndarray,
+    train_ids: TextIds,
+    valid_ids: TextIds,
     settings: TrainingSettings,
     processes: Processes = ALONE,
 ) -> Iterator[Progress | EpochRecord]:
@@ -36,7 +34,7 @@ def fit(
     is given); it uses no global random generator.
 
     Args:
-        train_ids: integer array (training characters,); an `np.memmap` is read in place.
+        train_ids: integer array (training characters,); `StoredIds` and an `np.memmap` stay in their file.
         valid_ids: the same (held-out characters,); fewer than 2 mean that there is no validation. Of these,
             `settings.valid_chars` are read after each epoch.
         processes: those that train the model together, see `chargen.training.processes.joined`.
@@ -51,8 +49,8 @@ def fit(
 
 def text_trainer(
     model: CharModel,
-    train_ids: np.ndarray,
-    valid_ids: np.ndarray,
+    train_ids: TextIds,
+    valid_ids: TextIds,
     settings: TrainingSettings,
     processes: Processes = ALONE,
 ) -> Trainer:
@@ -76,8 +74,8 @@ class TextTask:
 
     def __init__(
         self,
-        train_ids: np.ndarray,
-        valid_ids: np.ndarray,
+        train_ids: TextIds,
+        valid_ids: TextIds,
         batching: Batching,
         device: torch.device,
         valid_chars: int | None = None,
@@ -115,17 +113,17 @@ class TextTask:
 
 
 class Ids:
-    """The ids of a text, gathered a batch at a time: from the model's device, or from the disk if they are a memmap.
+    """The ids of a text, gathered a batch at a time: from the model's device, or from their file.
 
     Attributes:
         device: where the places to gather must lie.
     """
 
-    def __init__(self, ids: np.ndarray | Tensor, device: torch.device):
-        """Bring `ids`, (characters,), to the model's device unless they are mapped from a file."""
-        self._target, self._read = device, 0
-        self._ids: np.memmap | Tensor
-        if isinstance(ids, np.memmap):
+    def __init__(self, ids: TextIds | Tensor, device: torch.device):
+        """Bring `ids`, (characters,), to the model's device unless they are in a file."""
+        self._target = device
+        self._ids: np.memmap | StoredIds | Tensor
+        if isinstance(ids, np.memmap | StoredIds):
             self._ids, self.device = ids, torch.device("cpu")
         else:
             if isinstance(ids, np.ndarray) and (ids.dtype in (np.uint16, np.uint32) or not ids.flags.writeable):
@@ -139,11 +137,7 @@ class Ids:
         """Return the ids at `places`, of any shape, int64 on the model's device."""
         if isinstance(self._ids, Tensor):
             return self._ids[places].long()
-        gathered = self._ids[places.numpy()].astype(np.int64)
-        self._read += len(gathered)
-        if self._read >= RELEASE:
-            self._read = 0
-            release(self._ids)
+        gathered = np.asarray(self._ids[places.numpy()], np.int64)
         return torch.as_tensor(gathered).to(self._target, non_blocking=True)
 
     def places(self, places: np.ndarray) -> Tensor:
@@ -156,7 +150,7 @@ class Ids:
 
 
 def evaluate(
-    model: CharModel, ids: np.ndarray | Tensor, precision: str = "float32", processes: Processes = ALONE
+    model: CharModel, ids: TextIds | Tensor, precision: str = "float32", processes: Processes = ALONE
 ) -> float:
     """Return the mean loss of predicting `ids`, (characters,), in nats per character, read in sequence.
 
@@ -172,7 +166,7 @@ def evaluate(
 
 @torch.no_grad()
 def evaluation(
-    model: CharModel, ids: np.ndarray | Tensor | Ids, precision: str, processes: Processes = ALONE
+    model: CharModel, ids: TextIds | Tensor | Ids, precision: str, processes: Processes = ALONE
 ) -> Iterator[float]:
     """Do what `evaluate` does; yield the mean loss so far after each chunk.
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from chargen.errors import TrainingError
+from chargen.errors import InputError, TrainingError
 from chargen.report.words import counted
 from chargen.training.clock import seconds_worked
 from chargen.training.dropout import DropoutMasks
@@ -178,20 +178,30 @@ class Trainer:
 
         Reading a loss waits for the device, so the losses of many steps are read at once.
         """
-        position, losses, began = self.position, [], self._tick()
+        position, losses, began = self.position, list[Tensor](), self._tick()
         while position.batch < self.task.batches_per_epoch and (position.batch == 0 or self.progress < 1):
-            with self.threads.computing():
-                losses.append(self._train_step())
+            try:
+                with self.threads.computing():
+                    losses.append(self._train_step())
+            except InputError:  # the text can no longer be read
+                if losses and self.processes.size == 1:  # then nothing is missing in a snapshot
+                    yield self._read(losses, began)
+                raise
             position.step, position.batch = position.step + 1, position.batch + 1
             elapsed = self._tick() - began
             if elapsed >= REPORT_SECONDS or position.batch == self.task.batches_per_epoch or self.progress >= 1:
-                values = [value / self.processes.size for value in self.processes.sum(*torch.stack(losses).tolist())]
-                elapsed = self._tick() - began
-                position.seconds, position.epoch_seconds = position.seconds + elapsed, position.epoch_seconds + elapsed
-                largest = torch.stack([weights.detach().abs().max() for weights in self.model.parameters()])
-                self._require_finite(*values, *largest.tolist())
-                yield values
+                yield self._read(losses, began)
                 losses, began = [], self._tick()
+
+    def _read(self, losses: list[Tensor], began: float) -> list[float]:
+        """Return the losses of the steps since `began`, means over all processes; refuse what is not finite."""
+        position = self.position
+        values = [value / self.processes.size for value in self.processes.sum(*torch.stack(losses).tolist())]
+        elapsed = self._tick() - began
+        position.seconds, position.epoch_seconds = position.seconds + elapsed, position.epoch_seconds + elapsed
+        largest = torch.stack([weights.detach().abs().max() for weights in self.model.parameters()])
+        self._require_finite(*values, *largest.tolist())
+        return values
 
     def _tick(self) -> float:
         """Return the seconds of training, which all processes go by until the next tick."""

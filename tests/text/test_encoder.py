@@ -10,6 +10,7 @@ from chargen.text import streams
 from chargen.text.corpus import load_corpus
 from chargen.text.decoding import decode
 from chargen.text.normalization import NORMALIZATIONS, normalize
+from chargen.text.stored_ids import StoredIds
 from chargen.text.vocabulary import Vocabulary
 
 AWKWARD = st.lists(
@@ -58,7 +59,7 @@ def test_ids_are_those_of_the_whole_text(
         corpus = load_corpus(paths, **reading, in_memory=in_memory)
     size = sum(path.stat().st_size for path in paths)
     length = len(corpus.train_ids) + len(corpus.valid_ids)  # with the separators
-    assert isinstance(corpus.valid_ids, np.memmap) == (max(size, length) > in_memory)
+    assert isinstance(corpus.valid_ids, StoredIds) == (max(size, length) > in_memory)
     assert corpus.vocabulary == Vocabulary.from_text(whole, normalization)
     np.testing.assert_array_equal(all_ids(corpus), corpus.vocabulary.encode(whole))
     assert len(corpus.notes) == sum(len(notes) for _, notes in decoded)

@@ -12,6 +12,7 @@ import pytest
 from chargen.errors import InputError
 from chargen.text import ids_cache
 from chargen.text.corpus import load_corpus
+from chargen.text.stored_ids import StoredIds
 
 POEM = b"Tyger tyger, burning bright,\r\nin the forests of the night.\n"
 
@@ -111,7 +112,7 @@ def test_standard_input_and_pipes_are_copied_to_where_they_can_be_read_twice(mon
     with open(old("poem.txt", POEM)) as file:
         monkeypatch.setattr(sys, "stdin", file)
         corpus = load_corpus("-", in_memory=10)
-    assert isinstance(corpus.train_ids, np.memmap)
+    assert isinstance(corpus.train_ids, StoredIds)
     assert corpus.vocabulary.decode(all_ids(corpus)).encode() == POEM.replace(b"\r\n", b"\n")
     assert (files("*.seen"), corpus.sha256) == ([], hashlib.sha256(POEM).hexdigest())
 
@@ -130,27 +131,14 @@ def test_a_text_that_changes_between_the_passes_is_refused(monkeypatch):
     assert {path.name for path in Path("cache/encoded").iterdir()} <= {".lock"}
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not say what is resident")
-def test_released_pages_are_no_longer_resident():
-    def resident():
-        status = Path("/proc/self/status").read_text()
-        return int(status.partition("RssFile:")[2].split()[0]) * 1024
-
-    np.zeros(30_000_000, np.uint8).tofile("ids")
-    ids = np.memmap("ids", np.uint8, "r")
-    before = resident()
-    assert ids.sum() == 0
-    assert resident() > before + 25_000_000
-    ids_cache.release(ids[5:])
-    assert resident() < before + 5_000_000
-
-
 # Processes that die, that race, and that run out of disk
 
 ENCODE = """
 import sys, time
 from chargen.text import streams
 from chargen.text.corpus import load_corpus
+from chargen.text.stored_ids import StoredIds
+from chargen.text.stored_ids import StoredIds
 from chargen.errors import ChargenError
 pause = float(sys.argv[1])
 plain = streams.TextStream._chunks

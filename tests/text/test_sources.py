@@ -18,6 +18,7 @@ import pytest
 from chargen.errors import DownloadError, InputError
 from chargen.text.corpus import load_corpus, read_corpus
 from chargen.text.sources import folder_name, locate
+from chargen.text.stored_ids import StoredIds
 from chargen.text.streams import read_text
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -157,7 +158,7 @@ def test_a_packed_text_is_unpacked_and_bears_its_name(monkeypatch, suffix, pack)
     corpus, plain = load_corpus(packed), load_corpus("poem.txt")
     assert (corpus.name, corpus.sha256, corpus.notes) == ("poem", plain.sha256, plain.notes)
     assert whole_text(corpus) == "Häuser\n" * 1000
-    assert isinstance(load_corpus(packed, in_memory=2000).train_ids, np.memmap)  # it is longer than its file
+    assert isinstance(load_corpus(packed, in_memory=2000).train_ids, StoredIds)  # it is longer than its file
     with open(packed) as file:
         monkeypatch.setattr(sys, "stdin", file)
         assert load_corpus("-").sha256 == plain.sha256

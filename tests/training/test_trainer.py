@@ -1,3 +1,4 @@
+import hashlib
 import math
 import time
 
@@ -7,7 +8,7 @@ import torch
 
 from chargen.errors import InputError, TrainingError
 from chargen.text.batches import Batching
-from chargen.training import text_task
+from chargen.text.stored_ids import StoredIds
 from chargen.training.hardware import autocast
 from chargen.training.model import CharModel
 from chargen.training.records import EpochRecord, Progress
@@ -247,18 +248,10 @@ def test_ids_in_a_file_teach_the_same_as_ids_in_memory(tmp_path, partition):
     expected = learned(CYCLE)
     for dtype in (np.uint8, np.uint16, np.uint32):
         CYCLE.astype(dtype).tofile(tmp_path / "ids")
+        sha256 = hashlib.sha256(CYCLE.astype(dtype).tobytes()).hexdigest()
+        assert learned(StoredIds(tmp_path / "ids", np.dtype(dtype), len(CYCLE), sha256)) == expected
         assert learned(np.memmap(tmp_path / "ids", dtype, "r")) == expected
         assert learned(CYCLE.astype(dtype)) == expected
-
-
-def test_pages_of_a_file_that_have_been_read_are_released(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_task, "RELEASE", 8)
-    monkeypatch.setattr(text_task, "release", lambda ids: released.append(len(ids)))
-    released = []
-    CYCLE.astype(np.uint8).tofile(tmp_path / "ids")
-    ids = np.memmap(tmp_path / "ids", np.uint8, "r")
-    list(fit(make(), ids, ids[:0], settings(epochs=1)))
-    assert released == [1000] * (Batching(4, 10).batches_per_epoch(1000) // 2)
 
 
 def test_of_a_long_held_out_text_the_beginning_is_read(monkeypatch):
