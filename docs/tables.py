@@ -42,7 +42,8 @@ def _row(option: click.Option, context: click.Context) -> tuple[str, ...]:
     notes = [note for bracket in re.findall(r"\[(.*?)]", notes) for note in bracket.split("; ")]
     ranges = [f"`{note}`" for note in notes if re.match(r"\S*[<>]", note)]
     default = "; ".join(note for note in notes if not re.match(r"\S*[<>]", note)).removeprefix("default: ")
-    choices = metavar.strip("[]").replace("|", ", ") if isinstance(option.type, click.Choice) else metavar.lower()
+    listed = isinstance(option.type, click.Choice) and not option.metavar
+    choices = metavar.strip("[]").replace("|", ", ") if listed else metavar.lower()
     return f"`{names}`", ", ".join(ranges) or choices, _plain(default), _plain(text)
 
 

@@ -30,8 +30,21 @@ class Command(click.Command):
                 formatter.write_dl([record for option in members if (record := option.get_help_record(ctx))])
 
 
+class Formatter(click.HelpFormatter):
+    """Help whose first column leaves most of a narrow terminal to the second one."""
+
+    def write_dl(self, rows, col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a list of terms and what they mean."""
+        super().write_dl(rows, min(col_max, self.width // 3), col_spacing)
+
+
 class Group(click.Group):
     """A group of commands in the order that they were added, which suggests the nearest one."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with a whole sentence."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()])
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""

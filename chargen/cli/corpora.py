@@ -1,6 +1,7 @@
 """`chargen corpora`."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -8,8 +9,10 @@ from click.core import ParameterSource
 
 from chargen.cli.commands import Group, positive
 from chargen.cli.completion import complete_texts
-from chargen.cli.options import corpus_options
+from chargen.cli.options import corpus_options, tell
 from chargen.errors import with_names
+from chargen.report.terminal import table, width_of
+from chargen.report.words import counted, duration, size
 
 
 @click.group(cls=Group)
@@ -22,10 +25,16 @@ def corpora_list():
     """List the texts that have a name, and whether they are here."""
     from chargen.text.registry import registry
 
-    for entry in registry().values():
-        where = "to be downloaded" if entry.needs_network else "here"
-        size = f"{entry.bytes if entry.bytes else entry.path.stat().st_size:,}"
-        click.echo(f"{entry.name:20} {size:>10} bytes  {where:16}  {entry.about}")
+    rows = [
+        (
+            entry.name,
+            size(entry.bytes or entry.path.stat().st_size),
+            "to be downloaded" if entry.needs_network else "here",
+            entry.about,
+        )
+        for entry in registry().values()
+    ]
+    click.echo("\n".join(table(rows, width_of(sys.stdout), right=[1])))
 
 
 @corpora.command()
@@ -52,7 +61,6 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     """
     from chargen.analysis.text_check import examine
     from chargen.analysis.text_shape import PROSE
-    from chargen.report.words import counted, duration
     from chargen.text.batches import Batching
     from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
@@ -64,7 +72,7 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
     with progress_bar(f"reading {name}", sum(text.size for text in texts)) as bar:
         found = examine(name, texts, reading, batching, bar.update)
-    click.echo(
+    tell(
         f"{found.name}: {counted(found.bytes, 'byte')}, {counted(found.characters, 'character')},"
         f" {found.vocabulary:,} different\n"
         f"{found.train_characters:,} to train on and {found.valid_characters:,} held out:"
@@ -73,16 +81,17 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     )
     for finding in found.findings:
         mark = "!" if finding.grave else "-"
-        click.echo(f"{mark} {finding.what}\n    {with_names(finding.advice, options.__getitem__)}")
+        tell(f"{mark} {finding.what}", 2)
+        tell(f"    {with_names(finding.advice, options.__getitem__)}", 4)
     if any(finding.grave for finding in found.findings):
-        click.echo("not fit to train on: fix what is marked with ! and check again")
+        tell("not fit to train on: fix what is marked with ! and check again")
         return
     time = ""
     if all(text.path and Path(text.path).is_file() for text in texts):  # which can be read again
         time = f": training takes about {duration(_seconds(files, reading))} on this machine"
     words = ["chargen", "train", *files, *_given()]
     words += ["--normalize", "prose"] * any(PROSE in finding.advice for finding in found.findings)
-    click.echo(f"fit to train on{time}\nnow type: {shlex.join(words)}")
+    tell(f"fit to train on{time}\nnow type: {shlex.join(words)}")
 
 
 def _seconds(files, reading) -> float:

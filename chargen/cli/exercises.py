@@ -2,12 +2,14 @@
 
 import json
 import os
+import sys
 from dataclasses import replace
 
 import click
 
 from chargen.cli.commands import Whole, positive
-from chargen.cli.options import quiet_option, require_output, say
+from chargen.cli.options import quiet_option, require_output, say, tell
+from chargen.report.terminal import table, width_of
 from chargen.report.words import counted
 from chargen.series.exercises.catalog import CELLS, EXERCISES
 
@@ -15,10 +17,11 @@ from chargen.series.exercises.catalog import CELLS, EXERCISES
 @click.command("list")
 def list_exercises():
     """List the exercises, with their default networks and epochs."""
-    width = max(map(len, EXERCISES))
-    for name, exercise in EXERCISES.items():
-        what = f"{', '.join(exercise.cells)}; {exercise.epochs} epochs"
-        click.echo(f"{name:{width}}  {exercise.description} ({what})")
+    rows = [
+        (name, f"{exercise.description} ({', '.join(exercise.cells)}; {exercise.epochs} epochs)")
+        for name, exercise in EXERCISES.items()
+    ]
+    click.echo("\n".join(table(rows, width_of(sys.stdout))))
 
 
 @click.command()
@@ -62,7 +65,7 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
         "from_scratch": from_scratch,
     }
     if not as_json:
-        click.echo(
+        tell(
             f"{task}: {', '.join(exercise.cells)} of {exercise.hidden_size} units, {counted(exercise.epochs, 'epoch')},"
             f" learning rate {exercise.learning_rate}, seed {seed}{', from scratch' * from_scratch}"
         )
@@ -73,8 +76,8 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     else:
         width = max(map(len, outcome.figures))
         for name, value in outcome.figures.items():
-            click.echo(f"{name:{width}}  {_text(value)}")
-        click.echo(f"lesson: {lesson(task, outcome.figures)}")
+            tell(f"{name:{width}}  {_text(value)}", width + 2)
+        tell(f"lesson: {lesson(task, outcome.figures)}")
     _save(outcome, picture)
 
 

@@ -1,12 +1,11 @@
 """What a model's file holds, in lines for people."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from chargen.report.terminal import width_of, wrapped
+from chargen.cli.options import tell
 from chargen.report.words import counted, size
 
 CHARACTERS = 200  # of a vocabulary that are shown
@@ -37,7 +36,7 @@ def show_model(path: Path, model) -> None:
         "settings": _settings(made.settings, config, made.metadata.get("budget")),
         "saved": ", ".join(filter(None, (made.saved[:16].replace("T", " "), version))),
     }
-    _show(facts)
+    show_facts(facts)
 
 
 def show_forecaster(path: Path) -> None:
@@ -57,18 +56,19 @@ def show_forecaster(path: Path) -> None:
         "season": ", ".join(counted(length, "row") for length in seasons) or "none",
         "horizon": counted(forecaster.settings.horizon, "row"),
     }
-    _show(facts)
+    show_facts(facts)
     if forecaster.tested:
         click.echo()
         show_backtest(forecaster)
 
 
-def _show(facts: dict[str, Any]) -> None:
-    width = width_of(sys.stdout)
+def show_facts(facts: dict[str, Any]) -> None:
+    """Print names and values, each value in lines of its own column; paths stay whole, so that they can be copied."""
     for name, value in facts.items():
-        if value:
-            lines = wrapped(str(value), width - MARGIN) if width else [str(value)]
-            click.echo(f"{name:{MARGIN}}" + f"\n{'':{MARGIN}}".join(lines))
+        if isinstance(value, Path):
+            click.echo(f"{name:{MARGIN}}{value}")
+        elif value:
+            tell(f"{name:{MARGIN}}{value}", MARGIN)
 
 
 def _text(made) -> str:

@@ -1,16 +1,22 @@
 """`chargen series fit`."""
 
+import itertools
 import json
 from pathlib import Path
 
 import click
 
-from chargen.cli.commands import Decimal, Whole, positive
-from chargen.cli.options import require_output
-from chargen.cli.table_options import SUFFIX, require_apart, rows, table_options
+from chargen.cli.commands import Command, Decimal, Whole, positive
+from chargen.cli.options import require_output, say, tell
+from chargen.cli.table_options import NAMES, SUFFIX, require_apart, rows, table_options
 from chargen.report.words import counted
 from chargen.series.exercises.catalog import RECURRENT
 
+GROUPS = {
+    "Everyday": ("horizon", "seasons", "plot", "out", "overwrite", "as_json"),
+    "Table": NAMES,
+    "Method": (*("model", "minimum", "maximum", "log", "folds", "cell", "hidden_size", "window", "epochs", "seed"),),
+}
 MODELS = ("auto", "network", "smoothing", "theta", "autoregression", "seasonal-naive", "naive", "mean")
 
 
@@ -24,15 +30,16 @@ class Window(click.ParamType):
         return None if value in (None, "auto") else Whole(2, 100_000).convert(value, param, ctx)
 
 
-@click.command()
+@click.command(cls=Command, groups=GROUPS)
 @click.argument("file", type=click.Path(dir_okay=False))
 @table_options
 @click.option("--horizon", type=rows, default=24, help="Rows to forecast; the backtest measures as many.")
 @click.option(
     "--model",
+    metavar="NAME",
     type=click.Choice(MODELS),
     default="auto",
-    help="Forecast with one method; auto weighs all of them by the backtest.",
+    help=f"Forecast with one method: {', '.join(MODELS[1:])}; auto weighs all of them by the backtest.",
 )
 @click.option(
     "--min",
@@ -108,7 +115,7 @@ def fit(context, file, reading, out, overwrite, plot, as_json, seasons, model, *
         show_backtest(forecaster)
     if plot:
         _draw(plot, table, forecaster)
-    click.echo(f"saved {out}; now try: chargen series forecast {out}", err=True)
+    say(f"saved {out}; now try: chargen series forecast {str(out).removesuffix(SUFFIX)}")
 
 
 def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
@@ -128,26 +135,18 @@ def _fitted(context, file, table, **options):
     from chargen.series.reading.source import shown
 
     forecaster = Forecaster(likely_seasons=table.clock.seasons, **options)
-    series = {one.name: one.values for one in table.series}
-
-    def steps(request):
-        began = False
-        for step in forecaster.fitting(series):
-            if not began:
-                click.echo("\n".join([*table.notes, _describe(table, forecaster)]), err=True)
-            began = True
-            yield step
-            if request.exit_code is not None:
-                return
-
+    steps = forecaster.fitting({one.name: one.values for one in table.series})
     with StopRequest() as request:
         try:
-            show_fitting(steps(request))
+            first = list(itertools.islice(steps, 1))  # what was found out is told before there is a bar
+            say("\n".join([*table.notes, _describe(table, forecaster)]))
+            steps = itertools.chain(first, steps)
+            show_fitting(itertools.takewhile(lambda _: request.exit_code is None, steps))
         except SeriesError as error:
             line = next(one.first_line for one in table.series if one.name == error.name)
             raise InputError(f"{shown(file)} line {line}: {error.message}", error.advice) from None
         if request.exit_code is not None:
-            click.echo("stopped; nothing was saved", err=True)
+            say("stopped; nothing was saved")
             context.exit(request.exit_code)
     return forecaster
 
@@ -174,11 +173,11 @@ def _draw(plot: str, table, forecaster) -> None:
 
     panels = backtest_panels(forecaster, table)
     if not panels:
-        click.echo(f"{plot} was not drawn: there are too few rows for a backtest", err=True)
+        say(f"{plot} was not drawn: there are too few rows for a backtest")
         return
     save_forecast(panels, plot, *column_names(forecaster.about))
     rest = len(table.series) - len(panels)
-    click.echo(f"wrote {plot}" + f", with the {len(panels)} series of the largest MASE" * (rest > 0), err=True)
+    say(f"wrote {plot}" + f", with the {len(panels)} series of the largest MASE" * (rest > 0))
 
 
 def _summary(out: Path, table, forecaster) -> dict:
@@ -215,10 +214,10 @@ def show_backtest(forecaster) -> None:
     for name, figures in tested.figures.items():
         mase = "-" if figures["mase"] is None else f"{figures['mase']:.3f}"
         click.echo(f"{name:15}{figures['mae']:12.5g}{figures['smape']:9.2f}{mase:>9}")
-    click.echo(f"{tested.verdict[0].upper()}{tested.verdict[1:]}.")
+    tell(f"{tested.verdict[0].upper()}{tested.verdict[1:]}.")
     if "," in tested.composition:
-        click.echo(f"The forecast is {tested.composition}, by their errors in the backtest.")
+        tell(f"The forecast is {tested.composition}, by their errors in the backtest.")
     for reason in sorted(set(forecaster.reasons.values())):
         names = [name for name, other in forecaster.reasons.items() if other == reason]
         listed = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
-        click.echo(f"{reason[0].upper()}{reason[1:]}{f' ({listed})' if listed else ''}.")
+        tell(f"{reason[0].upper()}{reason[1:]}{f' ({listed})' if listed else ''}.")

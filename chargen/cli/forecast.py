@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from chargen.cli.commands import Whole, positive
-from chargen.cli.options import require_output
+from chargen.cli.options import require_output, say
 from chargen.cli.table_options import SUFFIX, require_apart, rows
 from chargen.report.words import counted
 
@@ -63,16 +63,15 @@ def forecast(model, horizon, levels, newer, series, out, plot, history):
     horizon = horizon or forecaster.settings.horizon
     panels = forecast_panels(forecaster, horizon, levels, series, history)
     if forecaster.tested.unbeaten:
-        click.echo(f"in the backtest {forecaster.tested.verdict}", err=True)
+        say(f"in the backtest {forecaster.tested.verdict}")
     if horizon > forecaster.measured:
-        click.echo(
+        say(
             f"errors were measured up to {counted(forecaster.measured, 'row')} ahead; beyond that the intervals widen"
-            " like those of a random walk",
-            err=True,
+            " like those of a random walk"
         )
     if plot:
         save_forecast(panels, plot, *column_names(forecaster.about))
-        click.echo(f"wrote {plot}", err=True)
+        say(f"wrote {plot}")
     _write(out, to_csv(forecaster, panels))
 
 
@@ -107,7 +106,7 @@ def _extend(forecaster, newer: str) -> None:
     except InputError as error:
         raise InputError(f"{shown(newer)}: {error.message}", error.advice) from None
     for note in notes:
-        click.echo(note, err=True)
+        say(note)
 
 
 def _write(out: str | None, text: str) -> None:
@@ -117,4 +116,4 @@ def _write(out: str | None, text: str) -> None:
         click.echo(text, nl=False)
     else:
         write_atomically(Path(out), text.encode())
-        click.echo(f"wrote {out}", err=True)
+        say(f"wrote {out}")

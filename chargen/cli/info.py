@@ -74,6 +74,7 @@ def _show_machine() -> None:
     from importlib import metadata
 
     from chargen import __version__
+    from chargen.cli.facts import show_facts
     from chargen.network.native import library
 
     kernels = ", ".join(filter(None, map(library.path, ("bfloat16", "float32"))))
@@ -85,8 +86,7 @@ def _show_machine() -> None:
         **{name: metadata.version(name) for name in ("torch", "numpy")},
         "python": f"{platform.python_version()} on {platform.system()}",
     }
-    for name, value in facts.items():
-        click.echo(f"{name:16} {value}")
+    show_facts(facts)
 
 
 def _processor() -> str:

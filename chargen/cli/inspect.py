@@ -15,6 +15,7 @@ from chargen.cli.options import (
     require_output,
     say,
     say_model,
+    tell,
     unknown_option,
 )
 from chargen.report.words import counted
@@ -96,14 +97,13 @@ def _as_json(inspection, checkpoint: str, name: str) -> dict:
 
 def _show(inspection) -> None:
     T, units = inspection.activations.shape
-    lines = [
+    tell(
         f"{counted(units, 'unit')}, {counted(T, 'character')}; correlations in the second half of the text"
         " (in brackets: in the first half, by which the units were chosen)"
-    ]
+    )
     for finding in inspection.findings:
         first, second = finding.passages
-        lines.append(f"{finding.feature}: {finding.note or f'{first:,} + {second:,} passages'}")
+        tell(f"{finding.feature}: {finding.note or f'{first:,} + {second:,} passages'}")
         for score in finding.units:
             name = f"layer {score.layer}, unit {score.unit}" if inspection.layers > 1 else f"unit {score.unit}"
-            lines.append(f"    {name:9}  {score.held_out:+.2f}  ({score.first_half:+.2f})")
-    click.echo("\n".join(lines))
+            tell(f"    {name:9}  {score.held_out:+.2f}  ({score.first_half:+.2f})")

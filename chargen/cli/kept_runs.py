@@ -17,21 +17,16 @@ def runs(context: click.Context):
     if context.invoked_subcommand is not None:
         return
     from chargen.network.checkpoint import runs_in
-    from chargen.report.terminal import printable
+    from chargen.report.terminal import printable, table, width_of
 
     folders = runs_in()
     if not folders:
         say("there is no run here yet; train one: chargen train letters.txt")
         return
-    rows = [("name", "text", "network", "bits", "saved", "size"), *map(_row, reversed(folders))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = "bits", "size"
-    for row in rows:
-        cells = [
-            cell.rjust(width) if name in right else cell.ljust(width)
-            for cell, width, name in zip(row, widths, rows[0], strict=True)
-        ]
-        click.echo(printable("  ".join(cells).rstrip(), sys.stdout))
+    header = ("name", "text", "network", "bits", "saved", "size")
+    right = [header.index(name) for name in ("bits", "size")]
+    for line in table(list(map(_row, reversed(folders))), width_of(sys.stdout), right, header):
+        click.echo(printable(line, sys.stdout))
 
 
 def _row(folder: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import warnings
 import click
 
 from chargen import __version__
-from chargen.cli.commands import Group, help_command
+from chargen.cli.commands import Formatter, Group, help_command
 from chargen.cli.corpora import corpora
 from chargen.cli.export import export
 from chargen.cli.info import info
@@ -21,7 +21,7 @@ from chargen.cli.score import score
 from chargen.cli.series import series
 from chargen.cli.train import train
 from chargen.errors import ChargenError
-from chargen.report.terminal import Escaping
+from chargen.report.terminal import Escaping, fitted
 from chargen.report.words import suggestion
 
 OUT_OF_MEMORY = "out of memory; give a smaller network (--hidden-size), batch (--batch-size) or text at a time"
@@ -35,12 +35,13 @@ def cli():
     """Learn to write, one character at a time, in the style of any text.
 
     \b
-    chargen train corpus.txt          learn from a text file (or a URL, a known name, or - for standard input)
-    chargen sample "time traveller"   write on from a prefix
-    chargen series ...                exercises and forecasts with the same cells
+    chargen train corpus.txt      learn from a text
+    chargen sample the time       write on
+    chargen series fit sales.csv  forecast numbers
     """
 
 
+click.Context.formatter_class = Formatter
 for command in (train, sample, score, inspect, info, runs, export, corpora, series, help_command):
     cli.add_command(command)
 
@@ -52,7 +53,7 @@ def main(args: list[str] | None = None) -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
         if isinstance(getattr(sys, name), io.TextIOWrapper):  # texts are UTF-8 wherever they come from and go
             getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
-    warnings.formatwarning = lambda message, *_: f"note: {message}\n"
+    warnings.formatwarning = lambda message, *_: fitted(f"note: {message}", sys.stderr) + "\n"
     with (
         contextlib.redirect_stdout(Escaping(sys.stdout)),
         contextlib.redirect_stderr(Escaping(sys.stderr, always=True)),
@@ -127,5 +128,5 @@ def _flag_of(setting: str) -> str:
 def _fail(message: str, code: int) -> None:
     line = message.replace("\n", "\\n")
     with contextlib.suppress(OSError):  # there may be nobody left to tell
-        click.echo(f"chargen: {line}", err=True)
+        click.echo(fitted(f"chargen: {line}", sys.stderr), err=True)
     sys.exit(code)

@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from chargen.cli.commands import fraction
 from chargen.cli.completion import complete_models
 from chargen.errors import InputError
-from chargen.report.terminal import unescaped, width_of, wrapped
+from chargen.report.terminal import fitted, unescaped
 
 QUIET = "chargen.quiet"
 
@@ -91,10 +91,13 @@ def quiet() -> bool:
 
 def say(text: str) -> None:
     """Write talk to stderr; where that is a terminal, its lines are broken at words."""
-    if quiet():
-        return
-    width = width_of(sys.stderr)
-    click.echo("\n".join(wrapped(text, width)) if width else text, err=True)
+    if not quiet():
+        click.echo(fitted(text, sys.stderr), err=True)
+
+
+def tell(text: str, indent: int = 0) -> None:
+    """Write what was asked for to stdout; where that is a terminal, its lines are broken at words, see `wrapped`."""
+    click.echo(fitted(text, sys.stdout, indent))
 
 
 def say_model(path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from chargen.cli.options import quiet
-from chargen.report.terminal import printable, width_of, wrapped
+from chargen.report.terminal import fitted, printable, width_of, wrapped
 from chargen.report.words import counted, duration
 
 BUSY = "the machine is busy: training in one thread while that is faster, as now"
@@ -35,7 +35,7 @@ def show_training(run, records: Iterable, preview: Callable[[bool], str | None])
                 _show_progress(bar, record, epoch_of(run, record.epoch))
                 if record.busy and not busy:
                     busy = True
-                    bar.write(BUSY, file=sys.stderr)
+                    bar.write(fitted(BUSY, sys.stderr), file=sys.stderr)
             elif isinstance(record, EpochRecord):
                 marks = "*" * (record.valid_loss is not None and record.score < best), "saved" * saved
                 bar.write(epoch_line(record, epoch_of(run, record.epoch), *marks), file=sys.stderr)
@@ -95,7 +95,7 @@ def epoch_line(record, epoch: str, best: str = "", saved: str = "") -> str:
         "marks": f"{best or ' '} {saved}".rstrip(),
     }
     line = "  ".join(filter(None, figures.values()))
-    for least in ("speed", "training", "bits"):
+    for least in ("speed", "training", "bits", "marks"):
         if len(line) <= (width_of(sys.stderr) or math.inf):
             break
         del figures[least]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chargen.cli.commands import Decimal, Whole, not_negative, positive
+from chargen.cli.commands import Command, Decimal, Whole, not_negative, positive
 from chargen.cli.completion import complete_texts
 from chargen.cli.options import checkpoint_option, quiet_option, refuse_with, say, say_model, unknown_option
 from chargen.errors import InputError
@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from chargen.network.checkpoint import Checkpoint
 
 share = Decimal(0, 1, min_open=True)
+GROUPS = {
+    "Everyday": ("checkpoint", "temperature", "length", "sentences", "lines", "num_samples", "seed", "interactive"),
+    "Which characters": (
+        *("temperatures", "top_k", "top_p", "min_p", "known_words", "greedy", "beam", "hold", "unknown"),
+    ),
+    "Which texts": ("stop", "best_of", "only_new", "audit"),
+    "In and out": ("prefix_file", "encoding", "no_prefix", "as_json", "quiet"),
+}
 PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 
 
-@click.command()
+@click.command(cls=Command, groups=GROUPS)
 @click.argument("prefix", nargs=-1)
 @click.option("--prefix-file", type=click.Path(), help="Read the prefix from this file; - (or PREFIX -) reads stdin.")
 @click.option("--encoding", help="Encoding of the prefix file, or of the CORPUS to audit.")

@@ -21,9 +21,11 @@ from chargen.cli.options import (
     require_output,
     say,
     say_model,
+    tell,
     unknown_option,
     use_one_blas_thread,
 )
+from chargen.report.terminal import fitted, table, width_of
 from chargen.report.words import counted
 
 if TYPE_CHECKING:  # these take a while to load
@@ -161,7 +163,7 @@ def _report_what_was_read(scoring: Scoring, samplers: Sequence[Sampler], unknown
 def _print_lines(lines: Iterable[LineScore]) -> None:
     for line in lines:
         figures = "  ".join("      " if math.isnan(bits) else f"{bits:6.3f}" for bits in line.bits)
-        sys.stdout.write(f"{figures}  {line.text}".rstrip() + "\n")
+        tell(f"{figures}  {line.text}".rstrip(), len(figures) + 2)
 
 
 def _print_characters(piece: Piece, samplers: Sequence[Sampler]) -> None:
@@ -243,15 +245,23 @@ def _show(
     if adaptations:
         rows = [(name or "plain", score) for name, score in rows]
         rows += [(f"{name} adapted".lstrip(), _score(one)) for name, one in zip(names, adaptations, strict=True)]
-    width = max(len(name) for name, _ in rows)
-    for name, score in rows:
-        figures = (
-            f"{counted(score.characters, 'character')}  {score.loss:.4f} nats  {score.bits:.4f} bits per character"
-            f"  perplexity {perplexity(score.loss)}"
+    stream = sys.stderr if to_stderr else sys.stdout
+    cells = [
+        (
+            name,
+            counted(score.characters, "character"),
+            f"{score.loss:.4f} nats",
+            f"{score.bits:.4f} bits per character",
+            f"perplexity {perplexity(score.loss)}",
         )
-        click.echo(f"{name:{width}}  {figures}".lstrip(), err=to_stderr)
+        for name, score in rows
+    ]
+    unnamed = len(rows) == 1
+    for line in table([row[unnamed:] for row in cells], width_of(stream)):
+        click.echo(line, err=to_stderr)
     for name, passages in zip(names, (comparison.first, comparison.other), strict=False):
         if passages:
-            click.echo(f"\n{name} is better here (bits, first character, text):", err=to_stderr)
+            click.echo(fitted(f"\n{name} is better here (bits, first character, text):", stream), err=to_stderr)
         for passage in passages:
-            click.echo(f"  {passage.bits:6.1f}  {passage.start:>11,}  {passage.text!r}", err=to_stderr)
+            line = f"  {passage.bits:6.1f}  {passage.start:>11,}  {passage.text!r}"
+            click.echo(fitted(line, stream, 23), err=to_stderr)

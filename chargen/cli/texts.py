@@ -80,21 +80,24 @@ def audited(
 
 def show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | None") -> None:
     """Write a text to standard output, piece by piece; an audited one with its copies highlighted."""
-    from chargen.report.terminal import colours, mark, printable
+    from chargen.report.terminal import WordWrap, broken_at_words, colours, mark, printable, width_of
 
-    sys.stdout.write(separator + prefix)
+    wrap = WordWrap(width_of(sys.stdout))
+    sys.stdout.write(separator)
     if copied is None:
-        for piece in pieces:
-            sys.stdout.write(piece)
+        for piece in (prefix, *pieces):
+            sys.stdout.write(wrap.add(piece))
             sys.stdout.flush()
-        sys.stdout.write("\n")
+        sys.stdout.write(wrap.rest() + "\n")
         return
     from chargen.analysis.copies import SPAN
     from chargen.report.words import percent
 
     marked = copied.spans if colours(sys.stdout) else ()
+    text = broken_at_words(prefix + "".join(pieces), width_of(sys.stdout))
+    sys.stdout.write(text[: len(prefix)])
     trusted = getattr(sys.stdout, "trusted", sys.stdout)  # for the marks
-    trusted.write(mark("".join(pieces), marked, lambda piece: printable(piece, sys.stdout)) + "\n")
+    trusted.write(mark(text[len(prefix) :], marked, lambda piece: printable(piece, sys.stdout)) + "\n")
     sys.stdout.flush()
     longest = f"; the longest: {copied.longest!r}" if copied.longest else ""
     whole = f"; {len(copied.whole_lines)} of {counted(copied.lines, 'line')} copied whole" if copied.whole_lines else ""

@@ -4,7 +4,7 @@ import os
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from typing import Any, TextIO
 
@@ -118,16 +118,79 @@ def width_of(stream: TextIO) -> int | None:
         return None
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int, indent: int = 0) -> list[str]:
     """Return the lines of a text, the longer ones broken at words; characters of double width count as two.
 
-    >>> wrapped("the lamp  is lit", 9)
-    ['the lamp', 'is lit']
+    Args:
+        indent: columns before what goes on in a new line.
+
+    >>> wrapped("the lamp  is not-lit", 9, 2)
+    ['the lamp', '  is', '  not-lit']
     """
     wide = any(unicodedata.east_asian_width(character) in "WF" for character in text)
     width = max(width // (2 if wide else 1), 10)
-    lines = (textwrap.wrap(line, width, replace_whitespace=False) or [""] for line in text.split("\n"))
-    return [part for parts in lines for part in parts]
+    wrapper = textwrap.TextWrapper(
+        width, replace_whitespace=False, break_on_hyphens=False, subsequent_indent=" " * indent
+    )
+    return [part for line in text.split("\n") for part in wrapper.wrap(line) or [""]]
+
+
+def fitted(text: str, stream: TextIO, indent: int = 0) -> str:
+    """Return a text for a stream: `wrapped` for a terminal, else as it is."""
+    width = width_of(stream)
+    return "\n".join(wrapped(text, width, indent)) if width else text
+
+
+def table(
+    rows: Sequence[Sequence[str]], width: int | None, right: Collection[int] = (), header: Sequence[str] = ()
+) -> list[str]:
+    """Return rows of cells as lines in columns.
+
+    Where they do not fit in `width`, the first cell of each row has a line of its own, and the others stand below it.
+
+    Args:
+        width: of the terminal, in columns; None for no limit.
+        right: the numbers of the columns that are aligned to the right.
+        header: names of the columns; where they do not fit, each cell gets its name.
+
+    >>> table([("names", "228 kB", "a list"), ("ode", "1 kB", "a poem")], 21, right=[1])
+    ['names  228 kB  a list', 'ode      1 kB  a poem']
+    >>> table([("names", "228 kB", "a list")], 20, header=("text", "size", "what"))
+    ['names', '    size 228 kB,', '    what a list']
+    """
+    whole = [*([header] if header else []), *rows]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(wide) if place in right else cell.ljust(wide)
+            for place, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in whole
+    ]
+    if width is None or max(map(len, lines)) <= width:
+        return lines
+    names = [f"{name} " for name in header[1:]] or [""] * len(rows[0])
+    below = [", ".join(map("".join, zip(names, row[1:], strict=False))) for row in rows]
+    return [line for row, rest in zip(rows, below, strict=True) for line in (row[0], *wrapped(f"    {rest}", width, 4))]
+
+
+def broken_at_words(text: str, width: int | None) -> str:
+    r"""Return a text of the same length, in which lines that are too long end where there was a space.
+
+    >>> broken_at_words("the lamp is lit", 9)
+    'the lamp\nis lit'
+    """
+    characters, column, space = list(text), 0, -1
+    for place, character in enumerate(text):
+        column = 0 if character == "\n" else column + _columns(character)
+        space = place if character == " " else -1 if character == "\n" else space
+        if width and column > width and space >= 0:
+            characters[space], column, space = "\n", _columns(text[space + 1 : place + 1]), -1
+    return "".join(characters)
+
+
+def _columns(text: str) -> int:
+    return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
 
 
 class WordWrap:
@@ -157,8 +220,7 @@ class WordWrap:
         return self._placed(word)
 
     def _placed(self, part: str) -> str:
-        wide = sum(unicodedata.east_asian_width(character) in "WF" for character in part)
-        length, before = len(part) + wide, ""
+        length, before = _columns(part), ""
         if self._width is not None and self._column + length >= self._width and self._column and not part.isspace():
             before, self._column = "\n", 0
         self._column = 0 if part == "\n" else self._column + length

@@ -12,7 +12,7 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.files.atomic import write_atomically
-from chargen.report.terminal import WordWrap, colours, printable, unescaped, width_of
+from chargen.report.terminal import WordWrap, colours, fitted, printable, unescaped, width_of
 from chargen.sampling.decoder import DecoderState
 from chargen.sampling.filters import SamplingSettings
 from chargen.sampling.prompt import read_prompt
@@ -20,16 +20,22 @@ from chargen.sampling.sampler import Sampler
 from chargen.sampling.stop_condition import StopCondition
 
 HELP = """\
-Write something, and the model continues it; an empty line lets it write more. It remembers the whole text.
-  /temperature 0.7   /top-k 5   /top-p 0.9   /min-p 0.1   (without a number: the value at the start)
-  /length 300        characters to write (without a number: about 500, and to the end of the sentence)
-  /stop TEXT         end before TEXT (without TEXT: never)
+Write something, and the model continues it.
+An empty line lets it write more.
+  /temperature 0.7   also /top-k 5, /top-p 0.9, /min-p 0.1; without a number: as at the start
+  /length 300        characters to write; without a number: to the end of a sentence
+  /stop TEXT         end before TEXT; without TEXT: never
   /seed 1            restart the random draws
-  /retry             write the last answer anew         /undo    take back the last turn
-  /show              show the text so far               /save FILE    write it to a file
-  /reset             forget the text so far   /settings     show the settings
-  /help              show this help           /quit         end (also Ctrl-D)
+  /retry             write the last answer again
+  /undo              take back the last turn
+  /show              show the text so far
+  /save FILE         write it to a file
+  /reset             forget the text so far
+  /settings          show the settings
+  /help              show this help
+  /quit              end (also Ctrl-D)
   Ctrl-C             interrupt the model"""
+MARGIN = 21  # columns before what a command does
 
 BOLD = ("\x1b[1m", "\x1b[22m")
 Number = TypeVar("Number", int, float)
@@ -188,7 +194,7 @@ def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.st
             import readline  # noqa: F401
 
             bold = BOLD if colours(output) else bold
-        print(HELP, file=messages)
+        print(fitted(HELP, messages, MARGIN), file=messages)
     while True:
         try:
             if terminal and not output.isatty():  # where input() would write the prompt
@@ -200,7 +206,8 @@ def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.st
             if line.strip() == "/show":
                 _show(loop, output, bold)
             elif line.startswith("/") and line.strip() != "/retry":
-                print(loop.run_command(line), file=messages)
+                answer = loop.run_command(line)
+                print(fitted(answer, messages, MARGIN if answer == HELP else 0), file=messages)
             else:
                 _write(loop, loop.retry() if line.strip() == "/retry" else loop.answer(line), output, messages)
         except EOFError:
@@ -211,7 +218,7 @@ def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.st
             _trusted(output).write(bold[1])
             print(file=output)
         except InputError as error:
-            print(f"chargen: {error.worded(_command)}", file=messages)
+            print(fitted(f"chargen: {error.worded(_command)}", messages), file=messages)
 
 
 def _write(loop: PromptLoop, pieces: Iterator[str], output: TextIO, messages: TextIO) -> None:
@@ -220,7 +227,7 @@ def _write(loop: PromptLoop, pieces: Iterator[str], output: TextIO, messages: Te
     try:
         for piece in pieces:
             if loop.note:
-                print(loop.note, file=messages)
+                print(fitted(loop.note, messages), file=messages)
                 loop.note = ""
             output.write(wrap.add(printable(piece, output)))
             output.flush()

@@ -103,14 +103,14 @@ def test_list_says_what_is_here_and_what_must_be_downloaded(chargen, tmp_path):
     code, stdout, stderr = chargen("corpora", "list")
     assert (code, stderr) == (0, "")
     bundled, *others = stdout.splitlines()
-    assert bundled.split()[0] == "lamp-at-low-water"
-    assert bundled.split()[2:4] == ["bytes", "here"]
-    assert int(bundled.split()[1].replace(",", "")) >= 60_000
+    name, size, unit, here, *_ = bundled.split()
+    assert (name, unit, here) == ("lamp-at-low-water", "kB", "here")
+    assert int(size) >= 60
     about = "40,000 lines of Shakespeare, the benchmark of char-rnn and nanoGPT"
     assert others == [
-        "time-machine            178,979 bytes  to be downloaded  The Time Machine by H. G. Wells (1895)",
-        f"tiny-shakespeare      1,115,394 bytes  to be downloaded  {about}",
-        "names                   228,145 bytes  here              32,033 first names, one a line, from makemore",
+        "time-machine       179 kB  to be downloaded  The Time Machine by H. G. Wells (1895)",
+        f"tiny-shakespeare   1.1 MB  to be downloaded  {about}",
+        "names              228 kB  here              32,033 first names, one a line, from makemore",
     ]
 
 

@@ -55,7 +55,7 @@ def fitted(chargen):
 def test_fit_says_what_it_chose_and_what_it_reached(fitted):
     out, err = fitted
     assert "200 rows, a step of 1 day, a season of 12 rows, windows of 24 rows, a GRU of 32 units that gives 6" in err
-    assert "saved sales.forecaster.safetensors; now try: chargen series forecast sales.forecaster.safetensors" in err
+    assert "saved sales.forecaster.safetensors; now try: chargen series forecast sales\n" in err
     tested = Forecaster.load("sales.forecaster.safetensors").tested
     header, *rows, verdict, composition = out.splitlines()
     assert header.split() == ["MAE", "sMAPE", "MASE"]

@@ -1,11 +1,14 @@
 """What all commands promise: no output replaces an input, and nothing that is read controls the terminal."""
 
+import contextlib
 import itertools
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -55,6 +58,7 @@ def place(tmp_path_factory):
     (run / "history.jsonl").write_text(EPOCH)
     (folder / "texts").mkdir()
     (folder / "texts" / "a.txt").write_text("mixed bag " * 20)
+    (folder / "texts" / "b.txt").write_text("mixed\nbag a big dam\n" * 20)
     (folder / "sales.csv").write_text(SALES)
     before = os.getcwd()
     os.chdir(folder)
@@ -131,6 +135,71 @@ def test_odd_values_of_options_are_told_in_one_line_or_work(place, chargen, monk
         told = [line for line in err.splitlines() if line.startswith("chargen: ")]
         assert (code, len(told)) in ((0, 0), (1, 1), (2, 1)), (option, value, err)
         assert "Warning" not in err, (option, value, err)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "sample --help",
+        "series fit --help",
+        "help series run",
+        "sample mixed --checkpoint run --length 300 --seed 1",
+        "sample mixed --checkpoint run --length 300 --seed 1 --audit texts",
+        "score texts --checkpoint run --compare run",
+        "score texts --checkpoint run --lines",
+        "score texts/b.txt --checkpoint run",
+        "inspect texts --checkpoint run",
+        "info run",
+        "info --machine",
+        "info sales.forecaster.safetensors",
+        "runs",
+        "runs remove nothing-of-that-long-name",
+        "corpora list",
+        "corpora check texts --batch-size 2 --num-steps 4",
+        "corpora check none --batch-size 0",
+        "series list",
+        "series run everything",
+        "series forecast nothing",
+        "series fit sales.csv --column sold --horizon 2 --epochs 1 --folds 3 --overwrite",
+    ],
+)
+def test_every_line_fits_a_narrow_terminal(place, monkeypatch, command):
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("COLUMNS", "50")  # for click
+    shown = []
+    with terminal(50, shown) as stream, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stream)
+        patched.setattr(sys, "stderr", stream)
+        with pytest.raises(SystemExit):
+            main(command.split())
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[\d*m", "", b"".join(shown).decode()))
+    assert any(lines)
+    assert [line for line in lines if len(line.rstrip()) > 50] == []
+
+
+@contextlib.contextmanager
+def terminal(width, shown):
+    """A text stream to a terminal of this width; what it shows is added to `shown`."""
+    import fcntl
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+
+    def read():
+        with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+            while part := os.read(ours, 10_000):
+                shown.append(part)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with open(theirs, "w") as stream:
+        yield stream
+    reader.join()
+    os.close(ours)
 
 
 HOSTILE = "a\x1b[31m\u202ered\x07"

@@ -24,6 +24,7 @@ RECORD = EpochRecord(4, 400, 20.0, 1.7047, 1.6312, 0.01, 94_321.0)
         (77, "epoch  4/16  training  5.50  held-out  5.11  2.353 bits  * saved"),
         (50, "epoch  4/16  held-out  5.11  2.353 bits  * saved"),
         (40, "epoch  4/16  held-out  5.11  * saved"),
+        (30, "epoch  4/16  held-out  5.11"),
     ],
 )
 def test_a_narrow_terminal_loses_the_least_important_figures(monkeypatch, width, line):
