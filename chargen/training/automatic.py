@@ -9,6 +9,7 @@ import torch
 
 from chargen.errors import with_names
 from chargen.network.checkpoint import BEST, LAST, Checkpoint, find
+from chargen.report.words import duration
 from chargen.sampling.sampler import Sampler
 from chargen.text.baselines import measure
 from chargen.text.corpus import Corpus, load_corpus
@@ -17,7 +18,7 @@ from chargen.text.sources import Source
 from chargen.training.base import BASE, SHORTEST, consult_base
 from chargen.training.clock import seconds_worked
 from chargen.training.hardware import pick_device
-from chargen.training.plan import FixedSettings, Plan, make_plan
+from chargen.training.plan import LEAST_SHARE, FixedSettings, Plan, make_plan
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord
 from chargen.training.run import Run
@@ -67,12 +68,19 @@ def choose(
                 f"beginning from nothing: the base model {BASE} does not know this text ({opinion.bits:.3f} bits per"
                 f" character; counting letters {opinion.counts:.3f})"
             )
-    seconds = budget and budget - (seconds_worked() - began)
+    seconds = budget and _left_of(budget, seconds_worked() - began, say)
     plan = make_plan(corpus, device, fixed, seed=seed, seconds=seconds, base=base, processes=processes)
     if new := base and set(corpus.vocabulary.characters) - set(base.vocabulary.characters):
         say(f"characters that are new to {init_from}: {''.join(sorted(new))!r}")
     say(plan.why)
     return plan, {"budget": budget, "init_from": init_from, "baselines": baselines}
+
+
+def _left_of(budget: float, spent: float, say: Callable[[str], object]) -> float:
+    """Return the seconds of a budget that are left for training: half of it, however long the preparation took."""
+    if spent > budget * LEAST_SHARE:
+        say(f"getting ready took {duration(spent)}: training for half of the budget of {duration(budget)} all the same")
+    return max(budget - spent, budget * LEAST_SHARE)
 
 
 def _base_may_help(corpus: Corpus, fixed: FixedSettings) -> bool:

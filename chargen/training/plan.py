@@ -26,6 +26,7 @@ from chargen.training.text_task import text_trainer
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains, on which the settings depend
 ESTIMATE_SECONDS = 0.3  # the same, where only what the user is told depends on it
 READING_SPEED = 3  # reading held-out text is this many times as fast as training
+LEAST_SHARE = 0.5  # of a time budget, for training itself, although all of it then takes longer
 FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
 EVALUATION_SHARE = 0.1  # of a time budget that one evaluation may take
 FEWEST_VALID_CHARS = 100_000  # evaluated on if there are as many, however slow the machine
@@ -88,16 +89,16 @@ def make_plan(
         base: a model to begin with; its network is kept.
 
     Raises:
-        InputError: a value is out of its range or contradicts `base`, or the budget is over already.
+        InputError: a value is out of its range or contradicts `base`.
     """
-    ends = None if seconds is None else seconds_worked() + seconds - FINISHING_SECONDS
+    clock = None if seconds is None else _Budget(seconds, processes)
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
         fixed = _with_network_of(base, fixed)
     cell, speed, operations = fixed.cell or "lstm", None, None
-    if ends is not None:
+    if clock is not None:
         speed = operations_per_second(corpus, cell, device, fixed, processes)
-        operations = speed * _time_left(ends, processes)
+        operations = speed * clock.left()
     V, length = len(corpus.vocabulary), len(corpus.train_ids)
     if base is None:
         recipe = choose(length, V, cell, operations, _networks(fixed), fixed.epochs)
@@ -113,9 +114,9 @@ def make_plan(
     model = _make_model(corpus, cell, values, base, seed).to(device)
     values |= _optimizer_defaults(fixed, CELLS[cell].learning_rate * recipe.rate)
     model.engine, values["precision"] = _agreed_engine(device, model.config, fixed, processes)
-    if ends is not None and speed is not None:
+    if clock is not None and speed is not None:
         enough = recipe.most_epochs * length * operations_per_character(model.config) / speed  # more would only overfit
-        values |= _within_budget(model.config, speed, min(_time_left(ends, processes), enough)) | fixed.given()
+        values |= _within_budget(model.config, speed, min(clock.left(), enough)) | fixed.given()
     batching = Batching(seed=seed, **_take(values, Batching))
     settings = TrainingSettings(batching=batching, **_take(values, TrainingSettings))
     needed = settings.seconds or _seconds_needed(corpus, model, settings, processes)
@@ -170,11 +171,16 @@ def _agreed_engine(
     return engine, PRECISIONS[int(processes.agree(PRECISIONS.index(precision)))]
 
 
-def _time_left(ends: float, processes: Processes) -> float:
-    seconds = processes.agree(ends - seconds_worked())
-    if seconds <= 0:
-        raise InputError("the time budget is over before training could begin", "give more, or lower {max_chars}")
-    return seconds
+class _Budget:
+    """What is left of a time budget: at least half of it, however long it takes on a busy machine to make a plan."""
+
+    def __init__(self, seconds: float, processes: Processes):
+        self._ends, self._least = seconds_worked() + seconds - FINISHING_SECONDS, seconds * LEAST_SHARE
+        self._processes = processes
+
+    def left(self) -> float:
+        """Return the seconds that training may take."""
+        return self._processes.agree(max(self._ends - seconds_worked(), self._least))
 
 
 def _networks(fixed: FixedSettings) -> list[tuple[int, int]]:

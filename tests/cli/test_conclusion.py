@@ -29,6 +29,7 @@ def run(*losses, **settings):
     ("run", "verdict"),
     [
         (run((2.5, 2.6), (2, 2.05)), ["better than counts (2.100 bits), xz (2.400 bits)"]),
+        (run((2, 2.0999)), ["not yet better than counts (2.100 bits): give it more time (--budget 5m)"]),
         (run((2, 2.2)), ["not yet better than counts (2.100 bits): give it more time (--budget 5m)"]),
         (run((2, 2.2), seconds=600.0), ["not yet better than counts (2.100 bits): give it more time (--budget 30m)"]),
         (run(*[(2, 2.2)] * 16), ["not yet better than counts (2.100 bits): give it more text"]),

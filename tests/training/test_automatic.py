@@ -5,9 +5,11 @@ import torch
 import chargen
 from chargen.errors import InputError
 from chargen.network.checkpoint import BEST, Checkpoint, find
+from chargen.training import plan as planning
 from chargen.training import recipe
 from chargen.training.automatic import choose
 from chargen.training.base import BASE
+from chargen.training.clock import seconds_worked
 from chargen.training.plan import FixedSettings
 
 CPU = torch.device("cpu")
@@ -32,6 +34,18 @@ def test_one_call_returns_the_best_model_and_says_what_was_chosen(poem, tmp_path
     assert "lstm 1 x 8" in "\n".join(lines)
     assert (first.epoch, second.epoch) == (1, 2)
     assert kept.provenance.metadata["baselines"]
+
+
+@pytest.mark.parametrize(("spent", "left"), [(5.0, 14.0), (15.0, 9.0), (80.0, 9.0)])
+def test_half_of_a_budget_is_for_training_however_long_the_preparation_took(monkeypatch, spent, left):
+    monkeypatch.setattr(planning, "SPEED_SECONDS", 0.01)
+    monkeypatch.setattr(recipe, "MOST_EPOCHS", 10**9)
+    corpus, said = chargen.load_corpus(max_chars=20_000), []
+    fixed = FixedSettings(hidden_size=8, batch_size=4, num_steps=16)
+    plan, _ = choose(corpus, CPU, fixed, budget=20.0, began=seconds_worked() - spent, say=said.append)
+    assert plan.settings.seconds == pytest.approx(left, abs=0.5)
+    told = f"getting ready took {spent:.0f} s: training for half of the budget of 20 s all the same"
+    assert [line for line in said if line.startswith("getting ready")] == [told] * (spent > 10)
 
 
 def test_a_text_that_the_base_model_knows_is_learned_from_it_unless_told_otherwise():

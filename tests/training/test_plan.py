@@ -64,9 +64,8 @@ def test_more_time_than_a_short_text_is_worth_is_not_taken():
     assert make_plan(CORPUS, CPU, FixedSettings(hidden_size=32), seconds=3600).settings.seconds < 60
 
 
-def test_a_time_that_is_over_before_training_is_refused_with_advice():
-    with pytest.raises(InputError, match="max_chars"):
-        make_plan(CORPUS, CPU, seconds=1)
+def test_half_of_a_time_is_for_training_also_where_planning_took_all_of_it():
+    assert make_plan(CORPUS, CPU, FixedSettings(hidden_size=512), seconds=1).settings.seconds == 0.5
 
 
 def test_the_speed_is_that_of_a_plausible_machine():
