@@ -75,6 +75,8 @@ def _run(args: list[str] | None) -> None:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
         _fail(_worded(error, context) + hint, error.exit_code)
+    except (click.Abort, KeyboardInterrupt):  # an Abort is a RuntimeError too
+        _fail("stopped", 130)
     except ChargenError as error:
         _fail(error.worded(_flag_of), error.exit_code)
     except ModuleNotFoundError as error:
@@ -89,8 +91,6 @@ def _run(args: list[str] | None) -> None:
         _fail(OUT_OF_MEMORY, 1)
     except OSError as error:
         _fail(f"{error.filename or 'cannot write to standard output'}: {error.strerror or error}", 1)
-    except (click.Abort, KeyboardInterrupt):
-        _fail("stopped", 130)
 
 
 def _worded(error: click.ClickException, context: click.Context | None) -> str:

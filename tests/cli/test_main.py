@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -480,6 +481,16 @@ def test_a_closed_pipe_ends_it_quietly(trained):
     sampling.stdout.close()
     assert sampling.wait(20) == 1
     assert sampling.stderr.read().count("\n") == 2, "only the lines that name the checkpoint and the seed"
+
+
+@posix
+def test_ctrl_c_ends_it_with_one_line(trained):
+    command = [CHARGEN, "sample", "tyger", "--length", "2000000"]
+    sampling = subprocess.Popen(command, cwd=trained[0], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert sampling.stdout.read(1) == b"t"
+    sampling.send_signal(signal.SIGINT)
+    _, err = sampling.communicate(timeout=20)
+    assert (sampling.returncode, err.split(b"\n")[2:]) == (130, [b"", b"chargen: stopped", b""])  # after the ^C
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["sample", "tyger", "--length", "1"]])
