@@ -204,6 +204,30 @@ def test_300_kills(folder):
     print(f"300 kills, {restarts} of them of a run that had been resumed")
 
 
+@pytest.mark.soak
+def test_a_classroom_of_20_trains_at_once_in_one_folder_and_one_cache(folder):
+    environment = os.environ | {"CHARGEN_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    options = [*SMALL, "--epochs", "10", "--in-memory", "1kB"]
+    names = [f"pupil-{number}" for number in range(16)]
+    pupils = [start("train", "poem.txt", *options, "--name", name, cwd=folder, env=environment) for name in names]
+    alike = [start("train", "poem.txt", *options, cwd=folder, env=environment) for _ in range(4)]
+    wait_for(pupils[0], "epoch  2/10")
+    pupils[0].send_signal(signal.SIGINT)
+    said = [pupil.communicate(timeout=600)[1] for pupil in pupils]
+    assert [pupil.returncode for pupil in pupils] == [130, *[0] * 15], "".join(said)
+    assert "to go on: chargen train --resume pupil-0\n" in said[0]
+    lines = [process.communicate(timeout=600)[1].splitlines()[-1] for process in alike]
+    assert sorted(process.returncode for process in alike) == [0, 2, 2, 2], lines
+    for process, line in zip(alike, lines, strict=True):
+        words = "saved in checkpoints/poem-lstm" if process.returncode == 0 else "--name"
+        assert words in line
+    assert chargen("train", "--resume", "pupil-0", cwd=folder, env=environment).returncode == 0
+    assert sorted(os.listdir(folder / "checkpoints")) == sorted([*names, "poem-lstm"])
+    first, *others = (weights(folder / "checkpoints" / name / "last.safetensors") for name in [*names, "poem-lstm"])
+    assert all(other == first for other in others)
+    assert len(list((folder / "cache" / "encoded").glob("*.ids"))) == 1
+
+
 def test_resume_by_the_same_command_by_name_or_alone(folder):
     options = ["--hidden-size", "8", "--sample-every", "0", "--epochs", "2", "--normalize", "lower", "--seed", "3"]
     (folder / "poem.txt").write_text(POEM * 40)
