@@ -28,7 +28,11 @@ TRUSTED_VALIDATION = 5_000  # characters of held-out text below which its loss i
 
 @dataclass(frozen=True)
 class Checkup:
-    """What `examine` found; counts are in characters unless they say otherwise."""
+    """What `examine` found; counts are in characters unless they say otherwise.
+
+    Attributes:
+        column: the one to learn, where the text is a table and its column was not named.
+    """
 
     name: str
     bytes: int
@@ -39,6 +43,7 @@ class Checkup:
     batching: Batching
     batches_per_epoch: int
     findings: tuple[Finding, ...]
+    column: str | None
 
 
 def examine(
@@ -58,11 +63,14 @@ def examine(
     Raises:
         InputError: the encoding or the normalization is unknown, or a document cannot be read.
     """
-    stream = TextStream(texts, options.encoding, options.separator, watch=watch, lenient=True)
+    stream = TextStream(texts, options, watch=watch, lenient=True)
     beginning: list[str] = []
     counts = _count(_watched(normalized(stream, options.normalization), beginning))
     length = sum(counts.values())
-    findings = _decoding_findings(stream.decoders) + _character_findings(counts)
+    findings = _decoding_findings(stream.decoders)
+    for table_name, table in stream.tables:
+        findings.append(Finding(f"{table_name}: " * (len(texts) > 1) + table.what, table.advice))
+    findings += _character_findings(counts)
     if options.normalization != "letters":  # which leaves no lines
         findings += shape_findings("".join(beginning))
     valid = length - train_length(length, options.valid_fraction)
@@ -80,7 +88,8 @@ def examine(
     if not any(character.strip() for character in counts):
         findings = [Finding("the text is empty", "give a text with some characters to learn from", grave=True)]
     size = sum(decoder.bytes for _, decoder in stream.decoders)
-    return Checkup(name, size, length, len(counts), length - valid, valid, batching, batches, tuple(findings))
+    column = next((table.wordiest for _, table in stream.tables), None)
+    return Checkup(name, size, length, len(counts), length - valid, valid, batching, batches, tuple(findings), column)
 
 
 def _decoding_findings(decoders: Sequence[tuple[str, Decoder]]) -> list[Finding]:

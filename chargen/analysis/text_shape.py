@@ -107,22 +107,9 @@ def _mixed(text: str) -> Finding | None:
     return Finding(", ".join(mixed), f"{PROSE} writes them in one way") if mixed else None
 
 
-def _table(text: str) -> Finding | None:
-    lines = LINE.findall(text[:20_000])[:-1][:200]
-    for separator in ",;\t":
-        columns, alike = Counter(line.count(separator) for line in lines).most_common(1)[0] if lines else (0, 0)
-        if columns > 1 and alike >= FEW and alike > 0.9 * len(lines):
-            return Finding(
-                f"a table of {columns + 1} columns",
-                "to forecast its numbers, type chargen series fit; to learn texts in it, save their column alone",
-            )
-    return None
-
-
 CHECKS: tuple[Callable[[str], Finding | None], ...] = (
     _licence,
     _markup,
-    _table,
     _repeats,
     _long_line,
     _wrapped,

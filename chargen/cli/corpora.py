@@ -53,11 +53,13 @@ def fetch(name):
     "--num-steps", type=positive, help="Characters of each row that a training step reads.  [default: by the text]"
 )
 @corpus_options
-def check(files, encoding, normalization, valid_fraction, separator, batch_size, num_steps):
+@click.pass_context
+def check(context, files, encoding, normalization, valid_fraction, separator, column, batch_size, num_steps):
     """Check a text before training on it.
 
     FILE is any CORPUS of `chargen train`; several are read as one text. Prints what they hold, what may cause trouble,
-    and what to do about it.
+    and what to do about it. The exit code is 0 if they are fit to train on, 1 if they are not, and 2 if they cannot be
+    read.
     """
     from chargen.analysis.text_check import examine
     from chargen.analysis.text_shape import PROSE
@@ -66,8 +68,8 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
     from chargen.text.sources import documents
     from chargen.text.streams import progress_bar
 
-    reading = ReadingOptions(encoding, normalization or "none", None, separator, valid_fraction)
-    options = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+    reading = ReadingOptions(encoding, normalization or "none", None, separator, valid_fraction, column)
+    options = {option.name: option.opts[0] for option in context.command.params}
     name, texts = documents(files)
     batching = Batching(batch_size or 16, num_steps or 64) if batch_size or num_steps else None
     with progress_bar(f"reading {name}", sum(text.size for text in texts)) as bar:
@@ -85,11 +87,12 @@ def check(files, encoding, normalization, valid_fraction, separator, batch_size,
         tell(f"    {with_names(finding.advice, options.__getitem__)}", 4)
     if any(finding.grave for finding in found.findings):
         tell("not fit to train on: fix what is marked with ! and check again")
-        return
+        context.exit(1)
     time = ""
     if all(text.path and Path(text.path).is_file() for text in texts):  # which can be read again
         time = f": training takes about {duration(_seconds(files, reading))} on this machine"
     words = ["chargen", "train", *files, *_given()]
+    words += ["--column", found.column] if found.column else []
     words += ["--normalize", "prose"] * any(PROSE in finding.advice for finding in found.findings)
     tell(f"fit to train on{time}\nnow type: {shlex.join(words)}")
 

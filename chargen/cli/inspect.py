@@ -46,6 +46,7 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
     from chargen.files.atomic import write_atomically
     from chargen.network.checkpoint import Checkpoint, find, model_name
     from chargen.sampling.sampler import Sampler
+    from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
@@ -55,7 +56,7 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
     sampler = Sampler(Checkpoint.load(path))
     name, texts = documents(file)
     require_output(html, *files_of(path), *(text.path for text in texts))
-    stream = TextStream(texts, encoding)
+    stream = TextStream(texts, ReadingOptions(encoding))
     text = _beginning(stream, LONGEST)
     inspection = inspect_text(sampler, text, top, unknown)
     for note in stream.notes:

@@ -48,6 +48,7 @@ def corpus_options(command):
     """The options that say how a text is read."""
     for option in (
         separator_option,
+        click.option("--column", metavar="NAME", help="Learn the texts in this column of a CSV file, a row each."),
         click.option(
             "--valid-fraction",
             type=fraction,

@@ -51,15 +51,15 @@ def begin(
         raise click.UsageError("--init-from and --from-scratch cannot be combined; leave one of them out")
     base = Checkpoint.load(find(init_from)) if init_from is not None else None
     text = _read(processes, corpus, base, options)
+    flags = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
     for note in text.notes:
-        say(note)
+        say(with_names(note, lambda name: flags.get(name, f"{{{name}}}")))
     folder = _folder(name, text.name, options["cell"], base)
     if processes.first:
         refuse_existing(folder, overwrite)
     _require_known(sample_prefix, text.vocabulary)
     fixed = {field.name: options[field.name] for field in fields(FixedSettings)}
     fixed |= {name: None for name in ("precision", "engine") if fixed[name] == "auto"}
-    flags = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
     plan, metadata = choose(
         text,
         device,

@@ -82,6 +82,7 @@ def score(
     from chargen.analysis.scoring import Scoring
     from chargen.errors import InputError
     from chargen.sampling.sampler import Sampler
+    from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
@@ -95,7 +96,7 @@ def score(
         say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, lines, beginning = Comparison(), LineScores(len(samplers)), None
-    pieces = scoring.read(TextStream(texts, encoding))
+    pieces = scoring.read(TextStream(texts, ReadingOptions(encoding)))
     for piece in _with_progress(pieces, samplers, adaptations, show=not (per_char or by_line or quiet())):
         beginning = beginning or piece
         if other is not None:

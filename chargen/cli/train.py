@@ -15,7 +15,10 @@ LONGEST = 366 * 24 * 3600  # seconds
 LARGEST = 10**15  # bytes
 GROUPS = {
     "Everyday": ("budget", "name", "resume", "overwrite", "init_from", "from_scratch"),
-    "Text": ("normalization", "encoding", "separator", "valid_fraction", "valid_chars", "max_chars", "in_memory"),
+    "Text": (
+        *("normalization", "encoding", "column", "separator", "valid_fraction", "valid_chars", "max_chars"),
+        "in_memory",
+    ),
     "Network": ("cell", "hidden_size", "num_layers", "dropout", "recurrent_dropout"),
     "Optimization": (
         *("epochs", "patience", "batch_size", "num_steps", "partition", "optimizer", "learning_rate", "warmup_steps"),

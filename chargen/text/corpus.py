@@ -38,7 +38,7 @@ class Corpus:
         sha256: hex digest of the bytes as read, comparable with `sha256sum FILE`; of several texts, of the lines that
             `sha256sum FILES | cut -c-64` prints. Of standard input or a pipe that is cut by `max_chars`, only what was
             needed is read.
-        notes: what was repaired while reading, one sentence each.
+        notes: what was repaired while reading, and what looks odd, one sentence each; settings stand in braces.
         origin: where the text came from and how it was read.
     """
 
@@ -59,6 +59,7 @@ def load_corpus(
     max_chars: int | None = ReadingOptions.max_chars,
     valid_fraction: float = ReadingOptions.valid_fraction,
     separator: str = ReadingOptions.separator,
+    column: str | None = ReadingOptions.column,
     in_memory: int = IN_MEMORY,
 ) -> Corpus:
     """Return the corpus that `source` names.
@@ -67,7 +68,7 @@ def load_corpus(
         source: the path of a text file, "-" for standard input, an http(s) URL, a name of the registry
             (`chargen corpora list`), or None for the bundled text. A file comes before a name. A folder stands for all
             its .txt files, those in folders below it too, sorted by path; a list for all that is in it, in that order.
-        encoding, normalization, max_chars, valid_fraction, separator: see `ReadingOptions`.
+        encoding, normalization, max_chars, valid_fraction, separator, column: see `ReadingOptions`.
         in_memory: the size of the text in bytes above which its ids are kept in a file in the cache folder and read
             from there.
 
@@ -80,7 +81,7 @@ def load_corpus(
     >>> corpus.name, len(corpus.vocabulary)
     ('lamp-at-low-water', 27)
     """
-    reading = ReadingOptions(encoding, normalization, max_chars, separator, valid_fraction)
+    reading = ReadingOptions(encoding, normalization, max_chars, separator, valid_fraction, column)
     return read_corpus(source, reading, in_memory)
 
 

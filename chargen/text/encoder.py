@@ -26,7 +26,7 @@ class Encoded:
         vocabulary: the characters of the text.
         ids: (characters,) of the smallest unsigned type that holds them all; in memory, or in a file.
         sha256: see `chargen.text.corpus.Corpus`.
-        notes: what was repaired, one sentence each.
+        notes: see `chargen.text.corpus.Corpus`.
     """
 
     vocabulary: Vocabulary
@@ -69,7 +69,8 @@ class Encoder:
             raise InputError(f"{name}: the text is empty", "give a text with some characters to learn from")
         self.vocabulary = Vocabulary(str(characters), reading.normalization)
         self.dtype = np.min_scalar_type(len(self.vocabulary) - 1)
-        self.sha256, self.notes = _joint_digest(stream.digests), tuple(stream.notes)
+        tables = (f"{name}: looks like {table.what}; {table.advice}" for name, table in stream.tables)
+        self.sha256, self.notes = _joint_digest(stream.digests), (*stream.notes, *tables)
 
     @property
     def key(self) -> str:
@@ -115,7 +116,7 @@ class Encoder:
                 break
 
     def _stream(self) -> TextStream:
-        return TextStream(self._texts, self._reading.encoding, self._reading.separator, watch=self._watch)
+        return TextStream(self._texts, self._reading, watch=self._watch)
 
 
 class CharacterSet:

@@ -16,6 +16,7 @@ class ReadingOptions:
         normalization: "none", "prose", "lower" or "letters", see `chargen.text.normalization.normalize`.
         max_chars: keep only this many characters from the beginning, counted after normalization; None keeps all.
         separator: what is put between two documents. Most end in a newline, so that "\\n" leaves an empty line.
+        column: the name of a column of CSV files; the texts in it are learned, a row each. None reads a file as it is.
         valid_fraction: the share of the text, at its end, that is held out for validation; 0 holds out nothing.
     """
 
@@ -24,6 +25,7 @@ class ReadingOptions:
     max_chars: int | None = None
     separator: str = "\n"
     valid_fraction: float = 0.1
+    column: str | None = None
 
     def __post_init__(self):
         if not 0 <= self.valid_fraction < 1:
@@ -33,4 +35,4 @@ class ReadingOptions:
     def identity(self) -> dict:
         """The options that decide about the ids of a text; the names of files in the cache depend on them."""
         options = {name: getattr(self, name) for name in ("encoding", "normalization", "max_chars", "separator")}
-        return {"reading": READING} | options
+        return {"reading": READING} | options | ({"column": self.column} if self.column is not None else {})

@@ -39,6 +39,7 @@ def test_clean_text_has_no_findings():
         batching=SMALL,
         batches_per_epoch=8_999,
         findings=(),
+        column=None,
     )
 
 

@@ -190,7 +190,7 @@ SMALL = ("--batch-size", "2", "--num-steps", "3", "--valid-fraction", "0")
 def test_check_of_a_text_with_troubles(chargen, tmp_path):
     (tmp_path / "poem.txt").write_bytes(b"ab\r\n" * 1000 + b"caf\xe9\x07")
     assert chargen("corpora", "check", "poem.txt", *SMALL) == (
-        0,
+        1,
         "poem: 4,005 bytes, 3,005 characters, 7 different\n"
         "3,005 to train on and 0 held out: 500 batches of 2 x 3 an epoch\n"
         "- turned 1,000 CRLF line ends into LF\n"
@@ -220,11 +220,31 @@ def test_check_of_a_good_text_on_standard_input_with_every_option(chargen):
     )
 
 
+def test_check_of_a_table(chargen, tmp_path):
+    rows = "".join(f'{n},"word number {n}, or\n{n * n}"\n' for n in range(900))
+    (tmp_path / "words.csv").write_text("id,text\n" + rows)
+    code, stdout, stderr = chargen("corpora", "check", "words.csv")
+    assert (code, stderr) == (0, "")
+    table = "- a table of 2 columns: id, text\n    to learn the texts in one of them, give --column text\n"
+    assert table in stdout
+    command = stdout.splitlines()[-1].removeprefix("now type: chargen ")
+    assert command == "train words.csv --column text"
+    code, stdout, stderr = chargen("corpora", "check", *command.split()[1:])
+    assert (code, stderr) == (0, "")
+    assert "a table" not in stdout
+    assert stdout.splitlines()[-1] == "now type: chargen train words.csv --column text"
+    options = ["--hidden-size", "8", "--epochs", "1", "--batch-size", "4"]
+    assert table.splitlines()[1].strip() in chargen("train", "words.csv", *options)[2]
+    stderr = chargen(*command.split(), *options, "--overwrite")[2]
+    assert stderr.startswith("words: read 900 texts in the column 'text'\n")
+    assert chargen("train", "--resume", "--epochs", "2")[0] == 0
+
+
 def test_check_of_a_url(chargen, server, tmp_path):
     server.pages["/a/tale.txt"] = b"ab\n" * 2
     for _ in range(2):
         code, stdout, _ = chargen("corpora", "check", f"{server.address}/a/tale.txt", *SMALL)
-        assert code == 0
+        assert code == 1
         assert stdout.startswith("tale: 6 bytes, 6 characters, 3 different\n6 to train on and 0 held out: 0 ")
         assert "has 6 characters, but batches of 2 x 3 need at least 7\n" in stdout
     assert server.requests == ["/a/tale.txt"]
@@ -258,6 +278,7 @@ def test_check_of_a_process_substitution(chargen):
         (("-", "--batch-size", "0"), "--batch-size 0: must be at least 1"),
         (("-", "--normalize", "upper"), "--normalize 'upper': unknown; choose one of none, prose,"),
         (("-", "two.txt"), "standard input cannot be combined with other texts; write it to a file and name that"),
+        (("lamp-at-low-water", "--column", "text"), "lamp-at-low-water has no column 'text'; known: THE LAMP"),
         ((), "FILE... is missing (see chargen corpora check --help)"),
     ],
 )
