@@ -100,7 +100,7 @@ def _intro(checkpoint: Checkpoint) -> str:
 def _about(checkpoint: Checkpoint) -> list[tuple[str, str]]:
     """Return facts by name, those that are known."""
     config, provenance = checkpoint.config, checkpoint.provenance
-    loss = (provenance.reached or {}).get("valid_loss")
+    loss = provenance.reached and provenance.reached.valid_loss
     layers = f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size:,} {config.cell.upper()}"
     weights = sum(array.size for array in checkpoint.weights.values())
     base = re.split(r"[/\\]", str(provenance.metadata.get("init_from") or "").rstrip("/\\"))[-1]

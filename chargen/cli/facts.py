@@ -1,12 +1,15 @@
 """What a model's file holds, in lines for people."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from chargen.cli.options import tell
 from chargen.report.words import counted, size
+
+if TYPE_CHECKING:
+    from chargen.network.provenance import EpochRecord, Provenance
 
 CHARACTERS = 200  # of a vocabulary that are shown
 MARGIN = 15  # columns of the names
@@ -33,7 +36,7 @@ def show_model(path: Path, model) -> None:
         "begun from": made.metadata.get("init_from"),
         "reached": _reached(made.reached),
         "simpler": ", ".join(f"{name} {bits:.3f} bits" for name, bits in baselines.items()),
-        "settings": _settings(made.settings, config, made.metadata.get("budget")),
+        "settings": _settings(made, config, path),
         "saved": ", ".join(filter(None, (made.saved[:16].replace("T", " "), version))),
     }
     show_facts(facts)
@@ -77,7 +80,7 @@ def _text(made) -> str:
     return f"{made.corpus}, {counted(made.train_characters, 'character')} to learn, {made.valid_characters:,} held out"
 
 
-def _reached(record: dict | None) -> str:
+def _reached(record: "EpochRecord | None") -> str:
     import math
 
     from chargen.cli.progress import perplexity
@@ -85,25 +88,31 @@ def _reached(record: dict | None) -> str:
 
     if record is None:
         return ""
-    held = record["valid_loss"]
-    score = record["train_loss"] if held is None else held
-    valid = "" if held is None else f", held-out {perplexity(held)}"
+    valid = "" if record.valid_loss is None else f", held-out {perplexity(record.valid_loss)}"
     return (
-        f"epoch {record['epoch']}, {duration(record['seconds'])}: training perplexity"
-        f" {perplexity(record['train_loss'])}{valid}, {score / math.log(2):.3f} bits per character"
+        f"epoch {record.epoch}, {duration(record.seconds)}: training perplexity"
+        f" {perplexity(record.train_loss)}{valid}, {record.score / math.log(2):.3f} bits per character"
     )
 
 
-def _settings(settings: dict, config, budget: float | None) -> str:
+def _settings(made: "Provenance", config, path: Path) -> str:
+    from chargen.errors import DamagedError, InputError
+    from chargen.files.typed import typed
     from chargen.report.words import duration
+    from chargen.training.settings import TrainingSettings
 
-    if not {"epochs", "batching", "optimizer", "learning_rate", "precision"} <= settings.keys():  # of another hand
+    if not {"epochs", "batching", "optimizer", "learning_rate", "precision"} <= made.settings.keys():  # of another hand
         return ""
+    try:
+        settings = typed(TrainingSettings, made.settings)
+    except (TypeError, ValueError, InputError) as error:
+        raise DamagedError(f"{path} is damaged: its description does not make sense ({error})") from None
+    budget = made.metadata.get("budget")
     parts = [
-        f"a budget of {duration(budget)}" if budget else counted(settings["epochs"], "epoch"),
-        f"{settings['batching']['batch_size']} x {settings['batching']['num_steps']} a step",
-        f"{settings['optimizer']} {settings['learning_rate']:.4g}",
+        f"a budget of {duration(budget)}" if budget else counted(settings.epochs, "epoch"),
+        f"{settings.batching.batch_size} x {settings.batching.num_steps} a step",
+        f"{settings.optimizer} {settings.learning_rate:.4g}",
         f"dropout {config.dropout:g} / {config.recurrent_dropout:g}",
-        settings["precision"],
+        settings.precision,
     ]
     return ", ".join(parts)

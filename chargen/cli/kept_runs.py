@@ -46,9 +46,7 @@ def _row(folder: Path) -> tuple[str, ...]:
     except CheckpointError:
         return folder.name, "-", "damaged", "-", saved, total
     config, provenance = checkpoint.config, checkpoint.provenance
-    reached = provenance.reached or {}
-    score = reached.get("valid_loss") or reached.get("train_loss")
-    bits = f"{score / math.log(2):.3f}" if score else "-"
+    bits = f"{provenance.reached.score / math.log(2):.3f}" if provenance.reached else "-"
     network = f"{config.cell} {config.num_layers} x {config.hidden_size}"
     return folder.name, provenance.corpus or "-", network, bits, saved, total
 

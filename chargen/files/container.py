@@ -6,6 +6,7 @@ the tensors. Whatever a file holds, reading it costs memory in proportion to its
 
 import hashlib
 import json
+import math
 import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chargen.errors import CheckpointError, DamagedError
+from chargen.errors import CheckpointError, DamagedError, InputError
 from chargen.files.atomic import open_file, write_atomically
 
 FORMAT_VERSION = 4  # 1: the digest was over the tensors alone; 3: "metadata" in place of "about"; 4: weights in 8 bits
@@ -24,6 +25,7 @@ KINDS = {  # what they are for, said to whoever mistakes one for another
 }
 DEEPEST = 12  # of a description; a corpus of several texts takes 4
 LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 million
+NAMES = 4_000_000  # bytes of it, for the names and shapes of the tensors
 
 
 def write_tensors(
@@ -43,10 +45,11 @@ def write_tensors(
 
     Raises:
         SaveError: the file cannot be written.
+        InputError: the description is none that `read_tensors` would take.
     """
     from safetensors.numpy import save
 
-    text = json.dumps({"format": FORMAT_VERSION} | about)
+    text = _written(path, {"format": FORMAT_VERSION} | about)
     tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     write_atomically(
         path, save(tensors, {kind: text, "digest": _digest(tensors, text)}), previous, instead_of=instead_of
@@ -63,7 +66,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if kind not in metadata and (other := next((other for other in KINDS if other in metadata), None)):
         raise CheckpointError(f"{path} is {KINDS[other]}; here it takes {KINDS.get(kind, kind)}")
     try:
-        about = json.loads(metadata[kind])
+        about = json.loads(metadata[kind], parse_float=_finite, parse_constant=_finite)
         version = about["format"]
         if type(version) is not int or version < 1 or _depth(about) > DEEPEST:
             raise ValueError
@@ -87,16 +90,34 @@ def require_shapes(tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, .
             raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shapes[name])}")
 
 
+def _written(path: Path, about: dict) -> str:
+    try:
+        text = json.dumps(about, allow_nan=False)
+        if _depth(about) > DEEPEST or len(json.dumps(text)) > LARGEST_HEADER - NAMES:
+            raise ValueError("it is too long or too deep")
+        return text
+    except (TypeError, ValueError, RecursionError) as error:
+        advice = "keep texts, finite numbers, and short lists and dicts of them"
+        raise InputError(f"{path} cannot hold its description: {error}", advice) from None
+
+
+def _finite(text: str) -> float:
+    """Return the number that a JSON text stands for; Python would also read NaN, Infinity and 1e999."""
+    if math.isfinite(value := float(text)):
+        return value
+    raise ValueError(f"{text} is not a finite number")
+
+
 def _depth(value: object) -> int:
     """Return how deep JSON values are nested."""
     depth, level = 0, [value]
     while level:
-        level = [inner for one in level if isinstance(one, dict | list) for inner in _items(one)]
+        level = [inner for one in level if isinstance(one, dict | list | tuple) for inner in _items(one)]
         depth += 1
     return depth
 
 
-def _items(value: dict | list) -> Iterable[object]:
+def _items(value: dict | list | tuple) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value
 
 

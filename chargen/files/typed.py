@@ -35,8 +35,9 @@ def typed(kind: type[T], values: object) -> T:
     if not isinstance(values, dict):
         raise ValueError(f"{kind.__name__} is {_short(values)}")
     hints, known = get_type_hints(kind), {field.name for field in fields(kind) if field.init}  # type: ignore[arg-type]
-    if strange := next((name for name in values if name not in known), None):
-        raise ValueError(f"{kind.__name__} has no {_short(strange)}")
+    for name in values:
+        if name not in known:
+            raise ValueError(f"{kind.__name__} has no {_short(name)}")
     return kind(**{name: value_of(hints[name], value, name) for name, value in values.items()})
 
 

@@ -12,8 +12,36 @@ METADATA: dict[str, Any] = {"budget": float | None, "init_from": str | None, "ba
 
 
 @dataclass(frozen=True)
+class EpochRecord:
+    """One finished epoch, the line that goes to history.jsonl.
+
+    Attributes:
+        epoch: counted from 1.
+        step: steps done since the beginning.
+        seconds: spent in training steps since the beginning, without evaluation.
+        train_loss: mean over the epoch, in nats per character, measured while the weights changed, with dropout.
+        valid_loss: on the held-out text after the epoch, in nats per character; None if nothing is held out.
+        learning_rate: of the epoch's last step.
+        characters_per_second: training speed in this epoch.
+    """
+
+    epoch: int
+    step: int
+    seconds: float
+    train_loss: float
+    valid_loss: float | None
+    learning_rate: float
+    characters_per_second: float
+
+    @property
+    def score(self) -> float:
+        """The loss that decides which epoch is best: validation, or training where nothing is held out."""
+        return self.train_loss if self.valid_loss is None else self.valid_loss
+
+
+@dataclass(frozen=True)
 class Provenance:
-    """Where a model came from, as plain JSON values.
+    """Where a model came from.
 
     Attributes:
         corpus: the name of the text, "" of a model that was not trained by a run.
@@ -22,7 +50,7 @@ class Provenance:
         train_characters, valid_characters: lengths of the two parts of the text.
         settings: the `TrainingSettings`.
         metadata: what the run keeps besides: `budget` (seconds), `init_from`, `baselines` (bits per character by name).
-        reached: the `EpochRecord` of the epoch; None before the first.
+        reached: the epoch after which it was saved; None before the first.
         chargen, torch: their versions.
         saved: when, in ISO form.
         resume: in the save of a run, its `position` and `environment`; None in a finished model.
@@ -35,7 +63,7 @@ class Provenance:
     valid_characters: int = 0
     settings: dict = field(default_factory=dict)
     metadata: dict = field(default_factory=dict)
-    reached: dict | None = None
+    reached: EpochRecord | None = None
     chargen: str = ""
     torch: str = ""
     saved: str = ""

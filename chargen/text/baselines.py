@@ -10,6 +10,7 @@ from chargen.text.stored_ids import TextIds
 
 ORDER = 5
 COUNTS = f"counts of up to {ORDER} characters"  # the name of the count model's figure
+XZ_WINDOW = (4096, 2**26)  # bytes; the most is that of xz -9
 LONGEST = 2_000_000  # characters: baselines learn from the last ones, and are scored on a tenth as many
 
 
@@ -62,7 +63,10 @@ def xz_bits_per_character(train_text: str, valid_text: str) -> float:
     """Return the additional size of `xz -9` for the held-out text after the training text, in bits per character."""
 
     def size(text: str) -> int:
-        return len(lzma.compress(text.encode("utf-8"), preset=9))
+        data = text.encode("utf-8")
+        window = min(max(len(data), XZ_WINDOW[0]), XZ_WINDOW[1])  # by itself it takes 600 MB for the shortest text
+        xz = {"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": window}
+        return len(lzma.compress(data, filters=[xz]))
 
     return 8 * (size(train_text + valid_text) - size(train_text)) / len(valid_text)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from chargen.errors import InputError
 from chargen.files.atomic import open_file
 from chargen.files.typed import typed
+from chargen.network.provenance import EpochRecord
 
 LONGEST_HISTORY = 100_000_000  # bytes
 
@@ -30,34 +31,6 @@ class Progress:
     progress: float
     loss: float
     busy: bool = False
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One finished epoch, the line that goes to history.jsonl.
-
-    Attributes:
-        epoch: counted from 1.
-        step: steps done since the beginning.
-        seconds: spent in training steps since the beginning, without evaluation.
-        train_loss: mean over the epoch, in nats per character, measured while the weights changed, with dropout.
-        valid_loss: on the held-out text after the epoch, in nats per character; None if nothing is held out.
-        learning_rate: of the epoch's last step.
-        characters_per_second: training speed in this epoch.
-    """
-
-    epoch: int
-    step: int
-    seconds: float
-    train_loss: float
-    valid_loss: float | None
-    learning_rate: float
-    characters_per_second: float
-
-    @property
-    def score(self) -> float:
-        """The loss that decides which epoch is best: validation, or training where nothing is held out."""
-        return self.train_loss if self.valid_loss is None else self.valid_loss
 
 
 def read_history(path: Path) -> list[EpochRecord]:

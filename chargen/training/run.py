@@ -337,7 +337,7 @@ class Run:
             valid_characters=len(self.corpus.valid_ids),
             settings=asdict(self.settings),
             metadata=self.metadata,
-            reached=asdict(reached) if reached else None,
+            reached=reached,
             chargen=__version__,
             torch=torch.__version__,
             saved=datetime.now(UTC).isoformat(timespec="seconds"),

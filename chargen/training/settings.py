@@ -8,6 +8,7 @@ from chargen.text.batches import Batching
 
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("float32", "tf32", "bfloat16")
+LONGEST = 1e9  # seconds, some thirty years
 VALID_CHARS = 1_000_000  # enough to tell losses apart that differ by half a hundredth of a nat
 
 
@@ -52,6 +53,8 @@ class TrainingSettings:
         for name in ("epochs", "seconds", "patience", "learning_rate", "clip", "valid_chars"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{getattr(self, name)}: must be positive", setting=name)
+        if self.seconds is not None and self.seconds > LONGEST:
+            raise InputError(f"{self.seconds:g}: must be at most {LONGEST:g}", setting="seconds")
         if self.learning_rate > 1e38:
             raise InputError(f"{self.learning_rate:g}: too large for a float32", setting="learning_rate")
         for name in ("warmup_steps", "final_learning_rate", "weight_decay"):

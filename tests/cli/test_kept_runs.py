@@ -5,7 +5,7 @@ import torch
 
 from chargen.cli.main import main
 from chargen.files.lock import lock
-from chargen.network.provenance import Provenance
+from chargen.network.provenance import EpochRecord, Provenance
 from chargen.text.vocabulary import Vocabulary
 from chargen.training.model import CharModel
 
@@ -27,7 +27,7 @@ def keep(folder, name, bits=None):
     torch.manual_seed(0)
     run = folder / "checkpoints" / name
     run.mkdir(parents=True)
-    reached = bits and {"train_loss": 9.9, "valid_loss": bits * 0.693147}
+    reached = bits and EpochRecord(1, 1, 1.0, 9.9, bits * 0.693147, 0.1, 1.0)
     provenance = Provenance("letters", reached=reached)
     CharModel(3, "gru", 8).to_checkpoint(Vocabulary("abc"), provenance).save(run / "best.safetensors")
     (run / "history.jsonl").write_text("{}\n" * 400)

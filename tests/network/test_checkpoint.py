@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import os
 import random
 import struct
@@ -14,7 +15,7 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargen.errors import CheckpointError
+from chargen.errors import CheckpointError, InputError
 from chargen.files import container as tensorfile
 from chargen.network.checkpoint import Checkpoint, find, model_name
 from chargen.network.config import ModelConfig
@@ -273,6 +274,8 @@ def test_files_of_every_format_load_for_ever(version, expected):
         ({"about": {"training": {"metadata": {"baselines": None}}, "format": 2.5}}, "not one that chargen wrote"),
         ({"about": {"training": {"metadata": {"baselines": {"xz": "3"}}}}}, "baselines is {'xz': '3'}"),
         ({"about": {"training": {"metadata": []}}}, "metadata is \\[\\]"),
+        ({"about": {"training": {"metadata": {"x": math.nan}}}}, "not one that chargen wrote"),
+        ({"about": {"training": {"reached": {"epoch": 1}}}}, "missing 6 required positional arguments"),
         ({"about": {"training": {"settings": json.loads("[" * 50 + "]" * 50)}}}, "not one that chargen wrote"),
         ({"weights": {"output.bias": np.zeros(5, np.float32)}}, r"output.bias has the shape \(5,\), not \(4,\)"),
         (
@@ -348,3 +351,11 @@ def test_a_model_of_a_run_is_named_after_the_run(tmp_path, monkeypatch):
         "poem/previous",
         "first",
     ]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {1, 2}, b"x", json.loads("[" * 50 + "]" * 50), "x" * 40_000_000])
+def test_what_could_not_be_read_again_is_not_written(tmp_path, value):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(InputError, match="cannot hold its description"):
+        dataclasses.replace(make(), provenance=Provenance(metadata={"x": value})).save(path)
+    assert not path.exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chargen.cli.facts import show_model
 from chargen.errors import ChargenError, InputError
 from chargen.files.container import read_tensors, write_tensors
 from chargen.network.checkpoint import KIND, Checkpoint
@@ -45,8 +46,11 @@ DESCRIPTION, TENSORS = read_tensors(sorted(GOLDEN.glob("format-*-run.safetensors
 @pytest.mark.parametrize("path", [path for path in places(DESCRIPTION) if path], ids="/".join)
 def test_no_crafted_description_breaks_whoever_reads_it(tmp_path, path):
     """Whatever stands in it, the save is refused, or all that reads it works."""
+    file = tmp_path / "last.safetensors"
     for wrong in WRONG:
-        write_tensors(tmp_path / "last.safetensors", KIND, changed(DESCRIPTION, path, wrong), TENSORS)
+        with contextlib.suppress(ChargenError):
+            write_tensors(file, KIND, changed(DESCRIPTION, path, wrong), TENSORS)
+            show_model(file, Checkpoint.load(file))
         try:
             saved = SavedRun.open(tmp_path)
         except ChargenError:

@@ -1,5 +1,6 @@
 """Whether a forecaster can learn from the series that it is given."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from chargen.errors import InputError
 
 LARGEST = 1e100  # the squares of larger values could overflow
+SHAPES = ("one", "list", "dict")  # in which series are given
 
 
 class SeriesError(InputError):
@@ -18,9 +20,16 @@ class SeriesError(InputError):
 
 
 def names_of(y) -> tuple[list[str], str]:
-    """Return the names of the series, and the structure of `y`: "one", "list" or "dict"."""
+    """Return the names of the series, and the structure of `y`, one of `SHAPES`.
+
+    Raises:
+        InputError: two series have the same name.
+    """
     if isinstance(y, Mapping):
-        return list(map(str, y)), "dict"
+        names = list(map(str, y))
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise InputError(f"two series are named {twice[0]!r}", "give each another name")
+        return names, "dict"
     several = isinstance(y, Sequence) and len(y) and all(np.ndim(each) == 1 for each in y)
     return ([str(number) for number in range(len(y))], "list") if several else ([""], "one")
 

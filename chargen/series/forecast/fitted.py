@@ -16,6 +16,8 @@ from chargen.series.forecast.network import network_method
 from chargen.series.forecast.plan import kept_rows
 from chargen.training.recurrent import Recurrent
 
+LARGEST_FORECAST = 1e300
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -113,8 +115,8 @@ class Fitted:
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
-    """Return forecasts, (series, h), if all of them are finite."""
-    if np.isfinite(values).all():
+    """Return forecasts, (series, h), if none is so large that it cannot be counted with."""
+    if (np.abs(values) <= LARGEST_FORECAST).all():
         return values
     raise InputError(
         f"{counted(values.shape[1], 'row')} ahead the forecast is too large for a number",

@@ -39,6 +39,15 @@ class Framing:
     level: int = 1
     log: bool = False
 
+    def __post_init__(self):
+        rows = self.window, self.horizon, self.cycles, self.level, *self.seasons
+        if (
+            min(rows) < 1
+            or self.level > max((self.window, *self.seasons))
+            or list(self.seasons) != sorted(self.seasons)
+        ):
+            raise ValueError(f"{self} is no way to make windows")
+
     @property
     def season(self) -> int:
         """The longest season, or 0."""

@@ -33,13 +33,13 @@ def reading_of(about: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "last" not in about:
         raise InputError("the forecaster was fitted to arrays, not to a file", "use Forecaster.extend in Python")
-    timed = about["time"] is not None
-    return about["reading"] | {
-        "column": about["column"],
-        "time": about["time"],
+    time = about.get("time")
+    return about.get("reading", {}) | {
+        "column": about.get("column"),
+        "time": time,
         "ids": tuple(about["ids"]),
-        "count_rows": not timed,
-        "clock": Clock(**about["clock"]) if timed else None,
+        "count_rows": time is None,
+        "clock": Clock(**about["clock"]) if time is not None else None,
     }
 
 

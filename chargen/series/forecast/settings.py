@@ -1,15 +1,25 @@
 """`ForecastSettings`: how a forecaster is made."""
 
 from dataclasses import dataclass
+from typing import Any, get_type_hints
 
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.files.typed import value_of
 from chargen.network.cells import CELLS
 from chargen.series.forecast.methods import METHODS, NETWORK
 
 AUTO = "auto"
 MODELS = (AUTO, NETWORK, *METHODS)
+COUNTS = ("horizon", "window", "hidden_size", "folds", "epochs")
+KINDS = dict.fromkeys(COUNTS, "a whole number, at least 1") | {
+    **dict.fromkeys(("cell", "model"), "a name"),
+    **dict.fromkeys(("seasons", "likely_seasons"), "a list of whole numbers"),
+    **dict.fromkeys(("minimum", "maximum"), "a finite number"),
+    "log": "True or False",
+    "seed": "a whole number, at least 0",
+}
 
 
 @dataclass(frozen=True)
@@ -46,17 +56,21 @@ class ForecastSettings:
     likely_seasons: tuple[int, ...] = ()
 
     def __post_init__(self):
+        for name, hint in get_type_hints(ForecastSettings).items():
+            try:
+                object.__setattr__(self, name, value_of(hint, _plain(getattr(self, name)), name))
+            except ValueError:
+                raise InputError(f"{getattr(self, name)!r}: must be {KINDS[name]}", setting=name) from None
         if self.cell not in CELLS:
             raise InputError(f"{self.cell!r}: unknown", f"choose one of {', '.join(CELLS)}", setting="cell")
         if self.model not in MODELS:
             raise InputError(f"{self.model!r}: unknown", f"choose one of {', '.join(MODELS)}", setting="model")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise InputError(f"{self.minimum:g}: above the maximum, {self.maximum:g}", "swap them", setting="minimum")
-        for name in ("horizon", "window", "hidden_size", "folds", "epochs"):
+        for name in COUNTS:
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | np.integer) and value >= 1):
-                raise InputError(f"{value!r}: must be a whole number, at least 1", setting=name)
-        object.__setattr__(self, "likely_seasons", tuple(self.likely_seasons))
+            if value is not None and value < 1:
+                raise InputError(f"{value!r}: must be {KINDS[name]}", setting=name)
         if self.seasons is not None:
             object.__setattr__(self, "seasons", tuple(sorted(set(self.seasons))))
             if any(season < 2 for season in self.seasons):
@@ -69,3 +83,10 @@ class ForecastSettings:
         """Return what no forecast of a series lies below, and what none lies above."""
         lowest = 0.0 if values.min() >= 0 else -np.inf
         return lowest if self.minimum is None else self.minimum, np.inf if self.maximum is None else self.maximum
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: a number of NumPy as Python's own, a tuple or an array as a list."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return [_plain(one) for one in value] if isinstance(value, tuple | list) else value

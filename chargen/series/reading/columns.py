@@ -64,12 +64,10 @@ def choose_columns(
     value_at = None if column is None else rows.place(column)
     time_at = None if time is None else rows.place(time)
     ids_at = tuple(rows.place(name) for name in ids)
-    if twice := next(
-        (at for at, count in Counter([value_at, time_at, *ids_at]).items() if at is not None and count > 1), None
-    ):
-        raise InputError(
-            f"{rows.path}: {rows.names[twice]!r} is named for two purposes", "give each a column of its own"
-        )
+    for at, count in Counter([value_at, time_at, *ids_at]).items():
+        if at is not None and count > 1:
+            message = f"{rows.path}: {rows.names[at]!r} is named for two purposes"
+            raise InputError(message, "give each a column of its own")
     taken = {value_at, time_at, *ids_at}
     if not ids and (known := [rows.names.index(name) for name in IDS if name in rows.names]):
         ids_at = tuple(at for at in known[:1] if at not in taken)

@@ -44,8 +44,8 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None) -> np.ndarray
     fitting = [mark for mark in marks if all(shapes[mark].fullmatch(cells[place]) for place in present)]
     if not fitting:
         raise _no_number(cells, present, shapes)
-    if len(fitting) == 2:
-        place = next(place for place in present if "," in cells[place] and re.search("[1-9]", cells[place]))
+    mixed = (place for place in present if "," in cells[place] and re.search("[1-9]", cells[place]))
+    if len(fitting) == 2 and (place := next(mixed, None)) is not None:
         point, comma = cells[place].replace(",", ""), cells[place].replace(",", ".")
         raise NumberError(place, f"is {cells[place]!r}, which may stand for {point} or {comma}", "say which: {decimal}")
     strip = str.maketrans(fitting[0], ".", OTHER_MARK[fitting[0]] + SPACES)

@@ -167,12 +167,20 @@ def _step_error(
         )
     if time < before:
         return StepError(number, place, f"{where} is out of order", f"sort the rows by time, {ignore}")
-    if steps is None and time < (clock.shift(before, 1) if isinstance(time, datetime) else before + clock.step):
+    if steps is None and _is_early(before, time, clock):
         return StepError(
             number, place, f"{where} comes too early: the step is {clock}", f"make the steps equal, {ignore}"
         )
     advice = f"fill it, see {{fill}}, {ignore}" if steps else f"make the steps equal, {ignore}"
     return StepError(number, place, f"{where} leaves a gap: the step is {clock}", advice)
+
+
+def _is_early(before, time, clock: Clock) -> bool:
+    """Return whether a time is less than a step after the one before."""
+    try:
+        return time < (clock.shift(before, 1) if isinstance(time, datetime) else before + clock.step)
+    except (OverflowError, ValueError):  # a step would lead beyond the year 9999
+        return True
 
 
 def _common(steps) -> int:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 NUMBER = "number"
+NUMBERS = re.compile(r"[-+]?\d{1,15}(\.\d{0,12})?", re.ASCII)  # longer ones would take for ever, as 1e999999999
 EPOCH = {"epoch": timedelta(seconds=1), "epoch ms": timedelta(milliseconds=1)}
 ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 YEARS = r"(?:1[5-9]|2[01])\d\d"  # those in which a bare number is taken for a date
@@ -68,7 +69,7 @@ def readings(texts: Sequence[str]) -> dict[str, list]:
     """
     if texts and all(map(ISO.fullmatch, texts)):
         forms = [_iso_form(max(texts, key=len))]
-    elif all(re.fullmatch(r"[-+]?\d{1,15}(\.\d{0,12})?", text, re.ASCII) for text in texts):
+    elif all(map(NUMBERS.fullmatch, texts)):
         forms = _forms_of_numbers(texts)
     else:
         fitting = (form for form, shape in _shapes().items() if all(map(shape.fullmatch, texts)))
@@ -128,6 +129,8 @@ def read_time(text: str, form: str) -> datetime | int:
         ValueError: the text is not of this form.
     """
     text = text.strip()
+    if (form == NUMBER or form.startswith((".", "year."))) and not NUMBERS.fullmatch(text):
+        raise ValueError(f"{text} is no number of a row or of a year")
     if form == NUMBER or form.startswith("."):
         return int(Decimal(text).scaleb(int(form.removeprefix(NUMBER).removeprefix(".") or 0)))
     if form in EPOCH:

@@ -44,6 +44,7 @@ class Times:
         unique = list(dict.fromkeys(self._all))  # as texts repeat in many series
         read = readings(unique) if form is None else {form: times} if (times := read_all(unique, form)) else {}
         meanings = {each: dict(zip(unique, times, strict=True)) for each, times in read.items()}
+        self._require_years(meanings)
         dates = [each for each in meanings if not _is_number(each)]
         try:
             found = self._regular(meanings, dates, [*meanings][len(dates) :])
@@ -71,6 +72,7 @@ class Times:
         if read is None:
             raise self._no_time(clock.style)
         meanings = dict(zip(self._all, read, strict=True))
+        self._require_years({clock.style: meanings})
         series = [[meanings[text] for text in own] for own in self._texts]
         if clock.zone and clock.naive:
             series = [self._localized(number, own) for number, own in enumerate(series)]
@@ -157,6 +159,16 @@ class Times:
             (place,) = error.args
             message = f"{self._texts[number][place]!r} does not exist in {self.zone}, where summer time begins"
             raise self._of_row(number, place, message, "correct it, or give another {zone}") from None
+
+    def _require_years(self, meanings: dict[str, dict]) -> None:
+        """Raise InputError if a time is so far away that no clock could count from it."""
+        for form, times in meanings.items():
+            if _is_number(form):
+                continue
+            if far := next((text for text, time in times.items() if not 1 < time.year < 9999), None):
+                name = self.rows.names[self.column]
+                advice = "correct it, remove the row, or ignore the times with {count_rows}"
+                raise self.rows.error(self._all.index(far), f"{name}: {far!r} is too far away", advice)
 
     def _require_few_missing(self, steps: Steps) -> None:
         for number, own in enumerate(steps.holes):

@@ -30,8 +30,22 @@ def test_a_saved_forecaster_forecasts_the_same_bits(fitted, tmp_path):
         Forecaster.load(path)
 
 
-KEPT = {"clock": {"kind": "months", "style": "date"}, "last": {"": "2024-01-01"}, "ids": [], "cells": {"": []}}
+KEPT = {
+    **{"clock": {"kind": "months", "style": "date"}, "last": {"": "2024-01-01"}, "ids": [], "cells": {"": []}},
+    **{"time": "month", "column": "sold", "reading": {"decimal": ","}},
+}
 WRONG = [
+    {"time": None},
+    {"clock": {}},
+    {"last": {}},
+    {"last": {"": "1"}},
+    {"last": {"": "9" * 5000}},
+    {"last": {"x": "2024-01-01"}},
+    {"cells": {"": ["a"]}},
+    {"ids": "x"},
+    {"column": 1},
+    {"reading": {"encoding": 1}},
+    {"reading": {"column": "x"}},
     {"clock": {"kind": "moons"}},
     {"clock": {"kind": "fixed", "step": 0}},
     {"clock": {"kind": "fixed", "step": "1"}},
@@ -60,17 +74,77 @@ def test_what_a_file_says_about_its_table_is_checked(fitted, tmp_path, wrong):
     [
         ("settings", "hidden_size", 90_000_000),  # whose weights would take 90 petabytes
         ("settings", "horizon", "6"),
+        ("settings", "horizon", 10**6),
+        ("settings", "minimum", "0"),
         ("settings", "strange", 1),
         ("framing", "window", None),
         ("framing", "seasons", 12),
+        ("framing", "seasons", [2**62]),
+        ("framing", "window", 10**9),
+        ("framing", "level", 10**9),
+        ("framing", "horizon", 7),
+        ("", "season", 10**9),
+        ("", "season", None),
+        ("", "names", ["a", "b"]),
+        ("", "names", [1]),
+        ("", "names", 1),
+        ("", "shape", "two"),
+        ("", "reasons", {"b": "x"}),
+        ("", "methods", ["naive"] * 9),
+        ("", "methods", ["naive", "none"]),
+        ("", "strange", 1),
+        ("", "about", None),
+        ("backtest", "figures", {}),
+        ("backtest", "figures", {"forecast": {"mae": 1, "smape": None, "mase": 1}}),
+        ("backtest", "figures", {"best": {"mae": 1, "smape": 1, "mase": 1}}),
+        ("backtest", "margins", {"naive": [1]}),
+        ("backtest", "margins", {"mean": [1, "1"]}),
+        ("backtest", "subject", "x"),
+        ("backtest", "shares", {"naive": "x"}),
+        ("backtest", "folds", 0),
+        ("backtest", "folds", True),
     ],
 )
 def test_a_crafted_description_is_refused_in_little_memory(fitted, tmp_path, part, name, value):
     path = tmp_path / "days.safetensors"
     fitted.save(path)
     description, tensors = read_tensors(path, KIND)
-    description[part][name] = value
-    write_tensors(path, KIND, {key: one for key, one in description.items() if key != "format"}, tensors)
+    (description[part] if part else description)[name] = value
+    write_tensors(path, KIND, description, tensors)
+    with pytest.raises(DamagedError, match="its description is not valid"):
+        Forecaster.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("history", lambda array: array[:, :5]),
+        ("history", lambda array: array[0]),
+        ("history", lambda array: array.astype(np.float32)),
+        ("history", lambda array: array * np.nan),
+        ("history", lambda array: array * 1e200),
+        ("weights", lambda array: array * 0),
+        ("weights", lambda array: -array),
+        ("weights", lambda array: array[:, :0]),
+        ("spreads", lambda array: array * np.inf),
+        ("error_quantiles", lambda array: array[:, :50]),
+        ("error_quantiles", lambda array: -array),
+        ("limits", lambda array: array[:, :1]),
+        ("limits", lambda array: array[:, ::-1] + 1),
+        ("limits", lambda array: array * np.nan),
+        ("limits", lambda array: array + np.inf),
+        ("network.output.weight", lambda array: array.astype(np.float64)),
+        ("network.output.weight", lambda array: array * np.nan),
+        ("network.output.weight", lambda array: array[:1]),
+        ("", lambda array: np.zeros(1)),
+    ],
+)
+def test_arrays_that_cannot_be_a_forecasters_are_refused(fitted, tmp_path, name, change):
+    path = tmp_path / "days.safetensors"
+    fitted.save(path)
+    description, tensors = read_tensors(path, KIND)
+    tensors[name] = change(tensors.get(name))
+    write_tensors(path, KIND, description, tensors)
     with pytest.raises(DamagedError, match="its description is not valid"):
         Forecaster.load(path)
 

@@ -62,6 +62,7 @@ BAD = [
     ({"column": "z"}, "ds,y\n1,2\n", "no column 'z'; its columns are ds, y"),
     ({"time": "day"}, "ds,y\n1,2\n", "no column 'day'; its columns are ds, y"),
     ({"column": "y", "time": "y"}, "ds,y\n1,2\n", "'y' is named for two purposes; give each a column of its own"),
+    ({"column": "ds", "time": "ds"}, "ds,y\n1,2\n", "'ds' is named for two purposes"),
     ({}, "ds\n2024-01-01\n", "no column of values; its columns are ds"),
 ]
 

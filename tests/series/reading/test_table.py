@@ -3,6 +3,7 @@
 import pytest
 
 from chargen.errors import InputError
+from chargen.series.reading.clock import Clock
 from chargen.series.reading.table import TableSettings, read_table
 
 
@@ -125,6 +126,7 @@ BAD = [
         "ds,y\n2024-01-01,1\n2024-01-01T01:00Z,1\n",
         "line 3: ds: '2024-01-01T01:00Z': some times have a time zone and others do",
     ),
+    ("ds,y\n2024-01-01,1\n9999-12-31,1\n", "line 3: ds: '9999-12-31' is too far away; correct it, remove the row, or"),
     ("unique_id,ds,y\na,1,1\na,2,1\nb,1,1\nb,3,1\n", "line 4: ds of series 'b': a step of 2, and the first series has"),
     ("unique_id,ds,y\na,1,1\nb,1,1\na,2,1\na,2,2\n", "line 5: ds of series 'a': 2 appears twice"),
     (b"ds,y\n1,1\n\xff\xfe,2\n", "line 3: not utf-8 text; give its encoding"),
@@ -139,6 +141,13 @@ def test_every_fault_has_its_line(write, text, words):
         read_table(path, time="ds" if b"ds" in path.read_bytes() else None)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("time", ["1e999999999", "9999-12-31"])
+def test_no_time_that_follows_a_known_clock_takes_for_ever(write, time):
+    style = "number" if "e" in time else "date"
+    with pytest.raises(InputError, match=r"line 2: ds: .* is (not a time of the form number|too far away)"):
+        read_table(write(f"ds,y\n{time},1\n"), time="ds", clock=Clock("whole numbers", style=style))
 
 
 def test_settings_that_are_no_settings():
