@@ -63,10 +63,12 @@ def seasonal_profile(values: np.ndarray, season: int, multiplicative: np.ndarray
 def additive_profile(values: np.ndarray, season: int, rows: np.ndarray | None = None) -> np.ndarray:
     """Return the additive seasonal profile of the series that are seasonal, and zeros for the others, (N, season).
 
+    With too few rows for a season it is (N, 1).
+
     Args:
         rows: array (N, rows) of bool, those to learn the profile from; None takes all.
     """
-    if season < 2:
+    if not 2 <= season < values.shape[1]:  # none can be seasonal
         return np.zeros((len(values), 1))
     profile = seasonal_profile(values if rows is None else np.where(rows, values, np.nan), season)
     known = is_seasonal(values, season) & np.isfinite(profile).all(1)
@@ -79,9 +81,10 @@ def without_season(histories: np.ndarray, season: int) -> tuple[np.ndarray, np.n
     The season of positive series is multiplicative, that of others additive, as in the M3 competition.
 
     Returns:
-        The values (N, rows), and the factors and summands of the rows that follow, (N, season) each.
+        The values (N, rows), and the factors and summands of the rows that follow, (N, season) each; (N, 1) where there
+        are too few rows for a season.
     """
-    size = max(season, 1)
+    size = season if 0 < season < histories.shape[1] else 1
     factors, summands = np.ones((len(histories), size)), np.zeros((len(histories), size))
     seasonal = is_seasonal(histories, season)
     if seasonal.any():

@@ -13,10 +13,11 @@ from chargen.series.forecast.conformal_intervals import LEVELS, half_widths
 from chargen.series.forecast.framing import Framing
 from chargen.series.forecast.methods import METHODS, NETWORK, Method, aligned, forecast_with
 from chargen.series.forecast.network import network_method
-from chargen.series.forecast.plan import kept_rows
+from chargen.series.forecast.plan import kept_rows, require_sizes
 from chargen.training.recurrent import Recurrent
 
 LARGEST_FORECAST = 1e300
+CHUNK = 2**20  # values that are forecast at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +72,22 @@ class Fitted:
         h = self.framing.horizon if h is None else h
         if h < 1:
             raise InputError(f"{h}: must be at least 1", setting="horizon")
-        points = np.full((len(self.names), len(self.methods), h), np.nan)
-        weights = np.stack([self.weights[name] for name in self.methods], axis=1)  # (series, methods)
+        count = len(self.names)
+        require_sizes(count, h)
+        size = max(CHUNK // h, 1)
+        parts = [self._combined(slice(first, first + size), h) for first in range(0, count, size)]
+        return self._within(_finite(np.concatenate(parts)))
+
+    def _combined(self, part: slice, h: int) -> np.ndarray:
+        """Return the next `h` values of some of the series, (series, h)."""
+        history = self.history[part]
+        points = np.full((len(history), len(self.methods), h), np.nan)
+        weights = np.stack([self.weights[name][part] for name in self.methods], axis=1)  # (series, methods)
         for place, method in enumerate(self.methods.values()):
             rows = np.flatnonzero(weights[:, place])
             if len(rows):
-                points[rows, place] = forecast_with(method, self.history[rows], self.season, h)
-        return self._within(_finite(combine(points, weights)))
+                points[rows, place] = forecast_with(method, history[rows], self.season, h)
+        return combine(points, weights)
 
     def bounds(self, points: np.ndarray, level: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the lower and upper bounds of forecasts, as `forecast` returns them, (series, h) each."""

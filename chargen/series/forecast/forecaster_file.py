@@ -16,9 +16,10 @@ from chargen.series.forecast.checks import LARGEST, SHAPES
 from chargen.series.forecast.conformal_intervals import LEVELS
 from chargen.series.forecast.fitted import Fitted
 from chargen.series.forecast.framing import Framing
-from chargen.series.forecast.methods import METHODS, NETWORK
+from chargen.series.forecast.methods import FEWEST_ROWS, MEAN, METHODS, NAIVE, NETWORK
 from chargen.series.forecast.network import new_network
 from chargen.series.forecast.origin import require_origin
+from chargen.series.forecast.plan import require_sizes
 from chargen.series.forecast.settings import ForecastSettings
 from chargen.training.recurrent import Recurrent
 
@@ -59,6 +60,7 @@ class _Description:
         _require_figures(self.backtest, known | {FORECAST})
         if self.framing.horizon != self.settings.horizon or self.season not in (0, *self.framing.seasons):
             raise ValueError("its windows are not those of its settings")
+        require_sizes(len(self.names), self.framing.horizon, self.framing.window, self.settings.hidden_size)
 
 
 def write_forecaster(path: Path, settings: ForecastSettings, fitted: Fitted, metadata: dict[str, Any]) -> None:
@@ -168,6 +170,8 @@ def _require_arrays(found: _Description, tensors: Mapping[str, np.ndarray]) -> N
         raise ValueError(f"{wrong} holds values that it cannot have")
     if NETWORK in found.methods and rows < found.framing.lookback:
         raise ValueError(f"the network reads {found.framing.lookback} rows, and the history has {rows}")
+    if rows < FEWEST_ROWS and not {*found.methods} <= {NAIVE, MEAN}:
+        raise ValueError(f"its methods need {FEWEST_ROWS} rows, and the history has {rows}")
 
 
 def _network(settings: ForecastSettings, tensors: dict[str, np.ndarray]) -> Recurrent | None:

@@ -9,6 +9,8 @@ from chargen.series.forecast.settings import ForecastSettings
 from chargen.series.windows import EVALUATION_ROWS
 from chargen.training.recurrent import Recurrent
 
+MOST_VALUES = 20_000_000  # that are computed at once, states and outputs for each row of a window
+
 
 def new_network(settings: ForecastSettings) -> Recurrent:
     """Return an untrained network, whose outputs are 0."""
@@ -28,12 +30,13 @@ def roll_out(network: Recurrent, histories: np.ndarray, framing: Framing, leads:
         histories: array (N, rows), as `Framing.transform` returns them and divided by their scales.
     """
     histories = histories[:, -framing.lookback :]  # (N, lookback)
+    size = max(min(EVALUATION_ROWS, MOST_VALUES // (framing.window * (network.hidden_size + framing.horizon))), 1)
     blocks = []
     for _ in range(-(-leads // framing.horizon)):
         windows, base = frame(histories, framing)
         block = base.copy()  # (N, horizon)
-        for first in range(0, len(windows), EVALUATION_ROWS):
-            rows = slice(first, first + EVALUATION_ROWS)
+        for first in range(0, len(windows), size):
+            rows = slice(first, first + size)
             X = torch.from_numpy(windows[rows].astype(np.float32))  # (B, window, FEATURES)
             outputs, _ = network(X, network.begin_states(len(X)))
             block[rows] += outputs[:, -1].numpy()

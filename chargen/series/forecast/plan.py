@@ -11,10 +11,12 @@ from chargen.series.forecast.checks import SeriesError, is_constant
 from chargen.series.forecast.decomposition import FEWEST_CYCLES, is_seasonal
 from chargen.series.forecast.framing import Framing, choose_framing
 from chargen.series.forecast.methods import FEWEST_ROWS, MEAN, NAIVE, NETWORK, SEASONAL, is_intermittent
+from chargen.series.forecast.network import MOST_VALUES
 from chargen.series.forecast.settings import AUTO, ForecastSettings
 
 FEWEST_WINDOWS = 8  # for training
 KEPT_ROWS, KEPT_SEASONS = 1000, 6  # at the end of a long series, that the other methods read
+MOST_FORECASTS = 25_000_000  # values of all series together
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,20 @@ def kept_rows(framing: Framing, season: int) -> int:
     return max(KEPT_ROWS, KEPT_SEASONS * season, framing.lookback)
 
 
+def require_sizes(series: int, horizon: int, window: int = 0, hidden_size: int = 0) -> None:
+    """Raise InputError if forecasts, or what the network computes for one window, would take a gigabyte or more.
+
+    Args:
+        series: their number.
+    """
+    if series * horizon > MOST_FORECASTS:
+        message = f"{horizon:,}: for {series:,} series these are more than {MOST_FORECASTS:,} values"
+        raise InputError(message, "forecast fewer rows, or fewer series", setting="horizon")
+    if window * (hidden_size + horizon) > MOST_VALUES:
+        message = f"{window:,}: too many rows for a network of {counted(hidden_size, 'unit')} that gives {horizon:,}"
+        raise InputError(message, "give a smaller {window}, {hidden_size} or {horizon}", setting="window")
+
+
 def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSettings) -> Plan:
     """Return the plan for series, chosen by the rows before those that the backtest holds out.
 
@@ -63,6 +79,7 @@ def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSett
         number for number, values in enumerate(trainings) if not (_why_naive(series[number]) or is_constant(values))
     ]
     framing = _framing(series, [trainings[number] for number in varied] or trainings, settings)
+    require_sizes(len(series), framing.horizon, framing.window, settings.hidden_size)
     season = _season(framing, [len(training) for training in trainings])
     learned = _learned({number: len(trainings[number]) for number in varied}, framing)
     if settings.model == NETWORK and not learned:

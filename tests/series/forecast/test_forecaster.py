@@ -155,7 +155,7 @@ def test_other_cells_learn_too(cell):
     assert tested.figures["network"]["mae"] < 0.8 * tested.figures[SEASONAL]["mae"]
 
 
-def test_several_series_keep_their_names_and_their_scales():
+def test_several_series_keep_their_names_and_their_scales(monkeypatch):
     series = {"small": days(200) / 1000, "large": days(150, 1) * 1000}
     forecaster = Forecaster(**QUICK).fit(series)
     points = forecaster.predict(8)
@@ -165,6 +165,10 @@ def test_several_series_keep_their_names_and_their_scales():
     low, high = forecaster.interval(8)
     assert (low["small"] < points["small"]).all()
     assert (points["large"] < high["large"]).all()
+    monkeypatch.setattr("chargen.series.forecast.fitted.CHUNK", 9)  # a series at a time
+    monkeypatch.setattr("chargen.series.forecast.network.MOST_VALUES", 1)  # a window at a time
+    for name, again in forecaster.predict(8).items():
+        np.testing.assert_allclose(again, points[name], rtol=1e-6)
     assert [len(each) for each in Forecaster(**QUICK, model=NAIVE).fit(list(series.values())).predict(8)] == [8, 8]
 
 
@@ -222,6 +226,12 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         (days(), {"model": "arima"}, "model 'arima': unknown; choose one of auto, network, smoothing"),
         (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer season must be a multiple"),
         (days(), {"folds": 0}, "folds 0: must be a whole number, at least 1"),
+        (days(), {"horizon": 30_000_000}, "horizon 30,000,000: for 1 series these are more than 25,000,000 values"),
+        (
+            days(),
+            {"window": 10**6},
+            "window 1,000,000: too many rows for a network of 32 units that gives 6; give",
+        ),
     ],
 )
 def test_bad_input_is_refused(y, options, words):

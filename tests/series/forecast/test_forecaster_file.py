@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,60 @@ def test_a_crafted_description_is_refused_in_little_memory(fitted, tmp_path, par
     (description[part] if part else description)[name] = value
     write_tensors(path, KIND, description, tensors)
     with pytest.raises(DamagedError, match="its description is not valid"):
+        Forecaster.load(path)
+
+
+def craft(fitted, path, names, methods, rows, horizon, **framing):
+    """Write a forecaster without a network whose description and arrays belong together."""
+    fitted.save(path)
+    description, _ = read_tensors(path, KIND)
+    description["framing"] |= {"horizon": horizon} | framing
+    description["settings"]["horizon"] = horizon
+    description |= {
+        "names": names,
+        "methods": methods,
+        "season": max([0, *framing.get("seasons", [])]),
+        "shape": "list",
+        "about": {},
+    }
+    tensors = {
+        "history": np.tile(1.0 + np.arange(rows) % 7, (len(names), 1)),
+        "weights": np.ones((len(names), len(methods))),
+        "spreads": np.ones(len(names)),
+        "error_quantiles": np.ones((horizon, 99)),
+        "limits": np.tile([0.0, np.inf], (len(names), 1)),
+    }
+    write_tensors(path, KIND, description, tensors)
+    return path
+
+
+def test_no_season_in_a_file_takes_memory(fitted, tmp_path):
+    """A season longer than the history counts for nothing, whatever its length."""
+    methods = ["smoothing", "theta", "autoregression", "seasonal naive", "naive"]
+    forecasts = []
+    for seasons in ([], [10**9]):
+        forecaster = Forecaster.load(
+            craft(fitted, tmp_path / "days.safetensors", ["a"], methods, 60, 6, seasons=seasons)
+        )
+        tracemalloc.start()
+        forecasts.append(forecaster.predict())
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10_000_000
+    np.testing.assert_array_equal(*forecasts)
+
+
+@pytest.mark.parametrize(
+    ("names", "methods", "rows", "horizon", "framing", "said"),
+    [
+        (range(30_000), ["naive"], 1, 1000, {}, "horizon 1,000: for 30,000 series these are more than 25,000,000"),
+        ("a", ["naive"], 1, 10, {"window": 10**6}, "window 1,000,000: too many rows for a network of 32 units that"),
+        ("a", ["naive", "theta"], 5, 10, {}, "its methods need 6 rows, and the history has 5"),
+    ],
+)
+def test_sizes_that_take_gigabytes_are_refused(fitted, tmp_path, names, methods, rows, horizon, framing, said):
+    path = craft(fitted, tmp_path / "days.safetensors", list(map(str, names)), methods, rows, horizon, **framing)
+    with pytest.raises(DamagedError, match=said):
         Forecaster.load(path)
 
 
