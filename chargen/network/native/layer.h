@@ -23,11 +23,11 @@ struct cell {
 
 extern const struct cell cells[3]; /* `Slots` of library.py reads them too */
 
-/* A matrix for products with one vector: groups of 64 rows; of each group, column by column, 64 values, in half or single
-   precision, which `scales`, one for each row, multiply. */
+/* A matrix for products with one vector: groups of 64 rows; of each group, column by column, 64 values, whole numbers of a
+   byte, or numbers in half or single precision, which `scales`, one for each row, multiply. */
 enum { GROUP = 64 };
 struct matrix {
-    int64_t groups, columns, halves;
+    int64_t groups, columns, value_size; /* of a value: 1, 2 or 4 bytes */
     void *values;        /* [group][column][row] */
     const float *scales; /* (64 * groups,) */
 };
@@ -53,7 +53,7 @@ struct path {
     /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
     void (*gradient)(long rows, const void *a, const void *b, float *c);
     /* Fill the values of a matrix: its row i is the row rows[i] of a weight, divided by the scale, or zeros where that is
-       -1. Returns 0, and stops, where half precision would change a weight. Null, as the next one, where the path does
+       -1. Returns 0, and stops, where values of this size would change a weight. Null, as the next one, where the path does
        not have it. */
     int (*pack)(const float *weight, long row_stride, long column_stride, const int64_t *rows, const struct matrix *to);
     /* y += matrix x */

@@ -44,18 +44,29 @@ class Matrix(ctypes.Structure):
     """A matrix for products with one vector: `struct matrix` of layer.h."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("groups", "columns", "halves")),
+        *((name, ctypes.c_int64) for name in ("groups", "columns", "value_size")),
         *((name, ctypes.c_void_p) for name in ("values", "scales")),
     ]
 
 
 class Step(ctypes.Structure):
-    """One step of one text: `struct step` of step.c."""
+    """One layer's step of one text: `struct step` of step.c."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("path", "cell", "H")),
+        *((name, ctypes.c_int64) for name in ("cell", "H")),
         *((name, Matrix) for name in ("recurrent", "input")),
         *((name, ctypes.c_void_p) for name in ("begin", "x", "gates", "h", "c")),
+    ]
+
+
+class Network(ctypes.Structure):
+    """A step of a whole network: `struct network` of step.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("path", "layers")),
+        ("steps", ctypes.POINTER(Step)),
+        ("output", Matrix),
+        *((name, ctypes.c_void_p) for name in ("bias", "h", "logits")),
     ]
 
 
@@ -112,8 +123,9 @@ def load(file: Path) -> ctypes.CDLL | None:
     try:
         loaded = ctypes.CDLL(str(file))
         loaded.chargen_layer_size.restype = ctypes.c_int64
-        loaded.chargen_step_size.restype = ctypes.c_int64
-        if (loaded.chargen_layer_size(), loaded.chargen_step_size()) != (ctypes.sizeof(Job), ctypes.sizeof(Step)):
+        loaded.chargen_network_size.restype = ctypes.c_int64
+        sizes = ctypes.sizeof(Job), ctypes.sizeof(Network) + ctypes.sizeof(Step)
+        if (loaded.chargen_layer_size(), loaded.chargen_network_size()) != sizes:
             return None
     except (OSError, AttributeError):
         return None
@@ -122,9 +134,9 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_sizes.restype = None
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
-    loaded.chargen_step.argtypes, loaded.chargen_step.restype = [ctypes.POINTER(Step)], None
+    loaded.chargen_read.argtypes, loaded.chargen_read.restype = [ctypes.POINTER(Network)], None
     loaded.chargen_cell.argtypes, loaded.chargen_cell.restype = [ctypes.c_int64], ctypes.POINTER(Slots)
-    loaded.chargen_pack.restype, loaded.chargen_product.restype = ctypes.c_int64, None
+    loaded.chargen_pack.restype = ctypes.c_int64
     loaded.chargen_pack.argtypes = [
         ctypes.c_int64,
         ctypes.c_void_p,
@@ -132,12 +144,6 @@ def load(file: Path) -> ctypes.CDLL | None:
         ctypes.c_int64,
         ctypes.c_void_p,
         ctypes.POINTER(Matrix),
-    ]
-    loaded.chargen_product.argtypes = [
-        ctypes.c_int64,
-        ctypes.POINTER(Matrix),
-        ctypes.c_void_p,
-        ctypes.c_void_p,
     ]
     return loaded
 

@@ -34,12 +34,11 @@ INLINE long tile_rows(long left) { return left <= ROWS ? left : left < 2 * ROWS 
 
 #include "products.h"
 
-typedef __m128i halves;
-
-INLINE halves load_halves(const uint16_t *from) { return _mm_loadu_si128((const __m128i *)from); }
-INLINE void store_halves(uint16_t *to, halves v) { _mm_storeu_si128((__m128i *)to, v); }
-INLINE vec widen(halves v) { return _mm256_cvtph_ps(v); }
-INLINE halves narrow(vec v) { return _mm256_cvtps_ph(v, 0); }
+INLINE vec widen_halves(const uint16_t *from) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from)); }
+INLINE void narrow_to_halves(uint16_t *to, vec v) { _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph(v, 0)); }
+INLINE vec widen_bytes(const int8_t *from) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)from)));
+}
 
 INLINE int all_equal(vec one, vec other) {
     vec sign = all(-0.0f), apart = _mm256_andnot_ps(sign, one - other), size = _mm256_andnot_ps(sign, other);

@@ -15,12 +15,11 @@ INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one *
 
 #include "products.h"
 
-typedef __m256i halves;
-
-INLINE halves load_halves(const uint16_t *from) { return _mm256_loadu_si256((const __m256i *)from); }
-INLINE void store_halves(uint16_t *to, halves v) { _mm256_storeu_si256((__m256i *)to, v); }
-INLINE vec widen(halves v) { return _mm512_cvtph_ps(v); }
-INLINE halves narrow(vec v) { return _mm512_cvtps_ph(v, 0); }
+INLINE vec widen_halves(const uint16_t *from) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from)); }
+INLINE void narrow_to_halves(uint16_t *to, vec v) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(v, 0)); }
+INLINE vec widen_bytes(const int8_t *from) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)from)));
+}
 
 INLINE int all_equal(vec one, vec other) {
     return _mm512_cmp_ps_mask(_mm512_abs_ps(one - other), _mm512_abs_ps(other) * 1e-6f, _CMP_LE_OQ) == 0xffff;

@@ -1,10 +1,12 @@
-/* One step of one text, which waits for memory, and so reads weights in half precision where they lose nothing by it. */
+/* One step of one text, which waits for memory, and so reads weights of as few bytes as lose nothing. */
+#include <string.h>
+
 #include "layer.h"
 #include "panels.h"
 
-/* As `Step` of step.py. Sizes are padded to multiples of 16; the slots of a cell, see layer.h, are H floats apart. */
+/* As `Step` of library.py. Sizes are padded to multiples of 16; the slots of a cell, see layer.h, are H floats apart. */
 struct step {
-    int64_t path, cell, H;
+    int64_t cell, H;
     struct matrix recurrent, input; /* of G*H rows; the input has no columns for ids */
     const float *begin;             /* what the slots begin with: biases, and for an id its row of the input */
     const float *x;                 /* dense input, or null */
@@ -12,7 +14,17 @@ struct step {
     float *h, *c;                   /* (H,): the state before, then that after */
 };
 
-EXPORT int64_t chargen_step_size(void) { return sizeof(struct step); }
+/* As `Network` of library.py. */
+struct network {
+    int64_t path, layers;
+    const struct step *steps; /* one for each layer */
+    struct matrix output;     /* of V rows, padded to groups */
+    const float *bias;        /* of these rows */
+    const float *h;           /* of all layers, one after the other */
+    float *logits;            /* of the rows */
+};
+
+EXPORT int64_t chargen_network_size(void) { return sizeof(struct network) + sizeof(struct step); }
 
 EXPORT const struct cell *chargen_cell(int64_t cell) { return &cells[cell]; }
 
@@ -21,16 +33,19 @@ EXPORT int64_t chargen_pack(int64_t path, const float *weight, int64_t row_strid
     return paths[path]->pack(weight, row_stride, column_stride, rows, to);
 }
 
-/* y += matrix x */
-EXPORT void chargen_product(int64_t path, const struct matrix *matrix, const float *x, float *y) {
-    paths[path]->product_with_vector(matrix, x, y);
+static void take_step(const struct path *path, const struct step *step) {
+    const struct cell *cell = &cells[step->cell];
+    float *of_input = step->gates + (cell->slots - cell->gates) * step->H;
+    memcpy(step->gates, step->begin, cell->slots * step->H * sizeof(float));
+    path->product_with_vector(&step->recurrent, step->h, step->gates);
+    if (step->x) path->product_with_vector(&step->input, step->x, of_input);
+    path->forward[step->cell](step->H, step->gates, step->H, step->h, step->c, step->h, step->c);
 }
 
-EXPORT void chargen_step(const struct step *step) {
-    const struct path *path = paths[step->path];
-    const struct cell *cell = &cells[step->cell];
-    for (long i = 0; i < cell->slots * step->H; i++) step->gates[i] = step->begin[i];
-    path->product_with_vector(&step->recurrent, step->h, step->gates);
-    if (step->x) path->product_with_vector(&step->input, step->x, step->gates + (cell->slots - cell->gates) * step->H);
-    path->forward[step->cell](step->H, step->gates, step->H, step->h, step->c, step->h, step->c);
+/* Read one character, and predict the next one. */
+EXPORT void chargen_read(const struct network *network) {
+    const struct path *path = paths[network->path];
+    for (long layer = 0; layer < network->layers; layer++) take_step(path, &network->steps[layer]);
+    memcpy(network->logits, network->bias, network->output.groups * GROUP * sizeof(float));
+    path->product_with_vector(&network->output, network->h, network->logits);
 }

@@ -1,6 +1,6 @@
 """`StepNetwork`: a network that reads one text, character by character.
 
-A step of one text waits for memory. So the weights of a file with 8 or 16 bits are kept in 16, which lose nothing.
+A step of one text waits for memory. So the weights of a file with 8 or 16 bits are kept in as many, which lose nothing.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from chargen.network.cells import CELLS, LayerWeights, State
 from chargen.network.native.calls import pointer
-from chargen.network.native.library import CELL_NUMBERS, Matrix, Step, library, path_number
+from chargen.network.native.library import CELL_NUMBERS, Matrix, Network, Step, library, path_number
 from chargen.network.native.packed import aligned_empty
 
 PANEL, GROUP = 16, 64  # as in layer.h
@@ -37,26 +37,30 @@ class StepNetwork:
         """
         L, H, V = len(layers), layers[0].W_hh.shape[1], len(output[1])
         wide = -(-H // PANEL) * PANEL  # the units of whole panels
-        self._h, self._c = _zeros((L, wide)), _zeros((L, wide))
-        weight = np.zeros((V, L, wide), np.float32)
-        weight[:, :, :H] = output[0].reshape(V, L, H)
-        self._output, self._bias = _Packed(weight.reshape(V, L * wide), np.arange(V)), output[1].astype(np.float32)
-        self._logits = _zeros((len(self._output.scales),))
+        self._memory = _zeros((2, L, wide))  # h and c
+        h, c = self._memory
         self._layers = [
-            _Layer(cell, weights, self._h[layer], self._c[layer], ids=layer == 0 and embedding is None)
+            _Layer(cell, weights, h[layer], c[layer], ids=layer == 0 and embedding is None)
             for layer, weights in enumerate(layers)
         ]
-        for below, layer in zip(self._h, self._layers[1:], strict=False):
-            layer.call.x = pointer(below)
+        self._steps = (Step * L)(*(layer.step for layer in self._layers))
+        for below, step in zip(h, self._steps[1:], strict=False):
+            step.x = pointer(below)
+        weight = np.zeros((V, L, wide), np.float32)
+        weight[:, :, :H] = output[0].reshape(V, L, H)
+        self._output = _Packed(weight.reshape(V, L * wide), np.arange(V))
+        self._logits, self._bias = _zeros((len(self._output.scales),)), _zeros((len(self._output.scales),))
+        self._bias[:V] = output[1]
+        self._network = Network(path_number(), L, self._steps, self._output.matrix)
+        self._network.bias, self._network.h, self._network.logits = map(pointer, (self._bias, h, self._logits))
         # What a character brings to the first layer: the row of its id.
         self._rows = self._layers[0].begin if embedding is None else np.ascontiguousarray(embedding, np.float32)
         self._row_field = "begin" if embedding is None else "x"
         self._first_row = self._rows.ctypes.data  # asked for once, since it takes a microsecond
-        self._states, self._H, self._V = CELLS[cell].states, H, V
-        self._after: tuple[State, ...] | None = None  # the state that `_h` and `_c` hold
+        self._kept = self._memory[: CELLS[cell].states, :, :H]  # (states, L, H)
+        self._V, self._first_step, self._read = V, self._steps[0], library().chargen_read
+        self._after: tuple[State, ...] | None = None  # the state that the memory holds
         self._lock = Lock()  # one text at a time, since they share these arrays
-        self._step, self._product = library().chargen_step, library().chargen_product
-        self._product_arguments = path_number(), self._output.matrix, pointer(self._h), pointer(self._logits)
 
     def step(self, char_id: int, state: tuple[State, ...]) -> tuple[np.ndarray, tuple[State, ...]]:
         """Read one character.
@@ -72,38 +76,35 @@ class StepNetwork:
             raise IndexError(f"id {char_id} is out of range: ids must be at least 0 and below {self._V}")
         with self._lock:
             if state is not self._after:
-                for array, parts in zip((self._h, self._c), zip(*state, strict=True), strict=False):
-                    array[:, : self._H] = np.concatenate(parts)
-            setattr(self._layers[0].call, self._row_field, self._first_row + char_id * self._rows.strides[0])
-            for layer in self._layers:
-                self._step(layer.call)
-            self._logits[: self._V] = self._bias
-            self._product(*self._product_arguments)
-            kept = [array[:, : self._H].copy() for array in (self._h, self._c)[: self._states]]  # (L, H) each
-            self._after = tuple(tuple(part[layer : layer + 1] for part in kept) for layer in range(len(self._layers)))
+                for part, arrays in zip(self._kept, zip(*state, strict=True), strict=True):
+                    part[:] = np.concatenate(arrays)
+            setattr(self._first_step, self._row_field, self._first_row + char_id * self._rows.strides[0])
+            self._read(self._network)
+            layers = self._kept.swapaxes(0, 1)[:, :, None].copy()  # (L, states, 1, H)
+            self._after = tuple(map(tuple, layers))
             return self._logits[None, : self._V].copy(), self._after
 
 
 class _Packed:
-    """Rows of a float32 matrix as `struct matrix` of layer.h, in half precision where it loses nothing by that."""
+    """Rows of a float32 matrix as `struct matrix` of layer.h, in as few bytes as lose nothing."""
 
     def __init__(self, weight: np.ndarray, rows: np.ndarray):
         """Pack the rows of these numbers; -1 stands for zeros."""
         rows, columns = np.append(rows, np.full(-len(rows) % GROUP, -1)), weight.shape[1]
         largest = np.where(rows < 0, 0, np.maximum(weight.max(1), -weight.min(1))[rows])  # (rows,)
+        in_bytes = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
         one = np.ones(len(rows), np.float32)
-        eight_bits = np.where(largest > 0, largest / LARGEST, one).astype(np.float32)
         strides = [stride // weight.itemsize for stride in weight.strides]
-        for scales, kind in ((one, np.float16), (eight_bits, np.float16), (one, np.float32)):
-            self.scales, self.values = scales, np.empty((len(rows), columns), kind)
-            halves = kind is np.float16
-            self.matrix = Matrix(len(rows) // GROUP, columns, halves, pointer(self.values), pointer(scales))
+        for self.scales, kind in ((in_bytes, np.int8), (one, np.float16), (one, np.float32)):
+            self.values = np.empty((len(rows), columns), kind)
+            values, scales = pointer(self.values), pointer(self.scales)
+            self.matrix = Matrix(len(rows) // GROUP, columns, self.values.itemsize, values, scales)
             if library().chargen_pack(path_number(), weight.ctypes.data, *strides, pointer(rows), self.matrix):
                 break
 
 
 class _Layer:
-    """The packed weights of one layer, and the call that makes its step in the state that it is given."""
+    """The packed weights of one layer, and its step in the state that it is given."""
 
     def __init__(self, cell: str, weights: LayerWeights, h: np.ndarray, c: np.ndarray, ids: bool):
         H, wide, slots = weights.W_hh.shape[1], len(h), library().chargen_cell(CELL_NUMBERS[cell]).contents
@@ -114,14 +115,14 @@ class _Layer:
         self.begin[:, : len(hidden)] += np.where(hidden < 0, 0, weights.b_hh[hidden])
         self.begin[:, -len(entering) :] += np.where(entering < 0, 0, weights.b_ih[entering])
         self.gates = _zeros((slots.slots * wide + GROUP,))  # the last group of rows may reach over the slots
-        self.call = Step(path_number(), CELL_NUMBERS[cell], wide, self.recurrent.matrix)
+        self.step = Step(CELL_NUMBERS[cell], wide, self.recurrent.matrix)
         if ids:
             self.begin[:, -len(entering) :] += np.where(entering < 0, 0, weights.W_ih.T[:, entering])
         else:
             self.input = _Packed(weights.W_ih, entering)
-            self.call.input = self.input.matrix
-        self.call.begin, self.call.gates = pointer(self.begin), pointer(self.gates)
-        self.call.h, self.call.c = pointer(h), pointer(c)
+            self.step.input = self.input.matrix
+        self.step.begin, self.step.gates = pointer(self.begin), pointer(self.gates)
+        self.step.h, self.step.c = pointer(h), pointer(c)
 
 
 def _zeros(shape: tuple[int, ...]) -> np.ndarray:
