@@ -1,12 +1,12 @@
 """Prepare English books as one text for the base model: many spellings of the same prose, and whole books held out.
 
-    python benchmarks/english.py BOOKS english.txt [SEED]
+    python benchmarks/english.py BOOKS english.txt [SEED ...]
     python benchmarks/english.py --words TEXT MODEL  # gives a model of TEXT the words that --known-words keeps to
 
 People's texts have straight or curly quotation marks, lines that end hard or paragraphs that do not, now and then
 capitals only or none. So the books are cut into pieces between paragraphs, each piece is written in one of these ways,
 and the pieces are shuffled. The books that are held out stand at the end, as they are. Another seed gives other ways
-and another order, for a run that goes on.
+and another order, for a run that goes on; several seeds give the books as often, each time anew.
 """
 
 import random
@@ -60,11 +60,15 @@ def respelled(text: str, rng: random.Random) -> str:
     return text.lower() if case < 0.05 else text.upper() if case < 0.07 else text
 
 
-def main(books: Path, out: Path, seed: int = 0) -> None:
-    rng = random.Random(seed)
+def main(books: Path, out: Path, *seeds: int) -> None:
     texts = {path.stem: cleaned(path.read_text("utf-8")) for path in sorted(books.glob("*.txt"))}
-    learned = [respelled(p, rng) for name in texts if name not in HELD_OUT + LEFT_OUT for p in pieces(texts[name])]
-    rng.shuffle(learned)
+    whole = [piece for name in texts if name not in HELD_OUT + LEFT_OUT for piece in pieces(texts[name])]
+    learned = []
+    for seed in seeds or (0,):
+        rng = random.Random(seed)
+        once = [respelled(piece, rng) for piece in whole]
+        rng.shuffle(once)
+        learned += once
     held_out = "\n\n".join(texts[name] for name in HELD_OUT)
     text = CHARACTERS.strip() + "\n\n" + "\n\n".join(learned) + "\n\n" + held_out
     out.write_text(text, "utf-8")
