@@ -95,9 +95,9 @@ class _Packed:
         in_bytes = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
         one = np.ones(len(rows), np.float32)
         strides = [stride // weight.itemsize for stride in weight.strides]
-        for self.scales, kind in ((in_bytes, np.int8), (one, np.float16), (one, np.float32)):
-            self.values = np.empty((len(rows), columns), kind)
-            values, scales = pointer(self.values), pointer(self.scales)
+        for scale, kind in ((in_bytes, np.int8), (one, np.float16), (one, np.float32)):
+            self.scales, self.values = scale, np.empty((len(rows), columns), kind)
+            values, scales = pointer(self.values), pointer(scale)
             self.matrix = Matrix(len(rows) // GROUP, columns, self.values.itemsize, values, scales)
             if library().chargen_pack(path_number(), weight.ctypes.data, *strides, pointer(rows), self.matrix):
                 break
