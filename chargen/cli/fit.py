@@ -129,10 +129,9 @@ def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
 def _fitted(context, file, table, **options):
     from chargen.cli.progress import show_fitting
     from chargen.cli.stop_signals import StopRequest
-    from chargen.errors import InputError
     from chargen.series.forecast.checks import SeriesError
     from chargen.series.forecast.forecaster import Forecaster
-    from chargen.series.reading.source import shown
+    from chargen.series.reading.table import blamed
 
     forecaster = Forecaster(likely_seasons=table.clock.seasons, **options)
     steps = forecaster.fitting({one.name: one.values for one in table.series})
@@ -143,8 +142,7 @@ def _fitted(context, file, table, **options):
             steps = itertools.chain(first, steps)
             show_fitting(itertools.takewhile(lambda _: request.exit_code is None, steps))
         except SeriesError as error:
-            line = next(one.first_line for one in table.series if one.name == error.name)
-            raise InputError(f"{shown(file)} line {line}: {error.message}", error.advice) from None
+            raise blamed(table, file, error) from None
         if request.exit_code is not None:
             say("stopped; nothing was saved")
             context.exit(request.exit_code)

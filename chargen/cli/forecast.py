@@ -98,13 +98,13 @@ def _keep_the_table(forecaster, *outputs: str | None) -> None:
 def _extend(forecaster, newer: str) -> None:
     from chargen.errors import InputError
     from chargen.series.forecast.newer import read_newer
-    from chargen.series.reading.source import shown
+    from chargen.series.reading.table import blamed
 
     table = read_newer(forecaster.about, newer)
     try:
         notes = forecaster.extend_by(table)
     except InputError as error:
-        raise InputError(f"{shown(newer)}: {error.message}", error.advice) from None
+        raise blamed(table, newer, error) from None
     for note in notes:
         say(note)
 
@@ -115,5 +115,5 @@ def _write(out: str | None, text: str) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
-        write_atomically(Path(out), text.encode())
+        write_atomically(Path(out), text.encode("utf-8", "replace"))
         say(f"wrote {out}")

@@ -64,7 +64,9 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
     if len(text) > LONGEST:
         say(f"{name}: reading the first {LONGEST:,} characters; there are more")
     if html:
-        write_atomically(html, activation_page(inspection, f"{name}, read by {model_name(path)}").encode())
+        write_atomically(
+            html, activation_page(inspection, f"{name}, read by {model_name(path)}").encode("utf-8", "replace")
+        )
         say(f"wrote {html}; open it in a browser")
     if as_json:
         click.echo(json.dumps(_as_json(inspection, str(path), name)))

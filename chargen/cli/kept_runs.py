@@ -34,7 +34,7 @@ def _row(folder: Path) -> tuple[str, ...]:
     import math
     from datetime import datetime
 
-    from chargen.errors import CheckpointError
+    from chargen.errors import CheckpointError, DamagedError
     from chargen.network.checkpoint import Checkpoint, model_of
     from chargen.report.words import size
 
@@ -43,8 +43,9 @@ def _row(folder: Path) -> tuple[str, ...]:
     total = size(sum(file.stat().st_size for file in folder.iterdir() if file.is_file()))
     try:
         checkpoint = Checkpoint.load(path)
-    except CheckpointError:
-        return folder.name, "-", "damaged", "-", saved, total
+    except CheckpointError as error:
+        why = "damaged" if isinstance(error, DamagedError) else "unreadable"
+        return folder.name, "-", why, "-", saved, total
     config, provenance = checkpoint.config, checkpoint.provenance
     bits = f"{provenance.reached.score / math.log(2):.3f}" if provenance.reached else "-"
     network = f"{config.cell} {config.num_layers} x {config.hidden_size}"
@@ -56,13 +57,14 @@ def _row(folder: Path) -> tuple[str, ...]:
 def remove(names: tuple[str, ...]):
     """Remove runs, with all that was learned in them."""
     from chargen.errors import InputError
-    from chargen.network.checkpoint import runs_in
+    from chargen.files.atomic import is_there
+    from chargen.network.checkpoint import BEST, runs_in
     from chargen.report.words import size, suggestion
     from chargen.training.run_folder import remove_run
 
     folders = {folder.name: folder for folder in runs_in()}
     for name in names:
-        if name not in folders:
+        if name not in folders and not is_there(Path("checkpoints") / name / BEST):  # it may not be searched
             raise InputError(f"no run {name!r}", suggestion(name, reversed(folders)))
     for name in names:
         freed, kept = remove_run(folders[name])

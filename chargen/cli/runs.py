@@ -229,14 +229,16 @@ def _typed(context: click.Context) -> list[str]:
 
 
 def _folder(name: str | None, corpus_name: str, cell: str | None, base) -> str:
-    from chargen.text.sources import folder_name
+    from chargen.text.sources import LONGEST_NAME, folder_name
 
     cell = cell or (base.config.cell if base else "lstm")
-    return os.path.join(RUNS, name or folder_name(f"{corpus_name}-{cell}"))
+    return os.path.join(RUNS, name or f"{folder_name(corpus_name, LONGEST_NAME - len(cell) - 1)}-{cell}")
 
 
 def _require_folder_name(name: str | None) -> None:
-    from chargen.text.sources import folder_name
+    from chargen.text.sources import LONGEST_NAME, folder_name
 
+    if name is not None and len(name.encode(errors="replace")) > LONGEST_NAME:
+        raise click.UsageError(f"--name is longer than {LONGEST_NAME} bytes; give a shorter one")
     if name is not None and (fit := folder_name(name)) != name:
         raise click.UsageError(f"--name {name!r} cannot be the name of a folder; choose another, such as {fit}")

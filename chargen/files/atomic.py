@@ -17,13 +17,14 @@ from pathlib import Path
 from chargen.errors import InputError, SaveError
 
 TEMPORARY = ".tmp"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_atomically(
     path: Path,
     data: bytes | Iterable[bytes | memoryview],
     previous: Path | None = None,
-    advice: str = "free some space, or choose another folder",
+    advice: str = "choose another folder",
     instead_of: Sequence[Path] = (),
 ) -> None:
     """Write `data` to `path` so that a crash at any moment leaves either the old file or the new one, complete.
@@ -35,13 +36,14 @@ def write_atomically(
         data: the bytes, as a whole or in pieces.
         previous: a second path, to which the file that is at `path` now is renamed. A crash may then leave no file at
             `path`, and the old one at `previous`.
-        advice: what to do if the file cannot be written.
+        advice: what to do if the file cannot be written, where the reason does not tell.
         instead_of: files of the same folder that are removed, in this order, before the new file takes its place: once
             it is there, none of them is.
 
     Raises:
         SaveError: the file cannot be written; the old file is unchanged.
     """
+    removed = False
     if os.path.exists(path) and not os.path.isfile(path):  # such as a device, which must not be replaced
         raise SaveError(f"cannot write {path}: it is not a file", "choose another path")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
@@ -49,6 +51,7 @@ def write_atomically(
         try:
             _write_durably(temporary, [data] if isinstance(data, bytes) else data)
             if instead_of:
+                removed = True
                 _remove(instead_of)
                 _sync_folder(path.parent)
             if previous is not None and os.path.exists(path):
@@ -60,7 +63,9 @@ def write_atomically(
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror}", f"what was saved before is kept; {advice}") from None
+        is_kept = not removed and any(os.path.lexists(file) for file in (path, previous) if file is not None)
+        kept = "what was saved before is kept; " * is_kept
+        raise SaveError(f"cannot write {path}: {error.strerror}", kept + advice_on(error, advice)) from None
 
 
 def append_durably(path: Path, text: str) -> None:
@@ -77,6 +82,35 @@ def append_durably(path: Path, text: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise SaveError(f"cannot write {path}: {error.strerror}", "what was saved before is unchanged") from None
+
+
+def advice_on(error: OSError, otherwise: str) -> str:
+    """Return what to do about a file that cannot be written, by the reason if that tells."""
+    if error.errno == errno.ENAMETOOLONG:
+        return "give a shorter name"
+    return f"free some space, or {otherwise}" if error.errno in FULL else otherwise
+
+
+def is_there(path: str | Path) -> bool:
+    """Return whether there is a file at `path`, which may be a name that no file can have.
+
+    Raises:
+        InputError: its folder may not be searched, so that nobody can tell.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError as error:
+        folders = list(reversed(Path(path).parents))
+        closed = next((folder for folder in folders if not os.access(folder, os.X_OK)), folders[-1])
+        raise unreadable(closed, error) from None
+    except (OSError, ValueError):
+        return False
+
+
+def unreadable(path: str | Path, error: OSError) -> InputError:
+    """Return the error of a file or a folder that cannot be read."""
+    advice = "make it readable, or run as a user who may read it" if isinstance(error, PermissionError) else ""
+    return InputError(f"cannot read {path}: {error.strerror or error}", advice)
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY, follow: bool = True) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from chargen.errors import CheckpointError, DamagedError, InputError
-from chargen.files.atomic import open_file, write_atomically
+from chargen.files.atomic import open_file, unreadable, write_atomically
 
 FORMAT_VERSION = 4  # 1: the digest was over the tensors alone; 3: "metadata" in place of "about"; 4: weights in 8 bits
 KINDS = {  # what they are for, said to whoever mistakes one for another
@@ -145,6 +145,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
     except FileNotFoundError:
         raise CheckpointError(f"no checkpoint at {path}") from None
     except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
+        reason = unreadable(path, error)
+        raise CheckpointError(reason.message, reason.advice) from None
     except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path} is not a checkpoint: {error}") from None
+        raise DamagedError(f"{path} is damaged, or no checkpoint: {error}") from None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chargen.errors import InputError, SaveError
-from chargen.files.atomic import TEMPORARY, make_folder, open_file
+from chargen.files.atomic import TEMPORARY, advice_on, make_folder, open_file
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -97,7 +97,7 @@ def lock(
     except Timeout:
         raise InputError(f"{_owner(folder)} {activity} {folder}", if_busy) from None
     except OSError as error:
-        raise InputError(f"cannot write in {folder}: {error.strerror}", if_unwritable) from None
+        raise InputError(f"cannot write in {folder}: {error.strerror}", advice_on(error, if_unwritable)) from None
     return held
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from chargen.errors import CheckpointError, DamagedError, InputError
+from chargen.files.atomic import is_there, unreadable
 from chargen.files.container import read_tensors, require_shapes, write_tensors
 from chargen.files.typed import typed
 from chargen.network.config import ModelConfig
@@ -132,15 +133,26 @@ def find(name: str | Path | None = None, folder: str | Path = "checkpoints") -> 
         runs = runs_in(folder)
         return model_of(runs[-1]) if runs else bundled
     for path in (Path(name), model_of(Path(name)), model_of(folder / name), bundled.parent / f"{name}{SUFFIX}"):
-        if os.path.isfile(path):  # also False for a name that no file can have
+        if is_there(path):
             return path
     known = [*(run.name for run in reversed(runs_in(folder))), *bundled_models()]
-    advice = suggestion(str(name), known, map(str, Path().glob(f"*{SUFFIX}")))
+    advice = suggestion(str(name), known, map(str, filter(is_there, Path().glob(f"*{SUFFIX}"))))
     raise CheckpointError(f"no model {str(name)!r}", advice)
 
 
 def runs_in(folder: str | Path = "checkpoints") -> list[Path]:
-    """Return the folders of the runs in `folder`, the newest last."""
+    """Return the folders of the runs in `folder`, the newest last.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    is_there(Path(folder) / BEST)  # which tells whether it may be searched; glob does not
+    try:
+        os.listdir(folder)
+    except PermissionError as error:
+        raise unreadable(folder, error) from None
+    except OSError:
+        return []
     return sorted({path.parent for file in MODELS for path in Path(folder).glob(f"*/{file}")}, key=_age)
 
 
@@ -166,11 +178,11 @@ def model_name(path: Path) -> str:
 
 def model_of(run: Path) -> Path:
     """Return the path of a run's best model; while there is none, of its last save, or the one before."""
-    return next((run / name for name in MODELS if os.path.isfile(run / name)), run / BEST)
+    return next((run / name for name in MODELS if is_there(run / name)), run / BEST)
 
 
 def _age(run: Path) -> float:
-    with contextlib.suppress(OSError):  # it may be gone by now
+    with contextlib.suppress(OSError, InputError):  # it may be gone by now
         return os.path.getmtime(model_of(run))
     return 0.0
 

@@ -226,6 +226,8 @@ def _reason(error: Exception) -> str:
         return f"no answer within {TIMEOUT} s"
     if "Connection aborted" in str(error):
         return "the connection broke off before an answer"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "cannot connect to the proxy that HTTP_PROXY or HTTPS_PROXY names"
     if isinstance(error, requests.ConnectionError):
         return (
             f"cannot connect to {urlsplit(str(error.request.url)).netloc.rpartition('@')[2]}"

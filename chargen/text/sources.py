@@ -31,6 +31,7 @@ PACKERS: dict[bytes, Callable] = {
 }  # by how their files begin
 PACKED = (".gz", ".bz2", ".xz")
 PATIENCE = 2  # seconds without a word about a pipe to which nobody writes
+LONGEST_NAME = 200  # bytes, of the 255 that file systems accept; names of files begin with names of texts
 MOST_FILES = 1000  # of a folder, among which one of a similar name is looked for
 
 
@@ -256,9 +257,10 @@ def stem(name: str) -> str:
     return path.with_suffix("").stem if path.suffix.lower() in PACKED else path.stem
 
 
-def folder_name(text: str) -> str:
-    """Return `text` with the characters that file systems may not accept replaced by hyphens."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "corpus"
+def folder_name(text: str, longest: int = LONGEST_NAME) -> str:
+    """Return `text` with hyphens for the characters that file systems may not accept, and not longer than they do."""
+    accepted = re.sub(r"[^\w.-]+", "-", text).strip("-.").encode()
+    return accepted[:longest].decode(errors="ignore").strip("-.") or "corpus"
 
 
 def _no_such_source(source: str) -> InputError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chargen.errors import InputError
-from chargen.files.atomic import open_file
+from chargen.files.atomic import open_file, unreadable
 from chargen.files.typed import typed
 from chargen.network.provenance import EpochRecord
 
@@ -45,7 +45,7 @@ def read_history(path: Path) -> list[EpochRecord]:
     except FileNotFoundError:
         raise InputError(f"no file {path}", "name a run; only runs have a history") from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "name a run; only runs have a history") from None
+        raise unreadable(path, error) from None
     records = []
     for number, line in enumerate(lines, 1):
         try:

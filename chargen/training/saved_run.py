@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from chargen.errors import CheckpointError, DamagedError, InputError
-from chargen.files.atomic import write_atomically
+from chargen.files.atomic import is_there, write_atomically
 from chargen.files.typed import typed, value_of
-from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint
+from chargen.network.checkpoint import BEST, LAST, PREVIOUS, Checkpoint, runs_in
 from chargen.network.native import library
 from chargen.network.provenance import Provenance
 from chargen.report.words import counted
@@ -105,8 +105,8 @@ class SavedRun:
         provenance, origin = self.provenance, self.origin
         if corpus is None:
             if origin.source is None:
-                raise InputError("the run learns a text from standard input", "give the text again with {resume}")
-            with _naming_the_way_out():
+                raise InputError("the run learns a text from standard input", _again("-", self.folder))
+            with _naming_the_way_out(self.folder):
                 require_at_hand(origin.source)
                 corpus = read_corpus(origin.source, origin, in_memory)
         elif corpus.origin.source is None:  # a later resume can read it from where it was at first
@@ -152,12 +152,16 @@ class SavedRun:
 
 
 @contextlib.contextmanager
-def _naming_the_way_out() -> Iterator[None]:
+def _naming_the_way_out(folder: Path) -> Iterator[None]:
     """Say what to do about a text that cannot be read from where it was."""
     try:
         yield
     except InputError as error:
-        raise InputError(f"the run's text cannot be read: {error}", "give it again, with {resume}") from None
+        raise InputError(f"the run's text: {error.message}", _again("PATH", folder)) from None
+
+
+def _again(source: str, folder: Path) -> str:
+    return f"give it again: chargen train {source} {{resume}} {folder.name}"
 
 
 def environment_of(model: CharModel, trainer: Trainer) -> dict:
@@ -186,15 +190,15 @@ def newest_run(folder: str | Path) -> Path:
     Raises:
         CheckpointError: there is no run that could be resumed.
     """
-    saves = [path for name in (LAST, PREVIOUS) for path in Path(folder).glob(f"*/{name}")]
+    saves = [run / name for name in (LAST, PREVIOUS) for run in runs_in(folder) if (run / name).exists()]
     if not saves:
         raise CheckpointError(f"{folder} holds no run that could be resumed", "begin one without {resume}")
     return max(saves, key=lambda path: path.stat().st_mtime).parent
 
 
 def _require_save(folder: Path) -> None:
-    if not any(os.path.exists(folder / name) for name in (LAST, PREVIOUS)):
-        has_best = os.path.exists(folder / BEST)
+    if not any(is_there(folder / name) or os.path.exists(folder / name) for name in (LAST, PREVIOUS)):
+        has_best = is_there(folder / BEST)
         advice = "begin a new run from its best model with {init_from}" if has_best else "begin one without {resume}"
         raise CheckpointError(f"{folder} holds no run that could be resumed", advice)
 

@@ -128,14 +128,15 @@ class Trainer:
         self.position = Position(**numbers)
         self.now = self.position.elapsed
         for name, moment in self.optimizer.moments.items():
-            moment.copy_(_of_shape(moment.shape, tensors[name]))
+            moment.copy_(_of_shape(moment.shape, name, tensors))
         if "state.0" in tensors:  # there is none before the first step
             rows = self.processes.rows(self.settings.batching.batch_size)
             begun, B = self.model.begin_states(1), self.settings.batching.batch_size
-            parts = [tensors[f"state.{number}"].to(self.device) for number in range(len(begun))]
-            shapes = [torch.Size((one.shape[0], B, one.shape[2])) for one in begun]
-            parts = [_of_shape(shape, part) for shape, part in zip(shapes, parts, strict=True)]
-            self.state = tuple(part[:, rows].contiguous() for part in parts)  # (L*D, own rows, H) each
+            parts = [
+                _of_shape(torch.Size((one.shape[0], B, one.shape[2])), f"state.{number}", tensors)
+                for number, one in enumerate(begun)
+            ]
+            self.state = tuple(part[:, rows].to(self.device).contiguous() for part in parts)  # (L*D, own rows, H) each
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
         """Go on with the current epoch or begin it, then validate; yield records on the way."""
@@ -271,7 +272,9 @@ class Trainer:
         return losses[-1]
 
 
-def _of_shape(shape: torch.Size, tensor: Tensor) -> Tensor:
-    if tensor.shape != shape:
-        raise ValueError(f"a tensor of shape {tuple(tensor.shape)} instead of {tuple(shape)}")
-    return tensor
+def _of_shape(shape: torch.Size, name: str, tensors: dict[str, Tensor]) -> Tensor:
+    if name not in tensors:
+        raise ValueError(f"{name} is missing")
+    if tensors[name].shape != shape:
+        raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shape)}")
+    return tensors[name]

@@ -211,11 +211,11 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
         ),
         (
             ["fit", "sales.csv", "--column", "seven", "--model", "network"],
-            "sales.csv line 2: 200 rows, all the same: the network can learn nothing from them; choose another --model",
+            "sales.csv: 200 rows, all the same: the network can learn nothing from them; choose another --model",
         ),
         (
             ["fit", "sales.csv", "--column", "sold", "--horizon", "90", "--model", "network"],
-            "sales.csv line 2: 200 rows: too few for the network, which reads 48 and forecasts 90; give more rows, a",
+            "sales.csv: 200 rows: too few for the network, which reads 48 and forecasts 90; give more rows, a",
         ),
         (["fit", "sales.csv", "--column", "seven", "--max", "6"], "sales.csv line 2: the value 7 is above 6; give a"),
         (["fit", "sales.csv", "--column", "sold", "--out", "sales.csv"], "sales.csv is a file that this command reads"),

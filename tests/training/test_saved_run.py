@@ -95,7 +95,7 @@ def test_nothing_is_fetched_or_waited_for_because_a_save_says_so(tmp_path, monke
     saved = Checkpoint.load(tmp_path / "last.safetensors")
     origin = replace(saved.provenance.origin or Origin(), source=source)
     replace(saved, provenance=replace(saved.provenance, origin=origin)).save(tmp_path / "last.safetensors")
-    with pytest.raises(InputError, match=r"is not here any more.*give it again, with resume"):
+    with pytest.raises(InputError, match=r"not here any more; give it again: chargen train PATH resume"):
         Run.resume(tmp_path)
 
 

@@ -12,11 +12,11 @@ SHAPES = ("one", "list", "dict")  # in which series are given
 
 
 class SeriesError(InputError):
-    """A forecaster cannot learn from the series of this name."""
+    """A forecaster cannot learn from the series of this name; `place` is the index of the value to blame, or None."""
 
-    def __init__(self, name: str, message: str, advice: str = ""):
+    def __init__(self, name: str, message: str, advice: str = "", place: int | None = None):
         super().__init__(f"series {name!r}: {message}" if name else message, advice)
-        self.name = name
+        self.name, self.place = name, place
 
 
 def names_of(y) -> tuple[list[str], str]:
@@ -57,7 +57,8 @@ def _numbers(values, name: str) -> np.ndarray:
     if not (np.abs(array) <= LARGEST).all():
         place = int(np.flatnonzero(~(np.abs(array) <= LARGEST))[0])
         what = "too large" if np.isfinite(array[place]) else "not a finite number"
-        raise SeriesError(name, f"value {place + 1} is {array[place]:g}, {what}", "correct it, or leave out its row")
+        message = f"value {place + 1} is {array[place]:g}, {what}"
+        raise SeriesError(name, message, "correct it, or leave out its row", place)
     if not len(array):
         raise SeriesError(name, "no values", "leave this series out")
     return array

@@ -120,12 +120,14 @@ def _why_naive(values: np.ndarray) -> str:
 
 def require_within(name: str, values: np.ndarray, settings: ForecastSettings) -> None:
     """Raise SeriesError if a value has no logarithm where one is wanted, or lies beyond the limits."""
-    if settings.log and values.min() <= 0:
-        raise SeriesError(name, f"the value {values.min():g} has no logarithm", "leave out {log}")
-    if settings.minimum is not None and values.min() < settings.minimum:
-        raise SeriesError(name, f"the value {values.min():g} is below {settings.minimum:g}", "give a lower {minimum}")
-    if settings.maximum is not None and values.max() > settings.maximum:
-        raise SeriesError(name, f"the value {values.max():g} is above {settings.maximum:g}", "give a higher {maximum}")
+    lowest, highest = int(values.argmin()), int(values.argmax())
+    low, high = f"the value {values[lowest]:g}", f"the value {values[highest]:g}"
+    if settings.log and values[lowest] <= 0:
+        raise SeriesError(name, f"{low} has no logarithm", "leave out {log}", lowest)
+    if settings.minimum is not None and values[lowest] < settings.minimum:
+        raise SeriesError(name, f"{low} is below {settings.minimum:g}", "give a lower {minimum}", lowest)
+    if settings.maximum is not None and values[highest] > settings.maximum:
+        raise SeriesError(name, f"{high} is above {settings.maximum:g}", "give a higher {maximum}", highest)
 
 
 def _framing(series: list[np.ndarray], trainings: list[np.ndarray], settings: ForecastSettings) -> Framing:

@@ -73,7 +73,7 @@ class Series:
         values: float64 array (points,).
         first, last: the times of the first and the last value, as written in the file; the numbers of their rows where
             there are no times.
-        first_line: the line of its first value.
+        lines: the line of each value, or of the last row before it that has one, (points,).
         ids: the cells of the id columns.
     """
 
@@ -81,7 +81,7 @@ class Series:
     values: np.ndarray
     first: str
     last: str
-    first_line: int
+    lines: np.ndarray
     ids: tuple[str, ...] = ()
 
 
@@ -103,6 +103,14 @@ class Table:
     clock: Clock
     ids: tuple[str, ...]
     notes: list[str]
+
+
+def blamed(table: Table, source: str | Path, error: InputError) -> InputError:
+    """Return an error about the series of a table as one about the file, with the line of the value to blame."""
+    series, place = (getattr(error, name, None) for name in ("name", "place"))
+    lines = [one.lines for one in table.series if one.name == series and place is not None]
+    where = f"{shown(source)} line {lines[0][place]}" if lines else shown(source)
+    return InputError(f"{where}: {error.message}", error.advice)
 
 
 def read_table(source: str | Path, settings: TableSettings | None = None, **options: Any) -> Table:
@@ -167,7 +175,7 @@ def _series(
     filled = kept = 0
     for (ids, places), holes in zip(groups.items(), steps.holes, strict=True):
         own = values[places]  # (rows of the series,)
-        whole = fill(own, holes, method) if method else Filled(own, 0, len(own) - 1, 0)
+        whole = fill(own, holes, method) if method else Filled(own, 0, len(own) - 1, 0, np.arange(len(own)))
         if whole is None:
             notes.append(f"series {'/'.join(ids)!r} has no values and is left out")
             continue
@@ -175,7 +183,8 @@ def _series(
             str(row + 1) if columns.time is None else rows.cells[places[row]][columns.time].strip()
             for row in (whole.first, whole.last)
         )
-        series.append(Series("/".join(ids), whole.values, first, last, rows.lines[places[whole.first]], ids))
+        lines = np.array([rows.lines[place] for place in places])[whole.rows]
+        series.append(Series("/".join(ids), whole.values, first, last, lines, ids))
         filled += whole.filled
         kept += whole.last + 1 - whole.first
     if left_out := len(rows.cells) - kept:

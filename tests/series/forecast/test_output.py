@@ -11,7 +11,13 @@ from chargen.series.reading.table import Series, Table
 
 def fitted(lengths, **options):
     series = [
-        Series(str(number), np.random.default_rng(number).normal(50, 1 + number, length), "0", str(length - 1), 2)
+        Series(
+            str(number),
+            np.random.default_rng(number).normal(50, 1 + number, length),
+            "0",
+            str(length - 1),
+            np.arange(2, length + 2),
+        )
         for number, length in enumerate(lengths)
     ]
     forecaster = Forecaster(model="naive", **options).fit({one.name: one.values for one in series})

@@ -11,14 +11,14 @@ def test_one_column_of_a_wide_file(write):
     table = read_table(write("\ufeffday;a;b\r\n2024-01-01;1;2.5\r\n2024-01-02;3;-4e1\r\n\r\n"), column="b", time="day")
     (series,) = table.series
     assert series.values.tolist() == [2.5, -40]
-    assert (series.name, series.last, series.first_line) == ("", "2024-01-02", 2)
+    assert (series.name, series.last, int(series.lines[0])) == ("", "2024-01-02", 2)
     assert (table.column, table.time, str(table.clock)) == ("b", "day", "1 day")
     assert table.notes == ["columns not used: a"]
 
 
 def test_the_long_format_holds_several_series(write):
     table = read_table(write("unique_id,ds,y\nu,1,10\nv,5,1\nu,2,20\nv,6,2\n"))
-    assert [(one.name, one.values.tolist(), one.last, one.first_line) for one in table.series] == [
+    assert [(one.name, one.values.tolist(), one.last, int(one.lines[0])) for one in table.series] == [
         ("u", [10, 20], "2", 2),
         ("v", [1, 2], "6", 3),
     ]
@@ -76,7 +76,7 @@ def test_many_columns_take_time_in_proportion(write):
 
 def test_the_newest_row_may_come_first(write):
     table = read_table(write("unique_id,ds,y\na,2/1/2024,3\nb,2/1/2024,6\na,1/31/2024,2\nb,1/31/2024,5\n"))
-    assert [(one.values.tolist(), one.last, one.first_line) for one in table.series] == [
+    assert [(one.values.tolist(), one.last, int(one.lines[0])) for one in table.series] == [
         ([2, 3], "2/1/2024", 4),
         ([5, 6], "2/1/2024", 5),
     ]
