@@ -23,6 +23,7 @@ from chargen.training.records import EpochRecord
 from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
 
+USUAL_UNITS = 512  # of the network by whose precision the usual time is judged
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains, on which the settings depend
 ESTIMATE_SECONDS = 0.3  # the same, where only what the user is told depends on it
 READING_SPEED = 3  # reading held-out text is this many times as fast as training
@@ -101,7 +102,8 @@ def make_plan(
         operations = speed * clock.left()
     V, length = len(corpus.vocabulary), len(corpus.train_ids)
     if base is None:
-        recipe = choose(length, V, cell, operations, _networks(fixed), fixed.epochs)
+        _, precision = _agreed_engine(device, network_for(V, cell, USUAL_UNITS, 1), fixed, processes)
+        recipe = choose(length, V, cell, operations, _networks(fixed), fixed.epochs, precision)
     else:
         recipe = fine_tune(length, replace(base.config, vocab_size=V), operations, fixed.epochs)
     if fixed.batch_size is None:  # the rows of a batch are shared among the processes

@@ -28,6 +28,7 @@ PRESETS = {"d2l": D2L}
 
 NETWORKS = ((1, 128), (1, 256), (1, 512), (1, 768), (1, 1024), (2, 1024))  # layers and units, by cost
 USUAL_OPERATIONS = 4.4e12  # multiplications of a run without a time budget: two minutes on a laptop of today
+IN_BFLOAT16 = 1.5  # times as many where the processor multiplies in it
 USUAL_CHARACTERS = 1_000_000  # of such a run; a longer text takes longer in proportion,
 LONGEST = 5  # up to this many times as long
 CHARACTERS_PER_WEIGHT = 2  # a network needs time to read this many for each recurrent weight; else a smaller one wins
@@ -67,6 +68,7 @@ def choose(
     operations: float | None = None,
     networks: Sequence[tuple[int, int]] = NETWORKS,
     epochs: int | None = None,
+    precision: str = "float32",
 ) -> Recipe:
     """Return good settings for a text, found by the search that `benchmarks/README.md` records.
 
@@ -80,12 +82,14 @@ def choose(
             which is longer for a longer text.
         networks: (layers, units) to choose from, by increasing cost.
         epochs: passes over the text, if they are fixed.
+        precision: of a large network's products, by which more can be done in the usual time.
 
     >>> choose(1_000_000, 65).hidden_size, choose(18_000, 65).hidden_size
     (512, 256)
     """
     train_characters = max(train_characters, 1)  # an empty text is refused later, with the batches
     usual = USUAL_OPERATIONS * min(max(train_characters / USUAL_CHARACTERS, 1), LONGEST)
+    usual *= IN_BFLOAT16 if precision == "bfloat16" else 1
     for num_layers, hidden_size in reversed(networks):
         config = network_for(vocab_size, cell, hidden_size, num_layers)
         characters = (operations or usual) / operations_per_character(config)

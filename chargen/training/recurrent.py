@@ -91,7 +91,7 @@ class Recurrent(Stateful):
             outputs.append(x)
             states += after
         parts = tuple(torch.stack(part).float() for part in zip(*states, strict=True))  # (L*D, B, H) each
-        x = torch.cat(outputs, -1)  # (B, T, L*D*H)
+        x = torch.cat(outputs, -1) if len(outputs) > 1 else x  # (B, T, L*D*H)
         return self.output(x).float(), parts[0] if single else parts
 
     def _run_layer(self, layer: nn.Module, x: Tensor, parts: list[Tensor], masks: DropoutMasks | None):

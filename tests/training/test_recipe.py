@@ -54,6 +54,10 @@ def test_ten_times_the_time_gets_a_larger_network():
     assert cost(choose(1_000_000, 65, operations=1e14)) > cost(choose(1_000_000, 65, operations=1e13))
 
 
+def test_bfloat16_gets_half_as_many_epochs_again():
+    assert [choose(1_000_000, 65, precision=precision).epochs for precision in ("float32", "bfloat16")] == [4, 6]
+
+
 def test_a_given_network_is_kept_and_the_rest_follows_from_it():
     small, large = (choose(1_000_000, 65, networks=[network]) for network in ((1, 100), (2, 700)))
     assert (small.num_layers, small.hidden_size, large.num_layers, large.hidden_size) == (1, 100, 2, 700)
