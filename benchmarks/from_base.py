@@ -21,7 +21,7 @@ def learned(folder: str, text: str, *options: str) -> tuple[dict, float, float]:
     command = [CHARGEN, "train", text, "--name", "run", "--overwrite", "--sample-every", "0", *options]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     best = Checkpoint.load(Path(folder, "checkpoints/run/best.safetensors")).provenance
-    return best.metadata, best.reached["valid_loss"] / math.log(2), time.perf_counter() - began
+    return best.metadata, best.reached.valid_loss / math.log(2), time.perf_counter() - began
 
 
 def main() -> None:
