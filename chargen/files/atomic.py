@@ -88,6 +88,8 @@ def advice_on(error: OSError, otherwise: str) -> str:
     """Return what to do about a file that cannot be written, by the reason if that tells."""
     if error.errno == errno.ENAMETOOLONG:
         return "give a shorter name"
+    if error.errno == errno.ENOTSUP and error.filename:
+        return f"remove {error.filename}"
     return f"free some space, or {otherwise}" if error.errno in FULL else otherwise
 
 
@@ -120,13 +122,15 @@ def open_file(path: Path, flags: int = os.O_RDONLY, follow: bool = True) -> int:
         follow: whether the file may be a symbolic link to one.
 
     Raises:
-        OSError: it cannot be opened, or is something else.
+        OSError: it cannot be opened, or is something else; with ENOTSUP, if it is to be removed.
     """
     flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    if not follow and os.path.islink(path):
+        raise OSError(errno.ENOTSUP, "it is a symbolic link", os.fspath(path))
     descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is not a file")
+        raise OSError(errno.ENOTSUP, "it is not a file", os.fspath(path))
     return descriptor
 
 

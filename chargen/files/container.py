@@ -90,6 +90,12 @@ def require_shapes(tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, .
             raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shapes[name])}")
 
 
+def _require_memory(path: Path) -> None:
+    """Raise CheckpointError if a file, which may take no room on the disk, is larger than this machine's memory."""
+    if hasattr(os, "sysconf") and path.stat().st_size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise CheckpointError(f"{path} has {path.stat().st_size:,} bytes, more than this machine has memory")
+
+
 def _written(path: Path, about: dict) -> str:
     try:
         text = json.dumps(about, allow_nan=False)
@@ -139,6 +145,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
             (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
         if header > min(LARGEST_HEADER, path.stat().st_size):
             raise DamagedError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")
+        _require_memory(path)
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}

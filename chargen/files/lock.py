@@ -1,6 +1,7 @@
 """A lock that lets one process at a time write in a folder."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,8 @@ def lock(
     except Timeout:
         raise InputError(f"{_owner(folder)} {activity} {folder}", if_busy) from None
     except OSError as error:
-        raise InputError(f"cannot write in {folder}: {error.strerror}", advice_on(error, if_unwritable)) from None
+        what = error.filename if error.errno == errno.ENOTSUP else f"in {folder}"
+        raise InputError(f"cannot write {what}: {error.strerror}", advice_on(error, if_unwritable)) from None
     return held
 
 

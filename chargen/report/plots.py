@@ -3,6 +3,7 @@
 import io
 import math
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -138,8 +139,24 @@ def save_figure(figure, path: str | Path) -> None:
         SaveError: the file cannot be written.
     """
     data = io.BytesIO()
-    figure.savefig(data, format=picture_format(path))
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        _take_names_as_they_are(figure)
+        figure.savefig(data, format=picture_format(path))
+    if any("missing from font" in str(warning.message) for warning in warned):
+        warnings.warn("the font of the picture lacks some characters; it shows boxes in their place", stacklevel=2)
     write_atomically(Path(path), data.getvalue(), advice="choose another place")
+
+
+def _take_names_as_they_are(figure) -> None:
+    """Let a $ in a name begin no formula; only Matplotlib's own labels of logarithmic axes are formulas."""
+    from matplotlib.text import Text
+
+    for axes in figure.axes:
+        logarithmic = [axis for axis in (axes.xaxis, axes.yaxis) if axis.get_scale() == "log"]
+        formulas = {label for axis in logarithmic for label in axis.get_ticklabels(which="both")}
+        for text in axes.findobj(Text):
+            text.set_parse_math(text in formulas)
 
 
 def picture_format(path: str | Path) -> str:

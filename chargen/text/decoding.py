@@ -192,7 +192,7 @@ def text_codec(encoding: str) -> str:
     """
     try:
         "".encode(encoding)  # a LookupError also for a codec that does not make text, such as "base64"
-        b"a".decode(encoding, "replace")  # a ValueError for one that is made for names of hosts, such as "idna"
+        (b"\0" * 4).decode(encoding, COUNTING)  # a ValueError for one that is made for names of hosts, such as "idna"
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):  # also a ValueError for a name that no codec can have
         raise InputError(

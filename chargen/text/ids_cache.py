@@ -23,7 +23,7 @@ from chargen.files.atomic import require_space, write_atomically
 from chargen.files.lock import lock
 from chargen.text.encoder import Encoded, Encoder, short_digest
 from chargen.text.reading_options import ReadingOptions
-from chargen.text.registry import FULL_DISK, cache_folder
+from chargen.text.registry import FULL_DISK, OTHER_DISK, cache_folder
 from chargen.text.sources import Document
 from chargen.text.stored_ids import StoredIds
 from chargen.text.vocabulary import Vocabulary
@@ -75,7 +75,7 @@ def _write(path: Path, text: Encoder) -> None:
         data = json.dumps({**description, "ids_sha256": digest.hexdigest()}).encode()
         yield data + hashlib.sha256(data).digest() + struct.pack("<Q", len(data)) + MARK
 
-    write_atomically(path, parts(), advice=FULL_DISK)
+    write_atomically(path, parts(), advice=OTHER_DISK)
 
 
 def _open(path: Path) -> Encoded:

@@ -13,6 +13,14 @@ LONGEST = 2_000_000_000  # bytes
 SPARE, MOST_SPARE = 0.05, 1_000_000_000  # of a disk, and bytes at most, that stay free
 
 
+def require_end(name: str, length: int) -> None:
+    """Raise InputError if a stream has sent so many bytes that it may never end."""
+    if length > LONGEST:
+        raise InputError(
+            f"{name} sends more than {size(LONGEST)}", "write what you want of it to a file, and name that"
+        )
+
+
 class KeptStream:
     """A stream that is read as far as it is needed, and kept in memory or in a file without a name, which ends with it.
 
@@ -53,9 +61,7 @@ class KeptStream:
         return data
 
     def _keep(self, data: bytes) -> None:
-        if self._length + len(data) > LONGEST:  # it may never end
-            advice = "give {max_chars}, or write what you want of it to a file, and name that"
-            raise InputError(f"{self.name} sends more than {size(LONGEST)}", advice)
+        require_end(self.name, self._length + len(data))
         try:
             self._require_room(len(data))
             self._copy.write(data)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from chargen.errors import InputError
 
-FULL_DISK = "free some space, or set CHARGEN_CACHE to a folder on another disk"
+OTHER_DISK = "set CHARGEN_CACHE to a folder on another disk"
+FULL_DISK = f"free some space, or {OTHER_DISK}"
 
 
 @dataclass(frozen=True)

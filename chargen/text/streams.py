@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 from chargen.text.decoding import Decoder, text_codec
+from chargen.text.kept_stream import require_end
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Document, Source, documents
 from chargen.text.tables import SAMPLE, ColumnReader, Table, table_in
@@ -71,7 +72,7 @@ class TextStream:
             self.decoders.append((document.name, decoder))
             self._digests.append(digest)
             with document.reading(), document.open() as file:
-                pieces = decoder.pieces(self._chunks(file, digest))
+                pieces = decoder.pieces(self._chunks(document, file, digest))
                 if self._reading.column is None:
                     yield from self._looked_at(document, pieces)
                     continue
@@ -90,8 +91,12 @@ class TextStream:
             if table := table_in(beginning, str(document.path or "")):
                 self.tables.append((document.name, table))
 
-    def _chunks(self, file: BinaryIO, digest) -> Iterator[bytes]:
+    def _chunks(self, document: Document, file: BinaryIO, digest) -> Iterator[bytes]:
+        length, is_stream = 0, document.kept is None and not (document.path and document.path.is_file())
         while data := file.read(self._chunk):
+            length += len(data)
+            if is_stream:
+                require_end(document.name, length)
             digest.update(data)
             self._watch(len(data))
             yield data

@@ -11,9 +11,10 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from chargen.errors import InputError, TrainingError
 from chargen.report.words import counted
 from chargen.training.hardware import pick_device
 
+T = TypeVar("T")
 SILENCE = 5.0  # seconds in which the others may come before a word is said
 PATIENCE = timedelta(minutes=10)  # with a silent process; a dead one is noticed at once
 
@@ -151,6 +153,9 @@ def started_together() -> bool:
     numbers = {name: os.environ.get(name, "0") for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT")}
     if wrong := next((name for name, value in numbers.items() if not re.fullmatch(r"\d{1,9}", value)), None):
         raise InputError(f"{wrong}={numbers[wrong]}: not a number", f"unset {wrong}, or let torchrun set it")
+    if int(numbers["RANK"]) >= max(int(numbers["WORLD_SIZE"]), 1):
+        message = f"RANK={numbers['RANK']}: must be below WORLD_SIZE, {numbers['WORLD_SIZE']}"
+        raise InputError(message, "unset both, or let torchrun set them")
     return int(numbers["WORLD_SIZE"]) > 1 and {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ)
 
 
@@ -190,11 +195,9 @@ def joined(device: torch.device) -> Iterator[Processes]:
         return
     import torch.distributed.nn  # noqa: F401 - its functions keep the process group that exists when it is first loaded
 
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     with _told_if_it_waits():
-        store, rank, size = next(dist.rendezvous("env://"))
-        store = dist.PrefixStore(str(store.add(f"joined by {rank}", 1)), store)  # they may leave, and join again
-        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        store, rank, size = _interruptible(lambda: _meet(backend))
     processes = Processes(rank, size)
     try:
         with contextlib.nullcontext() if processes.first else _silence():
@@ -210,6 +213,34 @@ def joined(device: torch.device) -> Iterator[Processes]:
         if gone:
             raise _gone(processes) from None
         raise
+
+
+def _meet(backend: str) -> tuple[dist.Store, int, int]:
+    """Wait for the other processes; return what they share, and which of how many this one is."""
+    store, rank, size = next(dist.rendezvous("env://"))
+    store = dist.PrefixStore(str(store.add(f"joined by {rank}", 1)), store)  # they may leave, and join again
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+    return store, rank, size
+
+
+def _interruptible(function: Callable[[], T]) -> T:
+    """Return what a function returns; Ctrl-C is heard also while it waits in PyTorch, which hears no signals."""
+    ended: list[tuple[T | None, BaseException | None]] = []
+
+    def run() -> None:
+        try:
+            ended.append((function(), None))
+        except BaseException as error:
+            ended.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.1)
+    value, error = ended[0]
+    if error is not None:
+        raise error
+    return cast(T, value)
 
 
 @contextlib.contextmanager

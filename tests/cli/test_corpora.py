@@ -150,7 +150,8 @@ def test_fetch_without_network(chargen, tmp_path):
     host = "raw.githubusercontent.com"
     assert message == (
         f"could not fetch {mirror}/names.txt (cannot connect to {mirror[7:]});"
-        f" https://{host}/karpathy/makemore/master/names.txt (cannot connect to {host});"
+        f" https://{host}/karpathy/makemore/master/names.txt"
+        " (cannot connect to the proxy that HTTP_PROXY or HTTPS_PROXY names);"
         f" download the file yourself to {tmp_path / 'cache' / 'names.txt'},"
         " or use a corpus that needs no network: lamp-at-low-water"
     )

@@ -230,6 +230,14 @@ print(*(line.split()[1] for line in open("/proc/self/status") if line.startswith
     assert int(kilobytes) < 90_000
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="files of which most is not written, and sysconf")
+def test_a_file_larger_than_memory_is_refused_before_it_is_read(tmp_path):
+    path = saved(tmp_path)
+    os.truncate(path, 1 << 42)
+    with pytest.raises(CheckpointError, match="has 4,398,046,511,104 bytes, more than this machine has memory"):
+        Checkpoint.load(path)
+
+
 def test_a_network_of_a_billion_layers_is_refused_at_once(tmp_path):
     path = saved(tmp_path)
     rewrite(path, about={"config": {"vocab_size": 4, "hidden_size": 3, "num_layers": 10**9}})

@@ -72,7 +72,7 @@ SCALE = "output.weight.scale"
             {"output.bias": np.ones(2, np.int8), "output.bias.scale": np.ones(2, np.float32)},
             "output.bias.scale is not one float32 number for each row",
         ),
-        ({"output.bias.scale": np.ones(2, np.float32)}, "output.bias.scale is no part of the network"),
+        ({"output.bias.scale": np.ones(2, np.float32)}, "output.bias.scale does not belong to the network"),
         ({"output.weight": np.ones((2, 3), np.int16)}, "output.weight is of type int16"),
     ],
 )

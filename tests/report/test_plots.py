@@ -50,6 +50,21 @@ def test_the_name_of_a_picture_chooses_its_format(tmp_path):
         save_losses(HISTORY, tmp_path / "loss.mp3")
 
 
+def test_names_are_drawn_as_they_are(tmp_path, drawn):
+    name = r"$x^$ and $\frac{$"
+    save_losses(HISTORY, tmp_path / "loss.svg", {name: 3.0})
+    piece = forecast_plot.Piece(1, np.array([4.0]), {})
+    panel = forecast_plot.Panel("", np.array([1.0]), ["$a", "$b"], [piece], name)
+    forecast_plot.save_forecast([panel], tmp_path / "forecast.svg", name, "$")
+    save_panels(
+        [Panel("x", "x", name, [Line(np.arange(1, 9), np.logspace(0, 4, 8), "y")], log=True)], tmp_path / "p.svg"
+    )
+    labels = [text for text in drawn[2].axes[0].get_yticklabels() if text.get_parse_math()]
+    assert r"$\mathdefault{10^{2}}$" in [label.get_text() for label in labels]
+    with pytest.warns(UserWarning, match="^the font of the picture lacks some characters; it shows boxes"):
+        save_losses(HISTORY, tmp_path / "loss.png", {"\ue000": 3.0})
+
+
 def test_panels_and_frames_are_drawn(tmp_path):
     panels = [Panel(str(n), "x", "y", [Line(np.arange(3), np.arange(3) * n, "line")]) for n in (1, 2)]
     save_panels(panels, tmp_path / "two.png")

@@ -87,7 +87,9 @@ def test_bytes_in_another_encoding(data, encoding, codec, byte, offset, advice):
     assert decode(data, "text", advice)  # the advice works
 
 
-@pytest.mark.parametrize("encoding", ["utf-99", "base64", "rot13", "undefined", "idna", "", "\udcff", "utf\0"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-99", "punycode", "base64", "rot13", "undefined", "idna", "", "\udcff", "utf\0"]
+)
 def test_unknown_encoding(encoding):
     message = refusal(written("text.txt", b"text"), encoding=encoding)
     assert message == f"encoding {encoding!r}: unknown; common ones are utf-8, latin-1, cp1252, utf-16"

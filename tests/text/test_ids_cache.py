@@ -142,8 +142,8 @@ from chargen.text.stored_ids import StoredIds
 from chargen.errors import ChargenError
 pause = float(sys.argv[1])
 plain = streams.TextStream._chunks
-def slow(self, file, digest):
-    for data in plain(self, file, digest):
+def slow(self, *arguments):
+    for data in plain(self, *arguments):
         time.sleep(pause)
         yield data
 streams.TextStream._chunks = slow
@@ -212,6 +212,7 @@ def test_a_disk_that_is_full_ends_it_with_one_clear_line():
     _, stderr = encoding(0, preexec_fn=limit).communicate(timeout=60)
     (line,) = stderr.splitlines()
     assert line.startswith("SaveError: cannot write ")
+    assert line.count("free some space") == 1
     assert line.endswith("free some space, or set CHARGEN_CACHE to a folder on another disk")
     assert {path.name for path in Path("cache/encoded").iterdir()} <= {".lock"}
 

@@ -13,6 +13,7 @@ from chargen.errors import InputError
 from chargen.text import kept_stream
 from chargen.text.corpus import load_corpus
 from chargen.text.kept_stream import KeptStream
+from chargen.text.streams import read_text
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +60,11 @@ def test_of_what_never_ends_only_what_is_needed_is_read():
 def test_what_never_ends_is_given_up(monkeypatch):
     monkeypatch.setattr(kept_stream, "LONGEST", 1_000_000)
     send(monkeypatch, b"y\n" * 600_000)
-    with pytest.raises(InputError, match=r"stdin sends more than 1\.0 MB; give max_chars, or write"):
+    with pytest.raises(InputError, match=r"stdin sends more than 1\.0 MB; write"):
         load_corpus("-")
+    send(monkeypatch, b"y\n" * 600_000)
+    with pytest.raises(InputError, match=r"stdin sends more than 1\.0 MB"):
+        list(read_text("-"))
     send(monkeypatch, b"\0" * 600_000)
     with pytest.raises(InputError, match="stdin looks binary"):
         load_corpus("-")

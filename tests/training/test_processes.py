@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -177,6 +178,25 @@ def test_a_process_says_for_whom_it_waits(monkeypatch):
     told = "process 0 of WORLD_SIZE=2 waits for the others at here:1; to train alone, unset WORLD_SIZE"
     with pytest.warns(UserWarning, match=told), processes._told_if_it_waits():
         time.sleep(0.3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_ends_the_wait_for_others():
+    threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
+    waiting = threading.Event()
+    with pytest.raises(KeyboardInterrupt):
+        processes._interruptible(waiting.wait)
+    waiting.set()
+    assert processes._interruptible(lambda: 3) == 3
+    with pytest.raises(ZeroDivisionError):
+        processes._interruptible(lambda: 1 // 0)
+
+
+def test_a_rank_beyond_the_processes_is_refused(monkeypatch):
+    for name, value in {"WORLD_SIZE": "2", "RANK": "2", "MASTER_ADDR": "here", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="RANK=2: must be below WORLD_SIZE, 2"):
+        processes.started_together()
 
 
 def test_rows_that_cannot_be_dealt_evenly_are_refused():
