@@ -34,7 +34,7 @@ def main(source, seed, *options):
         "in_sequence": round(evaluate(model, valid_ids), 4),
         "windows_of_256": round(windowed_loss(model, valid_ids), 4),
         "seconds_from_start_to_end": round(seconds, 1),
-        "seconds_of_training": round(best.provenance.reached["seconds"], 1),
+        "seconds_of_training": round(best.provenance.reached.seconds, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
     }
     print(json.dumps(result))
