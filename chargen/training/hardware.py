@@ -13,6 +13,7 @@ from chargen.report.words import counted, size
 WEIGHT_COPIES = 4  # floats that training keeps for a weight: itself, its gradient, two moments
 LAYER_COPIES, LOGIT_COPIES = 6, 2  # floats that a step keeps for an output of a layer, and for a logit, at least
 LARGE = 256  # units, from which on bfloat16 gains what it costs
+MANY = 32  # rows of a batch, from which on what the native kernels save of a large LSTM's steps outgrows the caches
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -81,14 +82,18 @@ def allow_tf32(device: torch.device, precision: str) -> None:
 
 
 def pick_engine(
-    device: torch.device, config: ModelConfig, engine: str | None = None, precision: str | None = None
+    device: torch.device,
+    config: ModelConfig,
+    engine: str | None = None,
+    precision: str | None = None,
+    batch_size: int = 1,
 ) -> tuple[str, str]:
     """Return the engine for a network on a device, usually the fastest, and the precision of its matrix products.
 
     Both follow from the network, the device and the processor, so that the same seed gives the same model however busy
-    the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layer for a large LSTM on a
-    processor with AMX, the tiles of which only that one uses. A large network is trained in bfloat16 where the
-    processor multiplies in it.
+    the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layer for a large LSTM with
+    large batches, or on a processor with AMX, the tiles of which only that one uses. A large network is trained in
+    bfloat16 where the processor multiplies in it.
 
     Args:
         engine, precision: what is fixed; None leaves it open.
@@ -105,7 +110,8 @@ def pick_engine(
     has_tiles = _has("_is_amx_tile_supported")
     if engine is None:
         fast = library.path(precision or "float32") not in (None, "portable")
-        engine = "native" if fast and not (has_tiles and large and config.cell == "lstm") else "torch"
+        beaten = large and config.cell == "lstm" and (has_tiles or batch_size > MANY)
+        engine = "native" if fast and not beaten else "torch"
     if precision is None:
         multiplies = library.path("bfloat16") if engine == "native" else has_tiles or _has("_is_avx512_bf16_supported")
         precision = "bfloat16" if large and multiplies else "float32"

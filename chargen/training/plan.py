@@ -25,7 +25,7 @@ from chargen.training.text_task import text_trainer
 
 USUAL_UNITS = 512  # of the network by whose precision the usual time is judged
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains, on which the settings depend
-ESTIMATE_SECONDS = 0.3  # the same, where only what the user is told depends on it
+ESTIMATE_SECONDS = 0.2  # the same, where only what the user is told depends on it
 READING_SPEED = 3  # reading held-out text is this many times as fast as training
 LEAST_SHARE = 0.5  # of a time budget, for training itself, although all of it then takes longer
 FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
@@ -157,8 +157,13 @@ def _seconds_needed(corpus: Corpus, model: CharModel, settings: TrainingSettings
     settings.batching.batches_per_epoch(len(corpus.train_ids))  # refuses a text that is too short
     scratch = deepcopy(model)
     settings_of_a_try = replace(settings, learning_rate=1e-9)  # a high one might diverge
-    for seconds in (0.01, ESTIMATE_SECONDS):  # the first time prepares
-        speed = _characters_per_second(corpus, scratch, replace(settings_of_a_try, seconds=seconds), processes)
+    speed, threads = 0.0, torch.get_num_threads()
+    for count in sorted({1, threads}):  # on a busy machine one thread is the faster one, and trains
+        torch.set_num_threads(count)
+        for seconds in (0.01, ESTIMATE_SECONDS):  # the first time prepares
+            settings_of_a_try = replace(settings_of_a_try, seconds=seconds)
+            speed = max(speed, _characters_per_second(corpus, scratch, settings_of_a_try, processes))
+    torch.set_num_threads(threads)
     read = min(len(corpus.valid_ids), settings.valid_chars)
     return settings.epochs * (len(corpus.train_ids) + read / READING_SPEED) / speed
 
@@ -167,7 +172,7 @@ def _agreed_engine(
     device: torch.device, config: ModelConfig, fixed: FixedSettings, processes: Processes
 ) -> tuple[str, str]:
     """Return the engine and the precision that the first process picks."""
-    engine, precision = pick_engine(device, config, fixed.engine, fixed.precision)
+    engine, precision = pick_engine(device, config, fixed.engine, fixed.precision, fixed.batch_size or 1)
     names = list(ENGINES)
     engine = names[int(processes.agree(names.index(engine)))]
     return engine, PRECISIONS[int(processes.agree(PRECISIONS.index(precision)))]

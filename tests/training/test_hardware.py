@@ -42,6 +42,10 @@ def let_run(monkeypatch, **paths):
         ("lstm", 512, "amx", (), ("torch", "bfloat16")),
         ("lstm", 512, "amx", ("native",), ("native", "bfloat16")),
         ("gru", 512, "amx", (), ("native", "bfloat16")),
+        ("lstm", 512, "avx512bf16", (None, None, 32), ("native", "bfloat16")),
+        ("lstm", 512, "avx512bf16", (None, None, 64), ("torch", "bfloat16")),
+        ("gru", 512, "avx512bf16", (None, None, 64), ("native", "bfloat16")),
+        ("lstm", 64, "avx512bf16", (None, None, 64), ("native", "float32")),
     ],
 )
 def test_engine_and_precision_follow_from_the_network_and_the_processor(
