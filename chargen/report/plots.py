@@ -31,17 +31,18 @@ def save_losses(history: Sequence[dict], path: str | Path, baselines: Mapping[st
     figure, (axes,) = new_figure(1)
     marker = "o" if len(epochs) <= 30 else None
     training = [_perplexity(record["train_loss"]) for record in history]
-    axes.plot(epochs, training, marker=marker, ms=4, label="training")
+    axes.plot(epochs, training, marker=marker, ms=4, label="training (while learning, with any dropout)")
     validated = [
         (record["epoch"], _perplexity(record["valid_loss"])) for record in history if record["valid_loss"] is not None
     ]
     if validated:
-        axes.plot(*zip(*validated, strict=True), marker=marker, ms=4, label="validation")
+        axes.plot(*zip(*validated, strict=True), marker=marker, ms=4, label="held-out")
         best_epoch, best = min(validated, key=lambda point: point[1])
         axes.plot(best_epoch, best, "*", ms=16, color="black", label=f"best: {best:.2f} after epoch {best_epoch}")
     for (name, bits), style in zip((baselines or {}).items(), ("--", ":"), strict=False):
         value = 2 ** min(max(bits, -100.0), 100.0)
         axes.axhline(value, color="gray", ls=style, label=f"{name}: {value:.2f}")
+    axes.set_title("Perplexity after each epoch (lower is better)")
     axes.set_xlabel("epoch")
     axes.set_ylabel("perplexity (choices per character)")
     axes.set_yscale("log")

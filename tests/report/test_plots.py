@@ -6,6 +6,7 @@ from chargen.errors import InputError, SaveError
 from chargen.report import forecast_plot, plots
 from chargen.report.plots import Line, Panel, save_animation, save_losses, save_panels
 
+TRAINING = "training (while learning, with any dropout)"
 HISTORY = [
     {"epoch": 1, "train_loss": 2.0, "valid_loss": 2.2},
     {"epoch": 2, "train_loss": 1.5, "valid_loss": 1.9},
@@ -31,8 +32,8 @@ def drawn(monkeypatch):
 def test_losses_are_drawn_as_perplexities_with_the_best_epoch_and_the_baselines(tmp_path, drawn):
     save_losses(HISTORY, tmp_path / "loss.png", {"xz": 3.0})
     lines = {line.get_label(): line.get_xydata().tolist() for line in drawn[0].axes[0].get_lines()}
-    assert lines["training"] == [[epoch, pytest.approx(np.exp(loss))] for epoch, loss in ((1, 2.0), (2, 1.5), (3, 1.2))]
-    assert lines["validation"][2] == [3, pytest.approx(np.exp(2.0))]
+    assert lines[TRAINING] == [[epoch, pytest.approx(np.exp(loss))] for epoch, loss in ((1, 2.0), (2, 1.5), (3, 1.2))]
+    assert lines["held-out"][2] == [3, pytest.approx(np.exp(2.0))]
     assert lines[f"best: {np.exp(1.9):.2f} after epoch 2"] == [[2, pytest.approx(np.exp(1.9))]]
     assert [y for _, y in lines["xz: 8.00"]] == [8, 8]
     assert Image.open(tmp_path / "loss.png").size == (1200, 750)
@@ -40,7 +41,7 @@ def test_losses_are_drawn_as_perplexities_with_the_best_epoch_and_the_baselines(
 
 def test_losses_without_validation_are_drawn(tmp_path, drawn):
     save_losses([HISTORY[0] | {"valid_loss": None}], tmp_path / "loss.png")
-    assert [line.get_label() for line in drawn[0].axes[0].get_lines()] == ["training"]
+    assert [line.get_label() for line in drawn[0].axes[0].get_lines()] == [TRAINING]
 
 
 def test_the_name_of_a_picture_chooses_its_format(tmp_path):
