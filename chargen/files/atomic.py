@@ -88,8 +88,6 @@ def advice_on(error: OSError, otherwise: str) -> str:
     """Return what to do about a file that cannot be written, by the reason if that tells."""
     if error.errno == errno.ENAMETOOLONG:
         return "give a shorter name"
-    if error.errno == errno.ENOTSUP and error.filename:
-        return f"remove {error.filename}"
     return f"free some space, or {otherwise}" if error.errno in FULL else otherwise
 
 
@@ -122,7 +120,7 @@ def open_file(path: Path, flags: int = os.O_RDONLY, follow: bool = True) -> int:
         follow: whether the file may be a symbolic link to one.
 
     Raises:
-        OSError: it cannot be opened, or is something else; with ENOTSUP, if it is to be removed.
+        OSError: it cannot be opened, or is something else: a link, a pipe or a device, with ENOTSUP.
     """
     flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     if not follow and os.path.islink(path):

@@ -98,9 +98,18 @@ def lock(
     except Timeout:
         raise InputError(f"{_owner(folder)} {activity} {folder}", if_busy) from None
     except OSError as error:
-        what = error.filename if error.errno == errno.ENOTSUP else f"in {folder}"
-        raise InputError(f"cannot write {what}: {error.strerror}", advice_on(error, if_unwritable)) from None
+        raise _unwritable(folder, error, if_unwritable) from None
     return held
+
+
+def _unwritable(folder: Path, error: OSError, advice: str) -> InputError:
+    """Return the error of a folder that cannot be written, which names what stands in the way."""
+    file = next((place for place in (folder, *folder.parents) if os.path.lexists(place) and not place.is_dir()), None)
+    if file is not None:
+        return InputError(f"cannot write in {folder}: {file} is no folder", f"move it away, or {advice}")
+    if error.errno in (errno.ENOTSUP, errno.EISDIR) and error.filename:
+        return InputError(f"cannot write {error.filename}: {error.strerror}", f"remove {error.filename}")
+    return InputError(f"cannot write in {folder}: {error.strerror}", advice_on(error, advice))
 
 
 def _owner(folder: Path) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from chargen.errors import InputError
 from chargen.text.detection import BYTE_ORDER_MARKS, SAMPLE, encoding_advice, kind_of, likely_encoding
-from chargen.text.normalization import separable
+from chargen.text.normalization import MOST_MARKS, has_endless_marks, separable
 
 HEAD = 512  # bytes by which a file is known that is no plain text
 LINE_ENDS = {"CRLF": "\r\n", "CR": "\r", "NEL": "\x85", "U+2028": "\u2028", "U+2029": "\u2029"}  # in this order
@@ -71,7 +71,7 @@ class Decoder:
                 bytes are binary or not in the encoding.
         """
         before = 0
-        for piece, _ in separable(self._tidied(filter(None, self._decoded(iter(chunks))))):
+        for piece, _ in separable(self._without_endless_marks(self._tidied(filter(None, self._decoded(iter(chunks)))))):
             if "\0" in piece and not (self._lenient and piece.strip("\0")):
                 likely = likely_encoding(self._head, self.codec)
                 raise InputError(
@@ -85,6 +85,12 @@ class Decoder:
                 self.composed += len(unicodedata.normalize("NFD", piece)) - len(piece)
             if piece:
                 yield piece
+
+    def _without_endless_marks(self, pieces: Iterable[str]) -> Iterator[str]:
+        for piece in pieces:
+            if has_endless_marks(piece):
+                raise InputError(f"{self._name} is no text: {MOST_MARKS} marks in a row follow one letter")
+            yield piece
 
     def _decoded(self, chunks: Iterator[bytes]) -> Iterator[str]:
         while len(self._head) < HEAD and (data := next(chunks, b"")):

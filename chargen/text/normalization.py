@@ -10,6 +10,7 @@ from chargen.errors import InputError
 from chargen.text import prose
 
 NORMALIZATIONS = ("none", "prose", "lower", "letters")
+MOST_MARKS = 500  # in a row; what is written on purpose to look odd has some fifty
 JOINERS = "\u200c\u200d"  # which say inside a word whether letters join
 
 
@@ -24,13 +25,15 @@ def normalize(text: str, normalization: str) -> str:
             9.2, except that lines are joined by a space. The marks and joiners that follow a letter belong to it.
 
     Raises:
-        InputError: `normalization` is none of these.
+        InputError: `normalization` is none of these, or the text has endless marks.
 
     >>> normalize("The Time Machine, by\\nH. G. Wells [1898]", "letters")
     'the time machine by h g wells '
     """
     if normalization not in NORMALIZATIONS:
         raise InputError(f"{normalization!r}: must be one of {', '.join(NORMALIZATIONS)}", setting="normalization")
+    if has_endless_marks(text):
+        raise InputError(f"{MOST_MARKS} marks in a row follow one letter", "give a text, or remove them")
     text = unicodedata.normalize("NFC", text)
     if normalization in ("none", "prose"):
         return text if normalization == "none" else prose.as_prose(text)
@@ -87,9 +90,24 @@ def _stands_alone(character: str) -> bool:
     It must not be part of the letter before it, as marks and the later parts of Korean syllables are, and no sigma's
     lower case may depend on what lies beyond it, nor its own on its neighbours (Unicode, Final_Sigma).
     """
-    if unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff" or character in "Σ\U00016d67":
+    if _is_mark(character) or "\u1160" <= character <= "\u11ff" or character in "Σ\U00016d67":
         return False
     return ("A" + character + "Σ").lower()[-1] == (" " + character + "Σ").lower()[-1]
+
+
+def has_endless_marks(text: str) -> bool:
+    """Return whether a text has more marks in a row than any that was written, up to twice MOST_MARKS.
+
+    Unicode puts them in order, which takes time in the square of their number, and a text cannot be cut among them.
+    """
+    if text.isascii():
+        return False
+    starts = range(0, len(text) - MOST_MARKS + 1, MOST_MARKS)
+    return any(all(map(_is_mark, text[start : start + MOST_MARKS])) for start in starts)
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M"
 
 
 def code_points(text: str) -> np.ndarray:

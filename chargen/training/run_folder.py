@@ -106,9 +106,15 @@ def remove_run(folder: Path) -> tuple[int, list[str]]:
     freed = 0
     with lock(folder, "is training in", "stop it first", "remove it as a user who may"):
         for name in ALL:
-            with contextlib.suppress(FileNotFoundError):
-                freed += (folder / name).lstat().st_size
+            try:
+                size = (folder / name).lstat().st_size
                 (folder / name).unlink()
+                freed += size
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                message = f"cannot remove {folder / name}: {error.strerror}"
+                raise InputError(message, "remove it yourself") from None
     (folder / LOCK).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # of a folder that is not empty
         folder.rmdir()

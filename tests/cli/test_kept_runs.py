@@ -79,6 +79,15 @@ def test_an_unknown_name_removes_nothing_and_suggests_the_nearest(chargen, tmp_p
     assert (tmp_path / "checkpoints/letters-gru/best.safetensors").exists()
 
 
+def test_what_cannot_be_removed_is_named(chargen, tmp_path):
+    keep(tmp_path, "letters-gru")
+    (tmp_path / "checkpoints/letters-gru/loss.png").mkdir()
+    code, _, err = chargen("remove", "letters-gru")
+    assert code == 2
+    assert "cannot remove checkpoints/letters-gru/loss.png: " in err.replace("\\", "/")
+    assert err.endswith("; remove it yourself\n")
+
+
 def test_a_run_that_is_being_trained_is_not_removed(chargen, tmp_path):
     run = keep(tmp_path, "letters-gru")
     with lock(run):

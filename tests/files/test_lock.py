@@ -67,16 +67,16 @@ with lock(Path(sys.argv[1]), wait=True):
 def test_what_a_foreign_folder_has_in_place_of_a_lock_is_refused_or_replaced(tmp_path):
     (tmp_path / "mine").write_bytes(b"mine")
     for name, is_refused in ((".lock", True), (".owner", False)):
-        for kind in ("link", "pipe"):
+        for kind in ("link", "pipe", "folder"):
             folder = tmp_path / f"{name}-{kind}"
             folder.mkdir()
             if kind == "link":
                 (folder / name).symlink_to(tmp_path / "mine")
             else:
-                os.mkfifo(folder / name)
-            if is_refused:
-                what = "a symbolic link" if kind == "link" else "not a file"
-                with pytest.raises(InputError, match=rf"cannot write .*\.lock: it is {what}; remove .*\.lock$"):
+                os.mkfifo(folder / name) if kind == "pipe" else (folder / name).mkdir()
+            if is_refused or kind == "folder":
+                what = {"link": "it is a symbolic link", "pipe": "it is not a file", "folder": "Is a directory"}[kind]
+                with pytest.raises(InputError, match=rf"cannot write .*{name}: {what}; remove .*{name}$"):
                     lock(folder)
             else:
                 lock(folder).close()
@@ -85,5 +85,7 @@ def test_what_a_foreign_folder_has_in_place_of_a_lock_is_refused_or_replaced(tmp
 
 def test_a_folder_that_cannot_be_made_cannot_be_locked(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(InputError, match=r"cannot write in .*file.cache: .*; set CACHE$"):
+    with pytest.raises(
+        InputError, match=r"cannot write in .*file.cache: .*file is no folder; move it away, or set CACHE$"
+    ):
         lock(tmp_path / "file" / "cache", if_unwritable="set CACHE")

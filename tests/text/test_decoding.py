@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from chargen.errors import InputError
 from chargen.text.decoding import Decoder, decode
+from chargen.text.normalization import normalize
 
 
 def in_chunks(data, size):
@@ -119,3 +120,12 @@ def test_nothing_but_nul_is_not_read_to_its_end():
     lenient = Decoder("text", lenient=True)
     with pytest.raises(InputError, match="text looks binary, not text: NUL at character 131,078"):
         list(lenient.pieces(itertools.chain([b"hello\n"], itertools.repeat(bytes(1 << 17)))))
+
+
+def test_endless_marks_are_no_text_and_many_are():
+    many, endless = "a" + "\u0315\u0300" * 20, "\u0315\u0300" * 50_000
+    assert decode(many.encode(), "odd")[0] == many
+    with pytest.raises(InputError, match="odd is no text: 500 marks in a row follow one letter"):
+        decode(("a" + endless).encode(), "odd")
+    with pytest.raises(InputError, match="500 marks in a row"):
+        normalize(endless, "none")

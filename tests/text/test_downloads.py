@@ -437,10 +437,8 @@ def test_cache_that_is_a_file(server, cache):
     cache.write_text("not a folder")
     server.pages["/story.txt"] = TEXT
     message = failure(entry(f"{server.address}/story.txt"))
-    assert re.fullmatch(
-        f"cannot write in {re.escape(str(cache))}: [A-Z][a-z ]+; set CHARGEN_CACHE to a folder that can be written",
-        message,
-    )
+    advice = "move it away, or set CHARGEN_CACHE to a folder that can be written"
+    assert message == f"cannot write in {cache}: {cache} is no folder; {advice}"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere; Windows has no modes")

@@ -219,5 +219,7 @@ def test_a_disk_that_is_full_ends_it_with_one_clear_line():
 
 def test_a_cache_that_cannot_be_written():
     Path("cache").write_text("a file")
-    with pytest.raises(InputError, match=r"cannot write in .*cache.encoded: .*; set CHARGEN_CACHE to a folder that"):
+    with pytest.raises(
+        InputError, match=r"cannot write in .*encoded: .*cache is no folder; .*, or set CHARGEN_CACHE to a"
+    ):
         load_corpus(old("poem.txt", POEM), in_memory=10)

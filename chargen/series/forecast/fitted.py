@@ -56,6 +56,11 @@ class Fitted:
     reasons: dict[str, str]
     held_out: HeldOut | None = None
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The row of each series in the arrays, by its name."""
+        return {name: place for place, name in enumerate(self.names)}
+
     @property
     def measured(self) -> int:
         """The leads at which the backtest has measured errors."""
@@ -105,7 +110,7 @@ class Fitted:
         series = [known[np.isfinite(known)] for known in self.history]
         limits = self.limits.copy()
         for name, values in rows.items():
-            place = self.names.index(name)
+            place = self.places[name]
             known = series[place][: max(len(series[place]) - overlap[name], 0)]
             series[place] = np.concatenate([known, values])
             if limits[place, 0] == 0 and values.min() < 0:

@@ -124,7 +124,7 @@ class Forecaster:
         names, _ = names_of(y)
         rows = dict(zip(names, series_of(y, names), strict=True))
         for name, values in rows.items():
-            if name not in fitted.names:
+            if name not in fitted.places:
                 raise InputError(f"series {name!r} is unknown to the forecaster", "leave it out, or fit again")
             require_within(name, values, self.settings)
         replaced = dict.fromkeys(names, overlap) if isinstance(overlap, int) else dict(overlap)
@@ -232,7 +232,7 @@ class Forecaster:
     def history(self, name: str) -> np.ndarray:
         """Return the last values of a series, (rows,)."""
         fitted = self._require_fitted()
-        values = fitted.history[fitted.names.index(name)]
+        values = fitted.history[fitted.places[name]]
         return values[np.isfinite(values)]
 
     @property
