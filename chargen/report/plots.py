@@ -158,6 +158,7 @@ def _take_names_as_they_are(figure) -> None:
         formulas = {label for axis in logarithmic for label in axis.get_ticklabels(which="both")}
         for text in axes.findobj(Text):
             text.set_parse_math(text in formulas)
+            text.set_text(text.get_text().encode("utf-8", "replace").decode())  # a font has no half characters
 
 
 def picture_format(path: str | Path) -> str:

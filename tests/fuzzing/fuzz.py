@@ -41,6 +41,12 @@ TABLES = {
     "zones": "t,v\n" + "".join(f"2024-{n + 1:02}-01T00:00:00+0{1 + (2 < n < 9)}:00,{n % 4}\n" for n in range(12)),
     "numbers": "".join(f"{n % 5}\n" for n in range(30)),
     "quarters": "q\tv\n" + "".join(f"{2000 + n // 4}Q{n % 4 + 1}\t{n % 4}\n" for n in range(30)),
+    "weeks": "week;id;n;price\n"
+    + "".join(f"{2020 + n // 26}W{n % 26 * 2 + 1:02};{n % 3};{n};{n / 4:,.2f}\n" for n in range(60)),
+    "epochs": "# counted\nsep=,\nt,y\n" + "".join(f"{1700000000 + 600 * n},{n % 9 - 4:.3e}\n" for n in range(50)),
+    "clocks": "at,y,z\n" + "".join(f'"Jan {n + 1}, 2024 {n % 12 + 1}:30 PM",{n}e9,"{n},{n:03}"\n' for n in range(31)),
+    "spaces": "year   y\n" + "".join(f"{1900 + n / 12:.3f}   {n * 37 % 11:4}\n" for n in range(40)),
+    "index": ",0\n" + "".join(f"{2024 - n},{'NA' if n % 9 == 5 else n * n}\n" for n in range(40)),
     "business": "date,v\n" + "".join(f"2024-01-{d:02},{d % 3}\n" for d in range(1, 32) if d % 7 not in (6, 0)),
 }
 POEM = (
@@ -82,7 +88,7 @@ def forecaster(rng: random.Random) -> list[str]:
     name = rng.choice(["months", "long"])
     write_damaged(Path("f.forecaster.safetensors"), "chargen-series", Path(f"{name}.forecaster.safetensors"), rng)
     forecast = "series forecast f.forecaster.safetensors"
-    more = f"--horizon 30|--level 50 --level 99|--series a|--out out.csv|--from {name}.csv".split("|")
+    more = f"--horizon 30|--level 50 --level 99|--series a|--out out.csv|--plot out.svg|--from {name}.csv".split("|")
     return ["info f.forecaster.safetensors", forecast, f"{forecast} {rng.choice(more)}"]
 
 
@@ -108,7 +114,9 @@ def table(rng: random.Random) -> list[str]:
     Path("t.csv").write_bytes(damaged_table(TABLES[name], rng))
     reading = "|||--fill linear|--fill last|--no-header|--count-rows|--zone Europe/Berlin|--decimal ,|--encoding utf-16"
     reading = rng.choice([*reading.split("|"), "--time-format %d/%m/%Y"])
-    way = rng.choice(["--model naive", "--model smoothing", "--model autoregression", "--model theta", "--json"])
+    way = rng.choice(
+        ["--model naive", "--model smoothing", "--model autoregression", "--model theta", "--json", "--plot t.png"]
+    )
     column = re.split(r"[,;\t\n]", TABLES[name])[1]
     known = name if Path(f"{name}.forecaster.safetensors").exists() else "t"
     return [

@@ -52,7 +52,7 @@ def test_the_name_of_a_picture_chooses_its_format(tmp_path):
 
 
 def test_names_are_drawn_as_they_are(tmp_path, drawn):
-    name = r"$x^$ and $\frac{$"
+    name = r"$x^$ and $\frac{$" + "\ud800"
     save_losses(HISTORY, tmp_path / "loss.svg", {name: 3.0})
     piece = forecast_plot.Piece(1, np.array([4.0]), {})
     panel = forecast_plot.Panel("", np.array([1.0]), ["$a", "$b"], [piece], name)
