@@ -21,13 +21,7 @@ INLINE vec choose(ints where, vec yes, vec no) { return _mm256_blendv_ps(no, yes
 
 #include "gates.h"
 
-typedef float number;
-typedef vec numbers;
-#define DEEP 1
-
-INLINE numbers load_numbers(const number *from) { return load(from); }
-INLINE numbers load_factor(const number *from) { return load_all(from); }
-INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one * other; }
+#include "floats.h"
 
 /* Tiles of nearly equal size: 16 rows are 6, 5 and 5. */
 INLINE long tile_rows(long left) { return left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS; }

@@ -4,15 +4,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 
 #include "avx512.h"
-
-typedef float number;
-typedef vec numbers;
-#define DEEP 1
-
-INLINE numbers load_numbers(const number *from) { return load(from); }
-INLINE numbers load_factor(const number *from) { return load_all(from); }
-INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one * other; }
-
+#include "floats.h"
 #include "products.h"
 
 INLINE vec widen_halves(const uint16_t *from) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from)); }

@@ -23,13 +23,8 @@ INLINE vec choose(ints where, vec yes, vec no) { return (vec)((where & (ints)yes
 
 #include "gates.h"
 
-typedef float number;
-typedef vec numbers;
-#define DEEP 1
+#include "floats.h"
 
-INLINE numbers load_numbers(const number *from) { return load(from); }
-INLINE numbers load_factor(const number *from) { return load_all(from); }
-INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one * other; }
 INLINE long tile_rows(long left) { return left < ROWS ? left : ROWS; }
 
 #include "products.h"
