@@ -30,7 +30,7 @@ def _verdict(run, best) -> list[str]:
     baselines, bits = run.metadata.get("baselines") or {}, best.score / math.log(2)
     ahead = {name: reached for name, reached in baselines.items() if round(reached, 3) <= round(bits, 3)}  # as shown
     simpler = ", ".join(f"{name} ({reached:.3f} bits)" for name, reached in (ahead or baselines).items())
-    verdict = [f"not yet better than {simpler}: {_remedy(run)}" if ahead else f"better than {simpler}"][
+    verdict = [f"not yet better than {simpler}: {_remedy(run, ahead)}" if ahead else f"better than {simpler}"][
         : len(baselines)
     ]
     last = run.history[-1]
@@ -43,9 +43,16 @@ def _verdict(run, best) -> list[str]:
     return verdict
 
 
-def _remedy(run) -> str:
-    """Return what would help a network that has not learned enough: time, unless it has had enough for its text."""
+def _remedy(run, ahead) -> str:
+    """Return what would help a network that has not learned enough: time, unless it has had enough for its text.
+
+    Args:
+        ahead: the baselines that predict the held-out text better; the base model is one where its few passes taught it
+            nothing that it did not know.
+    """
+    from chargen.training.base import BEFORE_LEARNING
+
     seconds = run.settings.seconds or run.history[-1].seconds
-    if len(run.history) >= MOST_EPOCHS:
+    if len(run.history) >= MOST_EPOCHS or BEFORE_LEARNING in ahead:
         return "give it more text"
     return f"give it more time (--budget {max(5, math.ceil(3 * seconds / 60))}m)"

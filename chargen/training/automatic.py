@@ -15,7 +15,7 @@ from chargen.text.baselines import measure
 from chargen.text.corpus import Corpus, load_corpus
 from chargen.text.reading_options import ReadingOptions
 from chargen.text.sources import Source
-from chargen.training.base import BASE, SHORTEST, consult_base
+from chargen.training.base import BASE, BEFORE_LEARNING, SHORTEST, Opinion, consult
 from chargen.training.clock import seconds_worked
 from chargen.training.hardware import pick_device
 from chargen.training.plan import LEAST_SHARE, FixedSettings, Plan, make_plan
@@ -54,26 +54,38 @@ def choose(
     """
     began = seconds_worked() if began is None else began
     baselines = measure(corpus) if processes.first else {}
-    if base is None and not from_scratch and _base_may_help(corpus, fixed):
-        opinion = consult_base(corpus, device, baselines, processes)
+    familiar, long_enough = True, len(corpus.train_ids) >= SHORTEST
+    if base is not None and long_enough:
+        familiar = consult(base, corpus, device, baselines, processes).familiar
+    elif base is None and not from_scratch and long_enough and _base_may_help(corpus, fixed):
+        english = Checkpoint.load(find(BASE))
+        opinion = consult(english, corpus, device, baselines, processes)
+        say(_told(opinion))
         if opinion.helps:
-            say(
-                f"beginning from the base model {BASE}: {opinion.bits:.3f} bits per character before learning"
-                " ({from_scratch} begins from nothing)"
-            )
-            base, init_from = opinion.model, BASE
-            baselines = {f"{BASE} before learning": opinion.bits} | baselines
-        else:
-            say(
-                f"beginning from nothing: the base model {BASE} does not know this text ({opinion.bits:.3f} bits per"
-                f" character; counting letters {opinion.counts:.3f})"
-            )
+            base, init_from, familiar = english, BASE, opinion.familiar
+            baselines = {BEFORE_LEARNING: opinion.bits} | baselines
     seconds = budget and _left_of(budget, seconds_worked() - began, say)
-    plan = make_plan(corpus, device, fixed, seed=seed, seconds=seconds, base=base, processes=processes)
+    plan = make_plan(
+        corpus, device, fixed, seed=seed, seconds=seconds, base=base, familiar=familiar, processes=processes
+    )
     if new := base and set(corpus.vocabulary.characters) - set(base.vocabulary.characters):
         say(f"characters that are new to {init_from}: {''.join(sorted(new))!r}")
     say(plan.why)
     return plan, {"budget": budget, "init_from": init_from, "baselines": baselines}
+
+
+def _told(opinion: Opinion) -> str:
+    """Return what is decided about the bundled base model, and why."""
+    if not opinion.helps:
+        return (
+            f"beginning from nothing: the base model {BASE} does not know this text ({opinion.bits:.3f} bits per"
+            f" character; counting letters {opinion.counts:.3f})"
+        )
+    strange = "" if opinion.familiar else ", which has much to learn here"
+    return (
+        f"beginning from the base model {BASE}{strange}: {opinion.bits:.3f} bits per character before learning"
+        " ({from_scratch} begins from nothing)"
+    )
 
 
 def _left_of(budget: float, spent: float, say: Callable[[str], object]) -> float:
@@ -86,9 +98,7 @@ def _left_of(budget: float, spent: float, say: Callable[[str], object]) -> float
 def _base_may_help(corpus: Corpus, fixed: FixedSettings) -> bool:
     """Whether nothing was asked for that the base model cannot have."""
     own_network = fixed.cell or fixed.hidden_size or fixed.num_layers
-    return (
-        len(corpus.train_ids) >= SHORTEST and not own_network and corpus.vocabulary.normalization in ("none", "prose")
-    )
+    return not own_network and corpus.vocabulary.normalization in ("none", "prose")
 
 
 def train(

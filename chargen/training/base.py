@@ -1,11 +1,11 @@
-"""The bundled base model, and whether a text is better learned from it than from nothing."""
+"""What a base model knows of a text, by which training begins from it or from nothing."""
 
 import math
 from typing import NamedTuple
 
 import torch
 
-from chargen.network.checkpoint import Checkpoint, find
+from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.text.baselines import COUNTS, count_model_loss
 from chargen.text.corpus import Corpus
@@ -14,40 +14,56 @@ from chargen.training.processes import ALONE, Processes
 from chargen.training.text_task import evaluate
 
 BASE = "english"
+BEFORE_LEARNING = f"{BASE} before learning"  # the name of the figure of the base as it is
 SHORTEST = 20  # characters of a text that the base can judge
 PROBE = 20_000  # characters that the base reads, a second on a laptop
+ENOUGH = 50_000  # characters from which a text of an unfamiliar kind is learned better from the base than from nothing,
+KNOWN = 0.75  # where the base predicts it in this share of the bits of guessing; of more, it must unlearn too much
 
 
-class Base(NamedTuple):
-    """The base model and what it makes of a text.
+class Opinion(NamedTuple):
+    """What a base model makes of a text, in bits per character of the text's held-out part.
 
     Attributes:
-        model: as it is before learning.
-        bits: bits per character of the text's held-out part, before learning a word of the text.
-        counts: the same of a count model that has learned the text.
+        bits: before the base has learned a word of the text.
+        counts: of a count model that has learned the text.
+        guessing: of guessing, with all characters as likely.
+        characters: of the text to learn.
     """
 
-    model: Checkpoint
     bits: float
     counts: float
+    guessing: float
+    characters: int
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the base knows the text better than counting its letters teaches: then it has little to learn."""
+        return self.bits < self.counts
 
     @property
     def helps(self) -> bool:
-        """Whether the base knows the text better than counting its letters teaches: then training begins from it."""
-        return self.bits < self.counts
+        """Whether training had better begin from the base: also a language that shares its letters and some words.
+
+        Of such a language a short text teaches too little to turn a network that knows another one.
+        """
+        return self.familiar or (self.bits < KNOWN * self.guessing and self.characters >= ENOUGH)
 
 
-def consult_base(
-    corpus: Corpus, device: torch.device, baselines: dict[str, float], processes: Processes = ALONE
-) -> Base:
-    """Let the bundled base model read the beginning of a text's held-out part, or of the text where none is held out.
+def consult(
+    base: Checkpoint,
+    corpus: Corpus,
+    device: torch.device,
+    baselines: dict[str, float],
+    processes: Processes = ALONE,
+) -> Opinion:
+    """Let a base model read the beginning of a text's held-out part, or of the text's end where none is held out.
 
     Args:
         corpus: of at least `SHORTEST` characters to learn.
         baselines: what `chargen.text.baselines.measure` found; empty where nothing is held out.
         processes: all of them get the judgement of the first.
     """
-    base = Checkpoint.load(find(BASE))
     model = CharModel.fine_tuning(base, corpus.vocabulary).to(device)
     model.engine = "native" if device.type == "cpu" and library.path() else "torch"
     learned, probed = corpus.train_ids, corpus.valid_ids
@@ -56,4 +72,6 @@ def consult_base(
         learned, probed = corpus.train_ids[:cut], corpus.train_ids[cut:]
     bits = evaluate(model, probed[:PROBE]) / math.log(2)
     counts = baselines.get(COUNTS) or count_model_loss(learned[-PROBE * 10 :], probed[:PROBE]) / math.log(2)
-    return Base(base, processes.agree(bits), processes.agree(counts))
+    return Opinion(
+        processes.agree(bits), processes.agree(counts), math.log2(len(corpus.vocabulary)), len(corpus.train_ids)
+    )

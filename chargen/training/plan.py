@@ -1,5 +1,6 @@
 """From a corpus and what the user fixed to a model and its settings."""
 
+import math
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields, replace
 
@@ -23,7 +24,7 @@ from chargen.training.records import EpochRecord
 from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
 
-USUAL_UNITS = 512  # of the network by whose precision and speed the time is judged
+USUAL_UNITS = 512  # of the network by whose precision the usual time is judged
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains, on which the settings depend
 ESTIMATE_SECONDS = 0.2  # the same, where only what the user is told depends on it
 READING_SPEED = 3  # reading held-out text is this many times as fast as training
@@ -80,6 +81,7 @@ def make_plan(
     seed: int = 0,
     seconds: float | None = None,
     base: Checkpoint | None = None,
+    familiar: bool = True,
     processes: Processes = ALONE,
 ) -> Plan:
     """Return a plan for learning `corpus`, the same one in all processes.
@@ -88,6 +90,7 @@ def make_plan(
         fixed: settings that are not to be chosen.
         seconds: a time budget, from now on; None takes the usual time.
         base: a model to begin with; its network is kept.
+        familiar: whether `base` knows texts of this kind.
 
     Raises:
         InputError: a value is out of its range or contradicts `base`.
@@ -105,7 +108,9 @@ def make_plan(
         _, precision = _agreed_engine(device, network_for(V, cell, USUAL_UNITS, 1), fixed, processes)
         recipe = choose(length, V, cell, operations, _networks(fixed), fixed.epochs, precision)
     else:
-        recipe = fine_tune(length, replace(base.config, vocab_size=V), operations, fixed.epochs)
+        config = replace(base.config, vocab_size=V)
+        _, precision = _agreed_engine(device, config, fixed, processes)
+        recipe = fine_tune(length, config, operations, fixed.epochs, precision, familiar)
     if fixed.batch_size is None:  # the rows of a batch are shared among the processes
         recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
     values = asdict(recipe) | fixed.given()
@@ -136,7 +141,7 @@ def operations_per_second(
 
     Here is this machine or, where several processes train together, all of theirs.
     """
-    model = CharModel(len(corpus.vocabulary), cell, hidden_size=USUAL_UNITS).to(device)
+    model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
     batch_size = -(-16 // processes.size) * processes.size
     model.engine, precision = _agreed_engine(device, model.config, fixed, processes)
     settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
@@ -147,7 +152,9 @@ def _characters_per_second(corpus: Corpus, model: CharModel, settings: TrainingS
     """Return the speed of training, measured for the seconds of `settings`; the model is changed."""
     enough = max(100_000, settings.batching.batch_size * settings.batching.num_steps + 1)
     ids = corpus.train_ids[np.arange(enough) % len(corpus.train_ids)]  # however short the text is
-    *_, last = text_trainer(model, ids, ids[:0], settings, processes).records()
+    trainer = text_trainer(model, ids, ids[:0], settings, processes)
+    trainer.task.guessing = math.inf  # a model of other texts may know this one worse than guessing does
+    *_, last = trainer.records()
     assert isinstance(last, EpochRecord)
     return last.characters_per_second
 
@@ -218,8 +225,7 @@ def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None
 
 def _optimizer_defaults(fixed: FixedSettings, learning_rate: float) -> dict:
     if fixed.optimizer == "sgd":
-        plain = {"averaging": None, "final_learning_rate": TrainingSettings.final_learning_rate}
-        return {"learning_rate": 1.0, "weight_decay": 0.0} | plain | fixed.given()
+        return {"learning_rate": 1.0, "weight_decay": 0.0} | fixed.given()
     return {"learning_rate": learning_rate} | fixed.given()
 
 

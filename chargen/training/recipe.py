@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from chargen.network.cells import CELLS
 from chargen.network.config import ModelConfig, network_for
-from chargen.training.settings import TrainingSettings
 
 # Zhang et al., "Dive into Deep Learning", section 9.5
 D2L = {
@@ -36,11 +35,11 @@ CHARACTERS_PER_WEIGHT = 2  # a network needs time to read this many for each rec
 WEIGHTS_PER_CHARACTER = 15  # more recurrent weights than this for each character of the text overfit
 MOST_EPOCHS = 16  # more of them overfit, whatever the dropout
 MANY_EPOCHS = 8  # from here on recurrent dropout gains more than it costs
-FINAL_LEARNING_RATE = 0.15  # of the peak; the average of the weights takes out the noise that such a rate leaves
-AVERAGING = 30.0  # one over the share of the steps that the average reaches back over
 FINE_TUNING_RATE = 0.2  # of the usual learning rate
 FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
 FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
+UNFAMILIAR_RATE = 0.24  # of the usual learning rate, where the text is of another kind than the network knows
+UNFAMILIAR_EPOCHS = 6  # of such a text; they take about as long as learning it from nothing
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,6 @@ class Recipe:
     Attributes:
         most_epochs: more passes than this would overfit, however much time there is.
         rate: the learning rate, as a ratio of the cell's own.
-        final_learning_rate, averaging: see `TrainingSettings`.
     """
 
     num_layers: int
@@ -60,8 +58,6 @@ class Recipe:
     epochs: int
     most_epochs: int
     rate: float
-    final_learning_rate: float
-    averaging: float | None
     batch_size: int
     num_steps: int
     patience: int
@@ -94,8 +90,7 @@ def choose(
     (512, 256)
     """
     train_characters = max(train_characters, 1)  # an empty text is refused later, with the batches
-    usual = USUAL_OPERATIONS * min(max(train_characters / USUAL_CHARACTERS, 1), LONGEST)
-    usual *= IN_BFLOAT16 if precision == "bfloat16" else 1
+    usual = _usual_operations(train_characters, precision)
     for num_layers, hidden_size in reversed(networks):
         config = network_for(vocab_size, cell, hidden_size, num_layers)
         characters = (operations or usual) / operations_per_character(config)
@@ -106,39 +101,57 @@ def choose(
     return Recipe(
         num_layers,
         hidden_size,
-        dropout=round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2),
-        recurrent_dropout=0.15 if epochs >= MANY_EPOCHS else 0.0,
         epochs=epochs,
         most_epochs=MOST_EPOCHS,
         rate=1.0,
-        final_learning_rate=FINAL_LEARNING_RATE,
-        averaging=AVERAGING,
+        dropout=_dropout(epochs),
+        recurrent_dropout=0.15 if epochs >= MANY_EPOCHS else 0.0,
         **_batches(train_characters, epochs),
     )
 
 
 def fine_tune(
-    train_characters: int, config: ModelConfig, operations: float | None = None, epochs: int | None = None
+    train_characters: int,
+    config: ModelConfig,
+    operations: float | None = None,
+    epochs: int | None = None,
+    precision: str = "float32",
+    familiar: bool = True,
 ) -> Recipe:
-    """Return good settings for a text and a network that knows other texts: a few passes, at a lower learning rate.
+    """Return good settings for a text and a network that knows other texts: fewer passes, at a lower learning rate.
 
-    The arguments are those of `choose`.
+    Args:
+        familiar: whether the network knows texts of this kind. If not, it needs more passes at a higher rate.
+
+    The other arguments are those of `choose`.
     """
     train_characters = max(train_characters, 1)
-    characters = operations / operations_per_character(config) if operations else FINE_TUNING_CHARACTERS
-    epochs = epochs or max(round(min(characters / train_characters, FINE_TUNING_EPOCHS)), 1)
+    usual = operations or _usual_operations(train_characters, precision)
+    characters = usual / operations_per_character(config)
+    if familiar and not operations:
+        characters = FINE_TUNING_CHARACTERS
+    most = FINE_TUNING_EPOCHS if familiar else UNFAMILIAR_EPOCHS
+    epochs = epochs or max(round(min(characters / train_characters, most)), 1)
     return Recipe(
         config.num_layers,
         config.hidden_size,
-        dropout=0.2 if epochs > 1 else 0.1,
-        recurrent_dropout=0.0,
         epochs=epochs,
-        most_epochs=FINE_TUNING_EPOCHS,
-        rate=FINE_TUNING_RATE,
-        final_learning_rate=TrainingSettings.final_learning_rate,  # an average gains nothing here
-        averaging=None,
+        most_epochs=most,
+        rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE,
+        dropout=(0.2 if epochs > 1 else 0.1) if familiar else _dropout(epochs),
+        recurrent_dropout=0.0,
         **_batches(train_characters, epochs),
     )
+
+
+def _usual_operations(train_characters: int, precision: str) -> float:
+    """Return the multiplications of a run without a time budget."""
+    longer = min(max(train_characters / USUAL_CHARACTERS, 1), LONGEST)
+    return USUAL_OPERATIONS * longer * (IN_BFLOAT16 if precision == "bfloat16" else 1)
+
+
+def _dropout(epochs: int) -> float:
+    return round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2)
 
 
 def _batches(train_characters: int, epochs: int) -> dict[str, int]:

@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import pytest
 
 from chargen.cli.conclusion import conclusion
+from chargen.training.base import BEFORE_LEARNING
 from chargen.training.records import EpochRecord
 from chargen.training.settings import TrainingSettings
 
 BASELINES = {"counts": 2.1, "xz": 2.4}
 
 
-def run(*losses, **settings):
+def run(*losses, baselines=BASELINES, **settings):
     """What is asked of a run whose epochs had these losses of training and held-out text, in bits, a minute each."""
     history = [
         EpochRecord(epoch, epoch, 60.0 * epoch, train * math.log(2), valid and valid * math.log(2), 0.1, 1.0)
@@ -21,7 +22,7 @@ def run(*losses, **settings):
     settings = TrainingSettings(**settings)
     folder = Path("checkpoints/poem")
     return SimpleNamespace(
-        history=history, best=best, settings=settings, metadata={"baselines": BASELINES}, folder=folder
+        history=history, best=best, settings=settings, metadata={"baselines": baselines}, folder=folder
     )
 
 
@@ -33,6 +34,10 @@ def run(*losses, **settings):
         (run((2, 2.2)), ["not yet better than counts (2.100 bits): give it more time (--budget 5m)"]),
         (run((2, 2.2), seconds=600.0), ["not yet better than counts (2.100 bits): give it more time (--budget 30m)"]),
         (run(*[(2, 2.2)] * 16), ["not yet better than counts (2.100 bits): give it more text"]),
+        (
+            run((2, 2.05), baselines={BEFORE_LEARNING: 2.04} | BASELINES),
+            ["not yet better than english before learning (2.040 bits): give it more text"],
+        ),
         (run((1.0, None)), ["nothing was held out, so nobody knows whether it has learned the text by heart"]),
     ],
 )

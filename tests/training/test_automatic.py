@@ -1,12 +1,15 @@
+import re
+
 import numpy as np
 import pytest
 import torch
 
 import chargen
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.network.checkpoint import BEST, Checkpoint, find
+from chargen.training import base, recipe
 from chargen.training import plan as planning
-from chargen.training import recipe
 from chargen.training.automatic import choose
 from chargen.training.base import BASE
 from chargen.training.clock import seconds_worked
@@ -57,6 +60,20 @@ def test_a_text_that_the_base_model_knows_is_learned_from_it_unless_told_otherwi
     plan, metadata = choose(corpus, CPU, FixedSettings(epochs=1), from_scratch=True, say=said.append)
     assert metadata["init_from"] is None
     assert plan.model.config.hidden_size == recipe.choose(1_800, len(corpus.vocabulary), epochs=1).hidden_size
+
+
+def test_a_text_that_looks_strange_to_the_base_is_learned_from_it_at_a_higher_rate(tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "ENOUGH", 1_000)
+    english = chargen.load_corpus(max_chars=2_000)
+    spaced = re.sub(r"(\W)", r" \1 ", english.vocabulary.decode(english.train_ids))
+    (tmp_path / "spaced.txt").write_text(spaced)
+    corpus, said = chargen.load_corpus(tmp_path / "spaced.txt"), []
+    plan, metadata = choose(corpus, CPU, FixedSettings(epochs=1), say=said.append)
+    asked, _ = choose(corpus, CPU, FixedSettings(epochs=1), base=Checkpoint.load(find(BASE)), init_from=BASE)
+    assert metadata["init_from"] == BASE
+    assert said[0].startswith("beginning from the base model english, which has much to learn here")
+    usual = CELLS["lstm"].learning_rate
+    assert plan.settings.learning_rate == asked.settings.learning_rate == pytest.approx(recipe.UNFAMILIAR_RATE * usual)
 
 
 def test_a_run_that_is_there_is_kept_and_an_unknown_option_named(poem, tmp_path):

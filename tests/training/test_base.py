@@ -1,4 +1,6 @@
+import math
 import random
+import re
 
 import pytest
 import torch
@@ -7,9 +9,10 @@ from chargen.network.checkpoint import Checkpoint, find
 from chargen.text.baselines import measure
 from chargen.text.corpus import Corpus, load_corpus
 from chargen.text.vocabulary import Vocabulary
-from chargen.training.base import BASE, consult_base
+from chargen.training.base import BASE, ENOUGH, Opinion, consult
 
 CPU = torch.device("cpu")
+BUNDLED = Checkpoint.load(find(BASE))
 ENGLISH = load_corpus(max_chars=12_000)  # of the bundled story
 
 
@@ -20,15 +23,38 @@ def corpus_of(text: str, valid_fraction: float = 0.1) -> Corpus:
 
 
 def test_the_base_knows_english_better_than_counting_its_letters_teaches():
-    base = consult_base(ENGLISH, CPU, measure(ENGLISH))
-    assert base.helps
-    assert 1.0 < base.bits < 2.5 < base.counts
+    opinion = consult(BUNDLED, ENGLISH, CPU, measure(ENGLISH))
+    assert opinion.helps
+    assert opinion.familiar
+    assert 1.0 < opinion.bits < 2.5 < opinion.counts
 
 
 def test_it_is_asked_about_the_end_of_a_text_of_which_nothing_is_held_out():
     ids = torch.cat([torch.as_tensor(ENGLISH.train_ids).long(), torch.as_tensor(ENGLISH.valid_ids).long()]).numpy()
     whole = Corpus("text", ENGLISH.vocabulary, ids, ids[:0], "0" * 64)
-    assert consult_base(whole, CPU, {}).bits == pytest.approx(consult_base(ENGLISH, CPU, {}).bits, abs=0.2)
+    assert consult(BUNDLED, whole, CPU, {}).bits == pytest.approx(consult(BUNDLED, ENGLISH, CPU, {}).bits, abs=0.2)
+
+
+def test_english_that_looks_strange_is_not_familiar():
+    """Spaces around punctuation and between words, as in texts for machines, make it worse than counting letters."""
+    corpus = corpus_of(re.sub(r"(\W)", r" \1 ", ENGLISH.vocabulary.decode(ENGLISH.train_ids)))
+    opinion = consult(BUNDLED, corpus, CPU, measure(corpus))
+    assert opinion.counts < opinion.bits < opinion.guessing == math.log2(len(corpus.vocabulary))
+    assert opinion.characters == len(corpus.train_ids)
+    assert not opinion.familiar
+
+
+@pytest.mark.parametrize(
+    ("opinion", "helps"),
+    [
+        (Opinion(2.0, 2.1, 6.0, 100), True),
+        (Opinion(4.4, 2.1, 6.0, ENOUGH), True),
+        (Opinion(4.6, 2.1, 6.0, ENOUGH), False),
+        (Opinion(4.4, 2.1, 6.0, ENOUGH - 1), False),
+    ],
+)
+def test_a_text_that_is_not_familiar_must_be_long_and_not_quite_foreign(opinion, helps):
+    assert opinion.helps == helps
 
 
 @pytest.mark.parametrize("kind", ["cipher", "noise", "another script"])
@@ -42,10 +68,10 @@ def test_a_text_that_the_base_does_not_know_is_learned_from_nothing(kind):
         "another script": english.translate({ord(letter): ord(letter) - ord("a") + 0x0430 for letter in letters}),
     }[kind]
     corpus = corpus_of(text)
-    assert not consult_base(corpus, CPU, measure(corpus)).helps
+    assert not consult(BUNDLED, corpus, CPU, measure(corpus)).helps
 
 
 def test_the_base_has_the_characters_of_western_texts_in_few_bytes():
-    known = set(Checkpoint.load(find(BASE)).vocabulary.characters)
+    known = set(BUNDLED.vocabulary.characters)
     assert set("\n ~{}\\'\"‘’“”–—…éèêëàâçñöäüßåøæœÉÀÖÄÜ£§¿¡«»") <= known
     assert find(BASE).stat().st_size < 10_000_000

@@ -10,6 +10,7 @@ from chargen.training.recipe import (
     FINE_TUNING_EPOCHS,
     MOST_EPOCHS,
     NETWORKS,
+    UNFAMILIAR_EPOCHS,
     USUAL_OPERATIONS,
     choose,
     fine_tune,
@@ -93,6 +94,17 @@ def test_a_network_that_knows_the_language_reads_a_small_text_a_few_times_and_a_
     assert novel.dropout > saga.dropout
     assert novel.rate < choose(160_000, 65).rate
     assert (novel.num_layers, novel.hidden_size) == (1, 768)
+
+
+def test_an_unfamiliar_text_is_read_more_often_at_a_higher_rate_but_no_longer_than_from_nothing():
+    config = ModelConfig(65, "lstm", 768)
+    familiar, strange = (fine_tune(100_000, config, familiar=knows) for knows in (True, False))
+    assert familiar.rate < strange.rate < choose(100_000, 65).rate
+    assert familiar.epochs == FINE_TUNING_EPOCHS < strange.epochs == strange.most_epochs == UNFAMILIAR_EPOCHS
+    assert (strange.dropout, strange.recurrent_dropout) == (0.46, 0.0)
+    for characters in (1_000_000, 3_000_000):
+        taken = fine_tune(characters, config, familiar=False).epochs * characters * operations_per_character(config)
+        assert taken == pytest.approx(USUAL_OPERATIONS * characters / 1_000_000, rel=0.2)
 
 
 def test_a_longer_text_takes_longer_without_being_asked():
