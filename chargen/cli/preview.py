@@ -34,5 +34,5 @@ class Preview:
     def _sample(self) -> str:
         from chargen.sampling.sampler import Sampler
 
-        sampler = Sampler(self._run.model.to_checkpoint(self._run.corpus.vocabulary))
+        sampler = Sampler(self._run.averaged.to_checkpoint(self._run.corpus.vocabulary))
         return self._prefix + sampler.sample(self._prefix, 200, seed=self._number)

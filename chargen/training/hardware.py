@@ -10,7 +10,7 @@ from chargen.network.config import ModelConfig
 from chargen.network.native import library
 from chargen.report.words import counted, size
 
-WEIGHT_COPIES = 4  # floats that training keeps for a weight: itself, its gradient, two moments
+WEIGHT_COPIES = 5  # floats that training keeps for a weight: itself, its gradient, two moments, its average
 LAYER_COPIES, LOGIT_COPIES = 6, 2  # floats that a step keeps for an output of a layer, and for a logit, at least
 LARGE = 256  # units, from which on bfloat16 gains what it costs
 MANY = 32  # rows of a batch, from which on what the native kernels save of a large LSTM's steps outgrows the caches

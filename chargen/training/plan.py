@@ -24,7 +24,7 @@ from chargen.training.records import EpochRecord
 from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
 
-USUAL_UNITS = 512  # of the network by whose precision the usual time is judged
+USUAL_UNITS = 512  # of the network by whose precision and speed the time is judged
 SPEED_SECONDS = 2.0  # spent on measuring how fast this machine trains, on which the settings depend
 ESTIMATE_SECONDS = 0.2  # the same, where only what the user is told depends on it
 READING_SPEED = 3  # reading held-out text is this many times as fast as training
@@ -141,7 +141,7 @@ def operations_per_second(
 
     Here is this machine or, where several processes train together, all of theirs.
     """
-    model = CharModel(len(corpus.vocabulary), cell, hidden_size=256, num_layers=2).to(device)
+    model = CharModel(len(corpus.vocabulary), cell, hidden_size=USUAL_UNITS).to(device)
     batch_size = -(-16 // processes.size) * processes.size
     model.engine, precision = _agreed_engine(device, model.config, fixed, processes)
     settings = TrainingSettings(batching=Batching(batch_size, 64), seconds=SPEED_SECONDS, precision=precision)
@@ -225,7 +225,8 @@ def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None
 
 def _optimizer_defaults(fixed: FixedSettings, learning_rate: float) -> dict:
     if fixed.optimizer == "sgd":
-        return {"learning_rate": 1.0, "weight_decay": 0.0} | fixed.given()
+        plain = {"averaging": None, "final_learning_rate": TrainingSettings.final_learning_rate}
+        return {"learning_rate": 1.0, "weight_decay": 0.0} | plain | fixed.given()
     return {"learning_rate": learning_rate} | fixed.given()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chargen.network.cells import CELLS
 from chargen.network.config import ModelConfig, network_for
+from chargen.training.settings import TrainingSettings
 
 # Zhang et al., "Dive into Deep Learning", section 9.5
 D2L = {
@@ -35,6 +36,8 @@ CHARACTERS_PER_WEIGHT = 2  # a network needs time to read this many for each rec
 WEIGHTS_PER_CHARACTER = 15  # more recurrent weights than this for each character of the text overfit
 MOST_EPOCHS = 16  # more of them overfit, whatever the dropout
 MANY_EPOCHS = 8  # from here on recurrent dropout gains more than it costs
+FINAL_LEARNING_RATE = 0.15  # of the peak; the average of the weights takes out the noise that such a rate leaves
+AVERAGING = 30.0  # one over the share of the steps that the average reaches back over
 FINE_TUNING_RATE = 0.2  # of the usual learning rate
 FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
 FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
@@ -49,6 +52,7 @@ class Recipe:
     Attributes:
         most_epochs: more passes than this would overfit, however much time there is.
         rate: the learning rate, as a ratio of the cell's own.
+        final_learning_rate, averaging: see `TrainingSettings`.
     """
 
     num_layers: int
@@ -58,6 +62,8 @@ class Recipe:
     epochs: int
     most_epochs: int
     rate: float
+    final_learning_rate: float
+    averaging: float | None
     batch_size: int
     num_steps: int
     patience: int
@@ -106,6 +112,8 @@ def choose(
         rate=1.0,
         dropout=_dropout(epochs),
         recurrent_dropout=0.15 if epochs >= MANY_EPOCHS else 0.0,
+        final_learning_rate=FINAL_LEARNING_RATE,
+        averaging=AVERAGING,
         **_batches(train_characters, epochs),
     )
 
@@ -140,6 +148,8 @@ def fine_tune(
         rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE,
         dropout=(0.2 if epochs > 1 else 0.1) if familiar else _dropout(epochs),
         recurrent_dropout=0.0,
+        final_learning_rate=TrainingSettings.final_learning_rate,  # an average gains nothing here
+        averaging=None,
         **_batches(train_characters, epochs),
     )
 

@@ -63,6 +63,7 @@ class Run:
         history: the records of the finished epochs.
         notes: what the user should know about how the run was resumed, one sentence each.
         model: the network, as it is now.
+        averaged: the average of its weights that is evaluated, or `model` itself where there is none.
         corpus: the text that is learned.
         metadata: plain JSON values that are kept with the run; its `baselines` are drawn, see `plots.save_losses`.
     """
@@ -78,6 +79,8 @@ class Run:
         save_every: float,
     ):
         self.folder, self.model, self.corpus, self.metadata = folder, model, corpus, metadata
+        self.averaged: CharModel = trainer.average.model
+        self.averaged.words = model.words
         self.history: list[EpochRecord] = []
         self.notes: list[str] = []
         self._trainer, self._processes, self._save_every = trainer, trainer.processes, save_every
@@ -318,7 +321,7 @@ class Run:
         self._unsaved_history.append(record)
         position = self._trainer.position
         if position.best == record.score and position.epochs_since_best == 0:
-            self._unsaved_best = self.model.to_checkpoint(self.corpus.vocabulary, self._provenance(record))
+            self._unsaved_best = self.averaged.to_checkpoint(self.corpus.vocabulary, self._provenance(record))
 
     def _save_is_due(self, after_epoch: bool) -> bool:
         if self._position() == self._saved_position:

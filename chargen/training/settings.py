@@ -26,6 +26,8 @@ class TrainingSettings:
         warmup_steps: steps over which the learning rate rises to its peak.
         final_learning_rate: the final learning rate as a ratio of the peak, reached along a cosine; 1 keeps it
             constant.
+        averaging: evaluate and keep an average of the weights, over about the last 1 / `averaging` of the steps; None
+            keeps those of the last step.
         weight_decay: of the weight matrices, not the biases: decoupled in AdamW, an L2 penalty in SGD.
         clip: gradients are scaled down to this global norm.
         valid_chars: characters of the held-out text to evaluate on after each epoch, at most.
@@ -41,6 +43,7 @@ class TrainingSettings:
     learning_rate: float = 0.016
     warmup_steps: int = 50
     final_learning_rate: float = 0.02
+    averaging: float | None = None
     weight_decay: float = 0.03
     clip: float = 1.0
     valid_chars: int = VALID_CHARS
@@ -50,7 +53,7 @@ class TrainingSettings:
         for name, choices in (("optimizer", OPTIMIZERS), ("precision", PRECISIONS)):
             if getattr(self, name) not in choices:
                 raise InputError(f"{getattr(self, name)!r}: choose one of {', '.join(choices)}", setting=name)
-        for name in ("epochs", "seconds", "patience", "learning_rate", "clip", "valid_chars"):
+        for name in ("epochs", "seconds", "patience", "learning_rate", "averaging", "clip", "valid_chars"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{getattr(self, name)}: must be positive", setting=name)
         if self.seconds is not None and self.seconds > LONGEST:

@@ -33,6 +33,8 @@ def fit(
     The result is a function of the model's weights, the ids and the settings (and of the clock, if `settings.seconds`
     is given); it uses no global random generator.
 
+    In the end it holds the averaged weights, if the settings want an average.
+
     Args:
         train_ids: integer array (training characters,); `StoredIds` and an `np.memmap` stay in their file.
         valid_ids: the same (held-out characters,); fewer than 2 mean that there is no validation. Of these,
@@ -44,7 +46,12 @@ def fit(
             evenly among the processes.
         TrainingError: training diverged.
     """
-    return text_trainer(model, train_ids, valid_ids, settings, processes).records()
+    return _averaged_in_the_end(text_trainer(model, train_ids, valid_ids, settings, processes))
+
+
+def _averaged_in_the_end(trainer: Trainer) -> Iterator[Progress | EpochRecord]:
+    yield from trainer.records()
+    trainer.model.load_state_dict(trainer.average.model.state_dict())
 
 
 def text_trainer(

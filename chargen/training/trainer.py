@@ -11,6 +11,7 @@ from torch import Tensor
 
 from chargen.errors import InputError, TrainingError
 from chargen.report.words import counted
+from chargen.training.averaging import WeightAverage
 from chargen.training.clock import seconds_worked
 from chargen.training.dropout import DropoutMasks
 from chargen.training.hardware import allow_tf32, autocast
@@ -62,6 +63,9 @@ class Trainer:
     A model is called as `outputs, state = model(X, state, masks)`, with a state that is a tuple of tensors, made by its
     `begin_states`, and a `DropoutMasks`. Several processes share the rows of each batch, and their clocks go on while
     none of them is stopped.
+
+    Attributes:
+        average: of the weights, if the settings want one; it is what is evaluated.
     """
 
     def __init__(self, model: Stateful, task: Task, settings: TrainingSettings, processes: Processes = ALONE):
@@ -71,6 +75,7 @@ class Trainer:
         self.device = next(model.parameters()).device
         allow_tf32(self.device, settings.precision)
         self.optimizer = make_optimizer(settings.optimizer, model, settings.weight_decay)
+        self.average = WeightAverage(model, settings.averaging)
         self.masks = DropoutMasks(self.device, processes.rank, processes.size)
         self.threads = Threads(multiplications(model, own_rows.stop - own_rows.start))
         self.now = 0.0  # seconds of training, as all processes know it
@@ -117,7 +122,7 @@ class Trainer:
         self.position.elapsed = self._tick()
         state = [self.processes.gather(part, dim=1) for part in self.state or ()]  # (L*D, B, H) each
         tensors = {f"state.{number}": part for number, part in enumerate(state)}
-        return tensors | self.optimizer.moments, asdict(self.position)
+        return tensors | self.optimizer.moments | self.average.tensors, asdict(self.position)
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Go on from a `snapshot`, with the model's weights as they were then.
@@ -127,8 +132,8 @@ class Trainer:
         """
         self.position = Position(**numbers)
         self.now = self.position.elapsed
-        for name, moment in self.optimizer.moments.items():
-            moment.copy_(_of_shape(moment.shape, name, tensors))
+        for name, kept in (self.optimizer.moments | self.average.tensors).items():
+            kept.copy_(_of_shape(kept.shape, name, tensors))
         if "state.0" in tensors:  # there is none before the first step
             rows = self.processes.rows(self.settings.batching.batch_size)
             begun, B = self.model.begin_states(1), self.settings.batching.batch_size
@@ -230,6 +235,7 @@ class Trainer:
         if self.device.type == "cpu":  # reading it waits for a GPU; there the losses tell, before anything is saved
             self._require_finite(norm.item())  # the norm is finite if the loss is, and the same in all processes
         self.optimizer.step(position.step, position.learning_rate)
+        self.average.update(position.step)
         return loss
 
     def _gradients(self, X: Tensor, Y: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -259,7 +265,7 @@ class Trainer:
         if not self.task.held_out:
             return None
         began, losses = self._tick(), []
-        evaluation = self.task.evaluation(self.model, self.settings.precision)
+        evaluation = self.task.evaluation(self.average.model, self.settings.precision)
         while True:
             with self.threads.computing():
                 loss = next(evaluation, None)

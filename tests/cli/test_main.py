@@ -299,6 +299,7 @@ def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
         "warmup_steps": 0,
         "final_learning_rate": 1.0,
         "weight_decay": 0.0,
+        "averaging": None,
         "clip": 1.0,
         "valid_chars": 1_000_000,
     }
@@ -330,6 +331,7 @@ def test_every_training_option_reaches_the_run(tmp_path):
         "warmup_steps": 1,
         "final_learning_rate": 0.5,
         "weight_decay": 0.25,
+        "averaging": None,
         "clip": 2.0,
         "valid_chars": 250,
     }
@@ -342,7 +344,7 @@ def test_a_budget_is_kept(tmp_path):
     assert 10 < time.monotonic() - began < 17  # with the start of the process, on a machine that runs other tests
     rate = json.loads(chargen("info", "--json", cwd=tmp_path).stdout)["settings"]["learning_rate"]
     history = (tmp_path / "checkpoints" / "story" / "history.jsonl").read_text().splitlines()
-    assert json.loads(history[-1])["learning_rate"] < 0.1 * rate, "the schedule ends with the budget"
+    assert json.loads(history[-1])["learning_rate"] < 0.25 * rate, "the schedule ends with the budget"
 
 
 def test_fine_tuning_begins_where_the_other_model_ended(trained, tmp_path):

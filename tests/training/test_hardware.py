@@ -93,7 +93,7 @@ def test_a_precision_that_the_processor_cannot_compute_is_refused(monkeypatch):
 
 def test_a_network_that_does_not_fit_in_memory_is_refused_before_it_is_built():
     require_memory(ModelConfig(100, "lstm", 1024, 2), 1024)
-    with pytest.raises(InputError, match=r"hidden_size 100000: training 3 layers .* takes about 3,209 GB of memory"):
+    with pytest.raises(InputError, match=r"hidden_size 100000: training 3 layers .* takes about 4,009 GB of memory"):
         require_memory(ModelConfig(100, "lstm", 100_000, 3), 1024)
     with pytest.raises(InputError, match="choose a smaller network, batch_size or num_steps"):
         require_memory(ModelConfig(100, "rnn", 8), 10**12)

@@ -26,6 +26,7 @@ def test_what_is_not_settled_is_chosen_by_the_recipe():
     assert (plan.settings.epochs, plan.model.config.dropout) == (chosen.epochs, chosen.dropout)
     assert plan.settings.batching.batch_size == chosen.batch_size
     assert plan.settings.learning_rate == CELLS["lstm"].learning_rate
+    assert (plan.settings.final_learning_rate, plan.settings.averaging) == (0.15, 30)
     text, network, _ = plan.why.splitlines()
     assert text == "18,000 characters to learn, 8 different; 2,000 held out"
     assert f"{chosen.epochs} epochs, about" in network
@@ -44,6 +45,7 @@ def test_what_is_settled_is_kept():
 def test_sgd_has_defaults_of_its_own():
     settings = make_plan(CORPUS, CPU, FixedSettings(optimizer="sgd")).settings
     assert (settings.learning_rate, settings.weight_decay) == (1.0, 0.0)
+    assert (settings.final_learning_rate, settings.averaging) == (0.02, None)
 
 
 def test_the_seed_decides_the_weights():
@@ -79,6 +81,7 @@ def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
     assert (plan.model.config.cell, plan.model.config.hidden_size, plan.model.config.num_layers) == ("gru", 24, 2)
     np.testing.assert_array_equal(plan.model.output.weight.detach().numpy(), base.weights["output.weight"])
     assert plan.settings.learning_rate == pytest.approx(FINE_TUNING_RATE * CELLS["gru"].learning_rate)
+    assert (plan.settings.final_learning_rate, plan.settings.averaging) == (0.02, None)
 
 
 def test_how_long_it_takes_is_known_also_where_the_network_knows_the_text_worse_than_guessing_does():

@@ -54,7 +54,8 @@ def trained(cell, partition, processes):
     torch.manual_seed(1 + processes.rank)  # must not matter beside the first process's weights
     engine = "native" if partition == "sequential" and library.path() else "torch"  # each has its turn
     model = CharModel(len(VOCABULARY), cell, 16, 2, dropout=0.3, recurrent_dropout=0.2, engine=engine)
-    settings = TrainingSettings(epochs=2, batching=Batching(4, 16, partition, seed=3), clip=0.5, learning_rate=0.02)
+    batching = Batching(4, 16, partition, seed=3)
+    settings = TrainingSettings(epochs=2, batching=batching, clip=0.5, learning_rate=0.02, averaging=3.0)
     records = list(fit(model, IDS[:1000], HELD_OUT, settings, processes))
     epochs = [record for record in records if isinstance(record, EpochRecord)]
     steps = [record.loss for record in records if not isinstance(record, EpochRecord)]

@@ -82,9 +82,10 @@ def test_the_words_of_the_text_and_of_the_model_it_began_from_are_kept(tmp_path)
         assert Checkpoint.load(tmp_path / f"run/{file}.safetensors").words == ["ab", "beads", "cd"]
 
 
-def test_best_is_the_epoch_with_the_lowest_validation_loss(tmp_path):
+@pytest.mark.parametrize("averaging", [None, 2.0])
+def test_best_is_the_epoch_with_the_lowest_validation_loss(tmp_path, averaging):
     """A learning rate that is far too high makes later epochs worse than earlier ones."""
-    records = run(tmp_path / "run", epochs=8, learning_rate=0.3, clip=100.0)
+    records = run(tmp_path / "run", epochs=8, learning_rate=0.3, clip=100.0, averaging=averaging)
     best = Checkpoint.load(tmp_path / "run" / "best.safetensors")
     lowest = min(records, key=lambda record: record.valid_loss)
     assert lowest is not records[-1], "the test needs a run whose last epoch is not its best"
@@ -159,6 +160,7 @@ def test_resumed_at_any_step_a_run_ends_with_the_same_bits(
     monkeypatch.setattr(plots, "save_losses", lambda *_: None)  # takes longer than all the rest
     corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin=Origin())
     options = {"batching": Batching(4, 10, partition, seed=3), "precision": precision, "epochs": 2}
+    options["averaging"] = 3.0 if partition == "sequential" else None
 
     def model():
         torch.manual_seed(1)

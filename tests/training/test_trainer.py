@@ -18,6 +18,8 @@ from chargen.training.text_task import evaluate, fit
 V = 5
 CYCLE = np.tile(np.arange(V), 200)  # a text that can be predicted to perfection
 
+NOISY = np.where(np.random.default_rng(0).random(1000) < 0.3, 0, CYCLE)
+
 
 def make(cell="lstm", hidden_size=16, **options):
     torch.manual_seed(0)
@@ -159,6 +161,20 @@ def test_a_time_ends_the_run_and_its_schedule():
     assert time.perf_counter() - began == pytest.approx(1.5, rel=0.2)
     assert len(history) > 1, "the epochs do not count where a time is given"
     assert history[-1].learning_rate == pytest.approx(0.016 * 0.02, rel=0.5)
+
+
+def test_the_average_of_the_weights_is_what_is_evaluated_and_left():
+    """At a rate that stays high, the average is better than the weights of the last step."""
+
+    def ended(averaging):
+        model, options = make(), settings(epochs=2, final_learning_rate=1.0, learning_rate=0.05, averaging=averaging)
+        record = epochs(fit(model, NOISY, NOISY[:500], options))[-1]
+        assert evaluate(model, NOISY[:500]) == pytest.approx(record.valid_loss, abs=1e-6)
+        return record
+
+    averaged, last = ended(5.0), ended(None)
+    assert averaged.train_loss == last.train_loss, "the training itself does not change"
+    assert averaged.valid_loss < last.valid_loss
 
 
 def test_early_stopping_stops_after_the_patience_and_not_before():
