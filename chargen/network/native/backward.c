@@ -5,12 +5,14 @@
 
 /* Pack one gate's weights for the right side of products with its ds: the columns of one panel. */
 static void pack_back(const struct run *run, const float *weights, long width, long panel_index, void *right) {
-    for (long k = 0; k < run->units; k++) {
+    long whole = width - panel_index * PANEL < PANEL ? 0 : run->H / PANEL; /* panels without zeros */
+    run->path->as_right(whole * PANEL, weights + panel_index * PANEL, width, right);
+    for (long k = whole; k < run->units; k++) {
         float tile[PANEL * PANEL];
         long rows = run->H - k * PANEL < PANEL ? run->H - k * PANEL : PANEL;
         pack_rows(weights + k * PANEL * width, width, rows, panel_index, width, tile);
         clear_rows(tile, rows, PANEL);
-        put_right(run, tile, at(run, right, k * PANEL * PANEL));
+        run->path->as_right(PANEL, tile, PANEL, at(run, right, k * PANEL * PANEL));
     }
 }
 
@@ -29,10 +31,11 @@ static void pack_backward(const struct run *run, struct range own, struct range 
 }
 
 /* dh += ds W_hh, with the ds of step t */
-static void pass_back(const struct run *run, long u, long t) {
-    run->path->product(run->B, run->G * run->units, at(run, run->ds.left, t * run->B * PANEL), run->ds.stride,
-                       at(run, run->recurrent_back, u * run->G * run->units * PANEL * PANEL),
-                       run->dh + u * run->B * PANEL);
+static void pass_back(const struct run *run, struct range units, long t) {
+    long size = run->G * run->units * PANEL * PANEL;
+    run->path->product(run->B, units.end - units.begin, run->G * run->units, at(run, run->ds.left, t * run->B * PANEL),
+                       run->ds.stride, at(run, run->recurrent_back, units.begin * size), size,
+                       run->dh + units.begin * run->B * PANEL, run->B * PANEL);
 }
 
 static void step_backward(const struct run *run, struct range own, long t) {
@@ -41,7 +44,7 @@ static void step_backward(const struct run *run, struct range own, long t) {
         float *dh = run->dh + u * run->B * PANEL, *dc = run->dc + u * run->B * PANEL;
         const float *h = run->h.panels + u * run->h.stride, *c = run->c.panels + u * run->c.stride;
         long gates = u * run->gates.stride + before;
-        if (t + 1 < run->T) pass_back(run, u, t + 1);
+        if (t + 1 < run->T && (u - own.begin) % TOGETHER == 0) pass_back(run, next_units(own, u), t + 1);
         if (run->layer->d_outputs)
             add_rows(run->layer->d_outputs + t * run->H, run->T * run->H, run->B, u, run->H, dh);
         run->path->backward[run->layer->cell](run->B * PANEL, run->gates.panels + gates, run->ds.panels + gates,
@@ -55,9 +58,9 @@ static void step_backward(const struct run *run, struct range own, long t) {
 
 /* Return a list's panel as gradients read it, written to its place `to` on the right where that is a copy. */
 static const void *right_panel(const struct run *run, const struct list *list, long offset, long to) {
-    if (!run->path->as_right) return list->panels + offset;
+    if (!run->path->as_left) return list->panels + offset;
     void *right = at(run, list->right, to * list->right_stride);
-    run->path->as_right(run->T * run->B, list->panels + offset, right);
+    run->path->as_right(run->T * run->B, list->panels + offset, PANEL, right);
     return right;
 }
 
@@ -106,11 +109,12 @@ static void weight_gradients(const struct run *run, struct range own) {
 /* dx = ds W_ih, for the steps that are a thread's share. */
 static void input_gradients(const struct run *run, struct range times) {
     long begin = times.begin * run->B * PANEL, rows = (times.end - times.begin) * run->B, G = run->G;
+    long size = G * run->units * PANEL * PANEL, stride = panel_size(run->T * run->B);
+    for (long j = 0; j < run->columns; j++) memset(run->dx + j * stride + begin, 0, rows * PANEL * sizeof(float));
+    run->path->product(rows, run->columns, G * run->units, at(run, run->ds.left, run->first_input_slot * run->slot + begin),
+                       run->ds.stride, run->input_back, size, run->dx + begin, stride);
     for (long j = 0; j < run->columns; j++) {
-        float *dx = run->dx + j * panel_size(run->T * run->B) + begin;
-        memset(dx, 0, rows * PANEL * sizeof(float));
-        run->path->product(rows, G * run->units, at(run, run->ds.left, run->first_input_slot * run->slot + begin),
-                           run->ds.stride, at(run, run->input_back, j * G * run->units * PANEL * PANEL), dx);
+        float *dx = run->dx + j * stride + begin;
         for (long t = times.begin; t < times.end; t++, dx += run->B * PANEL)
             unpack_rows(dx, run->B, j, run->inputs, run->layer->dx + t * run->inputs, run->T * run->inputs);
     }
@@ -137,8 +141,8 @@ void backward_task(void *argument, struct team *team, long rank, long threads) {
         step_backward(run, own, t);
         wait_for_all(team);
     }
+    pass_back(run, own, 0);
     for (long u = own.begin; u < own.end; u++) {
-        pass_back(run, u, 0);
         unpack_rows(run->dh + u * run->B * PANEL, run->B, u, run->H, layer->dh_begin, run->H);
         if (layer->cell == LSTM) unpack_rows(run->dc + u * run->B * PANEL, run->B, u, run->H, layer->dc_begin, run->H);
     }

@@ -7,3 +7,8 @@ typedef vec numbers;
 INLINE numbers load_numbers(const number *from) { return load(from); }
 INLINE numbers load_factor(const number *from) { return load_all(from); }
 INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one * other; }
+INLINE vec narrow_row(const float *from, long count) { return (void)count, load(from); }
+
+TARGET static void as_right(long rows, const float *from, long stride, void *right) {
+    for (long r = 0; r < rows; r++) __builtin_memcpy((float *)right + r * PANEL, from + r * stride, PANEL * sizeof(float));
+}

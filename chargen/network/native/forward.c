@@ -8,10 +8,14 @@ static long input_panel(const struct run *run, long g, long u) { return g * run-
 
 /* Pack one gate's weights of a panel of units, transposed, for the right side of products. */
 static void pack_right(const struct run *run, struct block block, long panels, void *right) {
-    for (long k = 0; k < panels; k++) {
-        float tile[PANEL * PANEL];
-        pack_transposed(columns_of(block, k), PANEL, tile);
-        put_right(run, tile, at(run, right, k * PANEL * PANEL));
+    long whole = block.count == PANEL ? block.width / PANEL : 0; /* panels without zeros */
+    run->path->transposed_as_right(whole * PANEL, block.rows, block.stride, right);
+    for (long k = whole; k < panels; k++) {
+        float tile[PANEL * PANEL] = {0};
+        struct block columns = columns_of(block, k);
+        for (long i = 0; i < columns.count; i++)
+            memcpy(tile + i * PANEL, columns.rows + i * columns.stride, columns.width * sizeof(float));
+        run->path->transposed_as_right(PANEL, tile, PANEL, at(run, right, k * PANEL * PANEL));
     }
 }
 
@@ -27,8 +31,9 @@ static void pack_forward(const struct run *run, struct range own) {
             pack_right(run, unit_rows(layer->W_hh, hidden, u, run->H, run->H), run->units,
                        at(run, run->recurrent, (u * run->G + g) * run->units * PANEL * PANEL));
             add_bias(layer->b_hh, hidden, u, run->H, run->bias + (g * run->units + u) * PANEL);
-            pack_right(run, unit_rows(layer->W_ih, in, u, run->H, run->inputs), run->columns,
-                       at(run, run->input, input_panel(run, g, u) * run->columns * PANEL * PANEL));
+            if (run->columns)
+                pack_right(run, unit_rows(layer->W_ih, in, u, run->H, run->inputs), run->columns,
+                           at(run, run->input, input_panel(run, g, u) * run->columns * PANEL * PANEL));
             add_bias(layer->b_ih, in, u, run->H, bias);
         }
         for (long g = 0; g < run->G && layer->ids; g++) { /* once all biases are there */
@@ -52,24 +57,28 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
                 continue;
             }
             repeat_row(run->bias + (slot * run->units + u) * PANEL, rows, sums);
-            if (g >= 0)
-                run->path->product(rows, run->columns, at(run, run->x.left, begin), run->x.stride,
-                                   at(run, run->input, input_panel(run, g, u) * run->columns * PANEL * PANEL), sums);
         }
+    for (long g = 0, size = run->columns * PANEL * PANEL; g < run->G && run->columns; g++)
+        run->path->product(rows, own.end - own.begin, run->columns, at(run, run->x.left, begin), run->x.stride,
+                           at(run, run->input, input_panel(run, g, own.begin) * size), size,
+                           run->gates.panels + (run->first_input_slot + g) * run->slot + own.begin * run->gates.stride + begin,
+                           run->gates.stride);
+}
+
+/* Add to the sums of step t what the state contributes. */
+static void add_recurrent(const struct run *run, struct range units, long t) {
+    long begin = t * run->B * PANEL, G = run->G, size = run->units * PANEL * PANEL;
+    for (long g = 0; g < G; g++)
+        run->path->product(run->B, units.end - units.begin, run->units, at(run, run->h.left, begin), run->h.stride,
+                           at(run, run->recurrent, (units.begin * G + g) * size), G * size,
+                           run->gates.panels + g * run->slot + units.begin * run->gates.stride + begin, run->gates.stride);
 }
 
 static void step_forward(const struct run *run, struct range own, long t) {
-    long before = t * run->B * PANEL, after = before + run->B * PANEL, G = run->G, size = run->units * PANEL * PANEL;
-    const void *left = at(run, run->h.left, before);
+    long before = t * run->B * PANEL, after = before + run->B * PANEL;
     for (long u = own.begin; u < own.end; u++) {
+        if ((u - own.begin) % TOGETHER == 0) add_recurrent(run, next_units(own, u), t);
         float *gates = run->gates.panels + u * run->gates.stride + before;
-        if (run->B == 1)
-            run->path->product_of_a_row(G, run->units, left, run->h.stride, at(run, run->recurrent, u * G * size), size,
-                                        gates, run->slot);
-        else
-            for (long g = 0; g < G; g++)
-                run->path->product(run->B, run->units, left, run->h.stride, at(run, run->recurrent, (u * G + g) * size),
-                                   gates + g * run->slot);
         float *h = run->h.panels + u * run->h.stride, *c = run->c.panels + u * run->c.stride;
         run->path->forward[run->layer->cell](run->B * PANEL, gates, run->slot, h + before, c + before, h + after,
                                              c + after);

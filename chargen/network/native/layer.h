@@ -35,21 +35,22 @@ struct matrix {
 /* The functions of one instruction set.
 
    Products read *numbers*: floats, or floats rounded to two bytes. Where numbers are floats, a panel of floats is read as
-   it is, and as_left and as_right are null. Else as_left writes a panel of floats as a product reads it on its left, and
-   as_right as it reads it on its right, and as the gradient reads both: `rows` rounded up to an even number. Their rows
-   lie as far apart, counted in numbers, as those of the panel in floats. */
+   it is, and as_left is null. Else as_left writes a panel of floats as a product reads it on its left. as_right writes
+   `rows` rows of 16 floats, `stride` apart, as a product reads them on its right, and as the gradient reads both; an odd
+   number of rows is followed by one of zeros where two bytes are a number. transposed_as_right does so for the first `rows`
+   columns, a multiple of 16, of 16 rows `stride` apart. Their rows lie as far apart, counted in numbers, as those of a panel in floats. */
 struct path {
     const char *name;
     int (*runs_here)(void);
     long number_size; /* bytes */
     void (*as_left)(long rows, const float *panel, void *left);
-    void (*as_right)(long rows, const float *panel, void *right);
-    /* c += a w: c is `rows` rows of a panel; a, of `chunks` panels `a_stride` numbers apart, has as many rows; w is a
-       panel of 16 * chunks rows. Each sum runs over the columns of a in their order, whatever the number of rows. */
-    void (*product)(long rows, long chunks, const void *a, long a_stride, const void *w, float *c);
-    /* The same for one row and `panels` panels of w and c at once. */
-    void (*product_of_a_row)(long panels, long chunks, const void *a, long a_stride, const void *w, long w_stride,
-                             float *c, long c_stride);
+    void (*as_right)(long rows, const float *from, long stride, void *right);
+    void (*transposed_as_right)(long rows, const float *from, long stride, void *right);
+    /* c += a w: c is `rows` rows of `panels` panels, `c_stride` apart; a, of `chunks` panels `a_stride` numbers apart, has as
+       many rows; w is as many panels as c, `w_stride` apart, of 16 * chunks rows. Each sum runs over the columns of a in
+       their order, whatever the number of rows and panels. */
+    void (*product)(long rows, long panels, long chunks, const void *a, long a_stride, const void *w, long w_stride,
+                    float *c, long c_stride);
     /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
     void (*gradient)(long rows, const void *a, const void *b, float *c);
     /* Fill the values of a matrix: its row i is the row rows[i] of a weight, divided by the scale, or zeros where that is

@@ -19,14 +19,23 @@ INLINE vec all(float x) { return _mm256_set1_ps(x); }
 INLINE vec load_all(const float *from) { return _mm256_broadcast_ss(from); }
 INLINE vec choose(ints where, vec yes, vec no) { return _mm256_blendv_ps(no, yes, (vec)where); }
 
+INLINE void interleave(vec one, vec other, vec *low, vec *high) {
+    vec a = _mm256_unpacklo_ps(one, other), b = _mm256_unpackhi_ps(one, other); /* of each half */
+    *low = _mm256_permute2f128_ps(a, b, 0x20);
+    *high = _mm256_permute2f128_ps(a, b, 0x31);
+}
+
 #include "gates.h"
 
 #include "floats.h"
 
 /* Tiles of nearly equal size: 16 rows are 6, 5 and 5. */
-INLINE long tile_rows(long left) { return left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS; }
+INLINE long tile_rows(long left, long panels) {
+    return panels > 1 ? 1 : left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS;
+}
 
 #include "products.h"
+#include "packing.h"
 
 INLINE vec widen_halves(const uint16_t *from) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from)); }
 INLINE void narrow_to_halves(uint16_t *to, vec v) { _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph(v, 0)); }
@@ -48,8 +57,9 @@ const struct path avx2_path = {
     .name = "avx2",
     .runs_here = has_avx2,
     .number_size = sizeof(number),
+    .as_right = as_right,
+    .transposed_as_right = transposed_as_right,
     .product = product,
-    .product_of_a_row = product_of_a_row,
     .gradient = gradient,
     .pack = pack,
     .product_with_vector = product_with_vector,

@@ -6,6 +6,7 @@
 #include "avx512.h"
 #include "floats.h"
 #include "products.h"
+#include "packing.h"
 
 INLINE vec widen_halves(const uint16_t *from) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from)); }
 INLINE void narrow_to_halves(uint16_t *to, vec v) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph(v, 0)); }
@@ -28,8 +29,9 @@ const struct path avx512_path = {
     .name = "avx512",
     .runs_here = has_avx512,
     .number_size = sizeof(number),
+    .as_right = as_right,
+    .transposed_as_right = transposed_as_right,
     .product = product,
-    .product_of_a_row = product_of_a_row,
     .gradient = gradient,
     .pack = pack,
     .product_with_vector = product_with_vector,

@@ -19,7 +19,14 @@ INLINE numbers load_factor(const number *from) {
 }
 INLINE vec add_product(vec sum, numbers one, numbers other) { return _mm512_dpbf16_ps(sum, one, other); }
 
+INLINE vec narrow_row(const float *from, long count) {
+    __m512bh both = count == PANEL ? (__m512bh)_mm512_zextsi256_si512((__m256i)_mm512_cvtneps_pbh(load(from)))
+                                   : _mm512_cvtne2ps_pbh(load(from + WIDTH), load(from));
+    return (vec)both;
+}
+
 #include "products.h"
+#include "packing.h"
 
 /* Each row side by side, as in the panel. */
 TARGET static void as_left(long rows, const float *panel, void *left) {
@@ -29,10 +36,10 @@ TARGET static void as_left(long rows, const float *panel, void *left) {
 }
 
 /* Rows in pairs, number by number: (0, 0), (1, 0), (0, 1), (1, 1) ...; the last of an odd number of rows with zeros. */
-TARGET static void as_right(long rows, const float *panel, void *right) {
+TARGET static void as_right(long rows, const float *from, long stride, void *right) {
     number *to = right;
     for (long r = 0; r < rows; r += 2) {
-        vec even = load(panel + r * PANEL), odd = r + 1 < rows ? load(panel + (r + 1) * PANEL) : all(0);
+        vec even = load(from + r * stride), odd = r + 1 < rows ? load(from + (r + 1) * stride) : all(0);
         /* 32 bits hold a number of the even row below one of the odd row */
         __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
         __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd));
@@ -51,8 +58,8 @@ const struct path avx512bf16_path = {
     .number_size = sizeof(number),
     .as_left = as_left,
     .as_right = as_right,
+    .transposed_as_right = transposed_as_right,
     .product = product,
-    .product_of_a_row = product_of_a_row,
     .gradient = gradient,
     .forward = {rnn_forward, gru_forward, lstm_forward},
     .backward = {rnn_backward, gru_backward, lstm_backward},

@@ -21,13 +21,19 @@ INLINE vec all(float x) { return (vec){x, x, x, x}; }
 INLINE vec load_all(const float *from) { return all(*from); }
 INLINE vec choose(ints where, vec yes, vec no) { return (vec)((where & (ints)yes) | (~where & (ints)no)); }
 
+INLINE void interleave(vec one, vec other, vec *low, vec *high) {
+    *low = (vec){one[0], other[0], one[1], other[1]};
+    *high = (vec){one[2], other[2], one[3], other[3]};
+}
+
 #include "gates.h"
 
 #include "floats.h"
 
-INLINE long tile_rows(long left) { return left < ROWS ? left : ROWS; }
+INLINE long tile_rows(long left, long panels) { return panels > 1 ? 1 : left < ROWS ? left : ROWS; }
 
 #include "products.h"
+#include "packing.h"
 
 static int always(void) { return 1; }
 
@@ -35,8 +41,9 @@ const struct path portable_path = {
     .name = "portable",
     .runs_here = always,
     .number_size = sizeof(number),
+    .as_right = as_right,
+    .transposed_as_right = transposed_as_right,
     .product = product,
-    .product_of_a_row = product_of_a_row,
     .gradient = gradient,
     .forward = {rnn_forward, gru_forward, lstm_forward},
     .backward = {rnn_backward, gru_backward, lstm_backward},

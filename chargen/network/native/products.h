@@ -3,96 +3,91 @@
    Besides what vectors.h needs, the including file defines `number`, the type of what is multiplied; DEEP, how many
    products one instruction adds to a sum; `numbers`, a vector of DEEP * WIDTH of them; load_numbers; load_factor, which
    fills such a vector with the same DEEP numbers; add_product; ROWS, the most rows of 16 sums that a tile keeps in
-   registers; and tile_rows, how many the next tile takes of those that are left. */
+   registers; and tile_rows, how many the next tile takes of those that are left, of 1 or 2 panels side by side. */
 
 enum { VECTORS = PANEL / WIDTH };
 enum { CHUNKS = 8 }; /* of 16 columns of a: so many rows of w, at most 8 KB, stay in the first cache for all rows of a */
 enum { AHEAD = 2 * CHUNKS * PANEL * PANEL }; /* how many numbers ahead w is fetched, which lies in a far cache */
 enum { DEPTH = 128 }; /* rows of two panels, at most 8 KB each, that stay in the first cache */
 
-/* c += a w for `rows` rows, which is a constant wherever this is called. */
-INLINE void product_tile(const long rows, long chunks, const number *a, long a_stride, const number *w, float *c) {
-    vec sums[ROWS][VECTORS];
+/* c += a w for `rows` rows of a and `panels` panels of w and c; both are constants wherever this is called. */
+INLINE void product_tile(const long rows, const long panels, long chunks, const number *a, long a_stride,
+                         const number *w, long w_stride, float *c, long c_stride) {
+    vec sums[ROWS + MAX_SLOTS][VECTORS]; /* of row i and panel p in i * panels + p; as many as are used stay */
 #pragma GCC unroll 16
-    for (long i = 0; i < rows; i++)
+    for (long i = 0; i < rows * panels; i++)
 #pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) sums[i][j] = load(c + i * PANEL + j * WIDTH);
+        for (long j = 0; j < VECTORS; j++)
+            sums[i][j] = load(c + i % panels * c_stride + i / panels * PANEL + j * WIDTH);
     for (; chunks; chunks--, a += a_stride)
 #pragma GCC unroll 4
         for (long k = 0; k < PANEL; k += DEEP, w += DEEP * PANEL) {
-            numbers row[VECTORS];
-            __builtin_prefetch(w + AHEAD);
+            numbers row[MAX_SLOTS][VECTORS];
 #pragma GCC unroll 4
-            for (long j = 0; j < VECTORS; j++) row[j] = load_numbers(w + j * DEEP * WIDTH);
+            for (long p = 0; p < panels; p++) {
+                __builtin_prefetch(w + p * w_stride + AHEAD);
+#pragma GCC unroll 4
+                for (long j = 0; j < VECTORS; j++) row[p][j] = load_numbers(w + p * w_stride + j * DEEP * WIDTH);
+            }
 #pragma GCC unroll 16
             for (long i = 0; i < rows; i++) {
                 numbers factor = load_factor(a + i * PANEL + k);
 #pragma GCC unroll 4
-                for (long j = 0; j < VECTORS; j++) sums[i][j] = add_product(sums[i][j], factor, row[j]);
+                for (long p = 0; p < panels; p++)
+#pragma GCC unroll 4
+                    for (long j = 0; j < VECTORS; j++)
+                        sums[i * panels + p][j] = add_product(sums[i * panels + p][j], factor, row[p][j]);
             }
         }
 #pragma GCC unroll 16
-    for (long i = 0; i < rows; i++)
+    for (long i = 0; i < rows * panels; i++)
 #pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) store(c + i * PANEL + j * WIDTH, sums[i][j]);
+        for (long j = 0; j < VECTORS; j++)
+            store(c + i % panels * c_stride + i / panels * PANEL + j * WIDTH, sums[i][j]);
 }
 
-TARGET static void product(long rows, long chunks, const void *left, long a_stride, const void *right, float *c) {
-    const number *a = left, *w = right;
-    for (; chunks > 0; chunks -= CHUNKS, a += CHUNKS * a_stride, w += CHUNKS * PANEL * PANEL) {
-        long some = chunks < CHUNKS ? chunks : CHUNKS, size;
-        for (long begin = 0; begin < rows; begin += size) {
-            const number *from = a + begin * PANEL;
-            float *to = c + begin * PANEL;
-            size = tile_rows(rows - begin);
-            switch (size) {
-            case 1: product_tile(1, some, from, a_stride, w, to); break;
-            case 2: product_tile(2, some, from, a_stride, w, to); break;
+TARGET static void run_tile(long rows, long panels, long chunks, const number *a, long a_stride, const number *w,
+                            long w_stride, float *c, long c_stride) {
+    switch (100 * panels + rows) {
+    case 101: product_tile(1, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 201: product_tile(1, 2, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 301: product_tile(1, 3, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 401: product_tile(1, 4, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 102: product_tile(2, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
 #if ROWS > 2
-            case 3: product_tile(3, some, from, a_stride, w, to); break;
-            case 4: product_tile(4, some, from, a_stride, w, to); break;
-            case 5: product_tile(5, some, from, a_stride, w, to); break;
-            case 6: product_tile(6, some, from, a_stride, w, to); break;
+    case 103: product_tile(3, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 104: product_tile(4, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 105: product_tile(5, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 106: product_tile(6, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
 #endif
 #if ROWS > 6
-            case 8: product_tile(8, some, from, a_stride, w, to); break;
-            case 16: product_tile(16, some, from, a_stride, w, to); break;
+    case 108: product_tile(8, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 116: product_tile(16, 1, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 202: product_tile(2, 2, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 204: product_tile(4, 2, chunks, a, a_stride, w, w_stride, c, c_stride); break;
+    case 208: product_tile(8, 2, chunks, a, a_stride, w, w_stride, c, c_stride); break;
 #endif
-            }
-        }
     }
 }
 
-/* c += a w for one row of a and `panels` panels of w and c, so that enough sums run side by side. */
-INLINE void row_tile(const long panels, long chunks, const number *a, long a_stride, const number *w, long w_stride,
-                     float *c, long c_stride) {
-    vec sums[MAX_SLOTS][VECTORS];
-#pragma GCC unroll 4
-    for (long i = 0; i < panels; i++)
-#pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) sums[i][j] = load(c + i * c_stride + j * WIDTH);
-    for (; chunks; chunks--, a += a_stride)
-#pragma GCC unroll 4
-        for (long k = 0; k < PANEL; k += DEEP, w += DEEP * PANEL) {
-            numbers factor = load_factor(a + k);
-#pragma GCC unroll 4
-            for (long i = 0; i < panels; i++)
-#pragma GCC unroll 4
-                for (long j = 0; j < VECTORS; j++)
-                    sums[i][j] = add_product(sums[i][j], factor, load_numbers(w + i * w_stride + j * DEEP * WIDTH));
-        }
-#pragma GCC unroll 4
-    for (long i = 0; i < panels; i++)
-#pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) store(c + i * c_stride + j * WIDTH, sums[i][j]);
+/* How many of the panels a tile takes side by side: two halve what it reads of a; one row needs many sums to hide each
+   other's waiting. */
+INLINE long tile_panels(long rows, long panels) {
+    long most = rows == 1 ? MAX_SLOTS : ROWS > 6 ? 2 : 1;
+    return panels < most ? panels : most;
 }
 
-TARGET static void product_of_a_row(long panels, long chunks, const void *left, long a_stride, const void *right,
-                                    long w_stride, float *c, long c_stride) {
-    switch (panels) {
-    case 1: row_tile(1, chunks, left, a_stride, right, w_stride, c, c_stride); break;
-    case 3: row_tile(3, chunks, left, a_stride, right, w_stride, c, c_stride); break;
-    case 4: row_tile(4, chunks, left, a_stride, right, w_stride, c, c_stride); break;
+TARGET static void product(long rows, long panels, long chunks, const void *left, long a_stride, const void *right,
+                           long w_stride, float *c, long c_stride) {
+    for (long panel = 0, side; panel < panels; panel += side) {
+        const number *a = left, *w = (const number *)right + panel * w_stride;
+        side = tile_panels(rows, panels - panel);
+        for (long k = 0; k < chunks; k += CHUNKS, a += CHUNKS * a_stride, w += CHUNKS * PANEL * PANEL)
+            for (long row = 0, size; row < rows; row += size) {
+                size = tile_rows(rows - row, side);
+                run_tile(size, side, chunks - k < CHUNKS ? chunks - k : CHUNKS, a + row * PANEL, a_stride, w, w_stride,
+                         c + panel * c_stride + row * PANEL, c_stride);
+            }
     }
 }
 

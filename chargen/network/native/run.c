@@ -29,8 +29,8 @@ static void take_left(struct memory *memory, const struct path *path, struct lis
 }
 
 static void take_right(struct memory *memory, const struct path *path, struct list *list, long count, long rows) {
-    list->right_stride = path->as_right ? 2 * panel_size((rows + 1) / 2) : list->stride; /* pairs of rows fill lines */
-    list->right = path->as_right ? take_numbers(memory, path, count * list->right_stride) : list->panels;
+    list->right_stride = path->as_left ? 2 * panel_size((rows + 1) / 2) : list->stride; /* pairs of rows fill lines */
+    list->right = path->as_left ? take_numbers(memory, path, count * list->right_stride) : list->panels;
 }
 
 void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]) {
@@ -74,17 +74,14 @@ struct range share_of(long count, long rank, long threads) {
     return (struct range){count * rank / threads, count * (rank + 1) / threads};
 }
 
+/* The next `TOGETHER` of a thread's own panels of units, or as many as are left. */
+struct range next_units(struct range own, long begin) {
+    return (struct range){begin, begin + TOGETHER < own.end ? begin + TOGETHER : own.end};
+}
+
 void *at(const struct run *run, void *numbers, long offset) { return (char *)numbers + offset * run->path->number_size; }
 
 /* Copy `rows` rows of a list, from `offset` on, for the left side of products. */
 void make_left(const struct run *run, const struct list *list, long offset, long rows) {
     if (run->path->as_left) run->path->as_left(rows, list->panels + offset, at(run, list->left, offset));
-}
-
-/* Write 16 rows for the right side of a product. */
-void put_right(const struct run *run, const float *tile, void *right) {
-    if (run->path->as_right)
-        run->path->as_right(PANEL, tile, right);
-    else
-        memcpy(right, tile, PANEL * PANEL * sizeof(float));
 }

@@ -42,10 +42,12 @@ struct run {
 /* Say where everything lies in the memory that the layer brings, and return how many floats of each kind it needs. */
 void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]);
 
+enum { TOGETHER = 4 }; /* panels of units that a product computes before their gates: they stay in the first cache */
+
 struct range share_of(long count, long rank, long threads);
+struct range next_units(struct range own, long begin);
 void *at(const struct run *run, void *numbers, long offset);
 void make_left(const struct run *run, const struct list *list, long offset, long rows);
-void put_right(const struct run *run, const float *tile, void *right);
 
 task forward_task, backward_task;
 

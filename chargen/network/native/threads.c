@@ -4,8 +4,8 @@
    and a second pool would wait for a processor that they keep. Elsewhere they are a small pool of our own.
 
    A thread that waits looks for some microseconds whether the others have come, then sleeps, so that it never keeps
-   another program from its processor. Where the waiting takes most of the time, the processors are busy with other
-   work: the next calls then run in one thread. The results never depend on the number of threads. */
+   another program from its processor. Where calls wait for much of their time, the processors are busy with other work:
+   the next ones then run in one thread. The results never depend on the number of threads. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,10 +16,11 @@
 #include "layer.h"
 
 enum {
-    MOST_THREADS = 64, /* at most 255, see `begin` */
-    SOON = 10,         /* looks */
-    LOOKS = 1000,      /* before a thread sleeps, 20 to 50 microseconds */
-    ALONE = 30,        /* times as long as a call that others disturbed: calls run in one thread */
+    MOST_THREADS = 64,  /* at most 255, see `begin` */
+    SOON = 10,          /* looks */
+    LOOKS = 1000,       /* before a thread sleeps, 20 to 50 microseconds */
+    RECENT = 100000000, /* nanoseconds of calls that are judged together; one that is disturbed now and then says little */
+    ALONE = 30,         /* times as long as the calls that others disturbed: calls run in one thread */
 };
 
 /* A number that changes, and threads that wait for that. */
@@ -49,6 +50,7 @@ static struct team pool = {
 static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* guards the pool and what follows */
 static long workers = -1;                                  /* threads that have been started; -1: nor is fork watched */
 static long alone_until;                                   /* nanoseconds, as `now` counts them */
+static double took, waited;                                /* nanoseconds, of the calls that are judged together */
 static unsigned started_at[MOST_THREADS];                  /* the value of `begin` when a worker was started */
 static int forked;                                         /* whether fork made this process */
 static struct {
@@ -130,6 +132,7 @@ static void begin_anew(void) {
     pthread_cond_init(&pool.passed.changed, 0);
     workers = 0;
     alone_until = 0;
+    took = waited = 0;
     forked = 1;
 }
 
@@ -184,8 +187,16 @@ static void run_in_pool(long threads, task *function, void *argument) {
         wait_for_all(&pool);
     }
     long end = now();
-    double working = threads - (double)atomic_load(&pool.waited) / (end - start + 1);
-    if (working < 1 + USEFUL * (threads - 1)) alone_until = end + ALONE * (end - start);
+    took += end - start;
+    waited += atomic_load(&pool.waited);
+    if (took < RECENT / 2) return;
+    if (threads - waited / took < 1 + USEFUL * (threads - 1)) {
+        alone_until = end + ALONE * took;
+        took = waited = 0;
+    } else if (took > RECENT) {
+        took /= 2;
+        waited /= 2;
+    }
 }
 
 void run_together(long threads, task *function, void *argument) {
