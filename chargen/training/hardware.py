@@ -6,6 +6,7 @@ import os
 import torch
 
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.network.config import ModelConfig
 from chargen.network.native import library
 from chargen.report.words import counted, size
@@ -13,7 +14,8 @@ from chargen.report.words import counted, size
 WEIGHT_COPIES = 5  # floats that training keeps for a weight: itself, its gradient, two moments, its average
 LAYER_COPIES, LOGIT_COPIES = 6, 2  # floats that a step keeps for an output of a layer, and for a logit, at least
 LARGE = 256  # units, from which on bfloat16 gains what it costs
-MANY = 32  # rows of a batch, from which on what the native kernels save of a large LSTM's steps outgrows the caches
+MANY = 32  # rows of a batch: with more, a heavy network's native kernels save more of each step than caches hold
+HEAVY = 1e6  # recurrent weights of a layer
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -91,9 +93,9 @@ def pick_engine(
     """Return the engine for a network on a device, usually the fastest, and the precision of its matrix products.
 
     Both follow from the network, the device and the processor, so that the same seed gives the same model however busy
-    the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layer for a large LSTM with
-    large batches, or on a processor with AMX, the tiles of which only that one uses. A large network is trained in
-    bfloat16 where the processor multiplies in it.
+    the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layers for a large LSTM or RNN
+    with large batches, and for a large LSTM on a processor with AMX, the tiles of which only they use. A large network
+    is trained in bfloat16 where the processor multiplies in it.
 
     Args:
         engine, precision: what is fixed; None leaves it open.
@@ -110,7 +112,8 @@ def pick_engine(
     has_tiles = _has("_is_amx_tile_supported")
     if engine is None:
         fast = library.path(precision or "float32") not in (None, "portable")
-        beaten = large and config.cell == "lstm" and (has_tiles or batch_size > MANY)
+        heavy = config.cell != "gru" and CELLS[config.cell].gates * config.hidden_size**2 > HEAVY
+        beaten = (large and has_tiles and config.cell == "lstm") or (heavy and batch_size > MANY)
         engine = "native" if fast and not beaten else "torch"
     if precision is None:
         multiplies = library.path("bfloat16") if engine == "native" else has_tiles or _has("_is_avx512_bf16_supported")

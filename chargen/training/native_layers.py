@@ -3,6 +3,7 @@
 Under autocast to bfloat16 its products round what they multiply to bfloat16; all else is float32.
 """
 
+import threading
 from typing import Any
 
 import torch
@@ -12,6 +13,21 @@ from chargen.network.cells import LayerWeights
 from chargen.network.native.calls import backward, forward
 
 WORK = 1e6  # floating point operations of a step that are worth a thread, which meets the others after each
+
+
+class Workspace(threading.local):
+    """Memory that only one call uses, kept for the next one: the system zeroes what is new, page by page."""
+
+    _memory = torch.empty(0)
+
+    def __call__(self, size: int) -> Tensor:
+        """Return at least `size` floats with any values, which the next call may overwrite."""
+        if len(self._memory) < size:
+            self._memory = torch.empty(size)
+        return self._memory
+
+
+workspace = Workspace()
 
 
 class NativeLayer(torch.autograd.Function):
@@ -28,7 +44,7 @@ class NativeLayer(torch.autograd.Function):
         x = x.long().contiguous() if x.ndim == 2 else x.contiguous()  # (B, T) or (B, T, inputs)
         weights = LayerWeights(*(array.contiguous() for array in arrays[:4]))
         state = tuple(array.contiguous() for array in arrays[4:])  # (B, H) each
-        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads, precision)
+        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads, precision, workspace)
         ctx.cell, ctx.threads, ctx.precision = cell, threads, precision
         ctx.save_for_backward(x, saved, *weights)
         ctx.set_materialize_grads(False)
@@ -51,6 +67,7 @@ class NativeLayer(torch.autograd.Function):
             ctx.threads,
             ctx.precision,
             wants_dx=ctx.needs_input_grad[3],
+            workspace=workspace,
         )
         return None, None, None, gradients.x, *gradients.weights, *gradients.state
 

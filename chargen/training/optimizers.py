@@ -16,11 +16,12 @@ class SGD:
         self.moments: dict[str, Tensor] = {}
 
     @torch.no_grad()
-    def step(self, step: int, learning_rate: float) -> None:
+    def step(self, step: int, learning_rate: float, scale: Tensor) -> None:
         """Update the weights; see `AdamW.step`."""
         for parameter in self.model.parameters():
             gradient = parameter.grad
             assert gradient is not None, "a backward pass comes first"
+            gradient.div_(scale)
             if parameter.ndim > 1 and self.weight_decay:
                 gradient.add_(parameter, alpha=self.weight_decay)
             parameter.add_(gradient, alpha=-learning_rate)
@@ -46,11 +47,12 @@ class AdamW:
         self._steps = {name: torch.zeros((), device=parameter.device) for name, parameter in named}
         self._next = 0  # the steps they count; they stay on the device, because sending a number to it waits
 
-    def step(self, step: int, learning_rate: float) -> None:
+    def step(self, step: int, learning_rate: float, scale: Tensor) -> None:
         """Update the weights.
 
         Args:
             step: steps done before this one, which the correction of the moments depends on.
+            scale: one number, which the gradients are divided by.
         """
         if step != self._next:
             for counter in self._steps.values():
@@ -75,6 +77,7 @@ class AdamW:
                     weight_decay=weight_decay,
                     eps=1e-8,
                     maximize=False,
+                    grad_scale=scale,
                 )
 
 

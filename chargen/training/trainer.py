@@ -231,10 +231,11 @@ class Trainer:
         began = time.perf_counter()
         loss, self.state = self._gradients(X, Y, state)
         self.threads.after_step(time.perf_counter() - began)
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        gradients = [weights.grad for weights in self.model.parameters() if weights.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
         if self.device.type == "cpu":  # reading it waits for a GPU; there the losses tell, before anything is saved
             self._require_finite(norm.item())  # the norm is finite if the loss is, and the same in all processes
-        self.optimizer.step(position.step, position.learning_rate)
+        self.optimizer.step(position.step, position.learning_rate, (norm / settings.clip).clamp(min=1))
         self.average.update(position.step)
         return loss
 

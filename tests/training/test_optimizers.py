@@ -17,7 +17,7 @@ def trained(make, steps=5):
     for step in range(steps):
         model.zero_grad()
         nn.functional.cross_entropy(model(X), Y).backward()
-        optimizer(step, 0.1 / (step + 1))
+        optimizer(step, 0.1 / (step + 1), torch.tensor(1.0 + step))
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
@@ -28,9 +28,11 @@ def library(kind, **options):
         groups = [{"params": [p], "weight_decay": 0.3 if p.ndim > 1 else 0.0} for p in model.parameters()]
         optimizer = kind(groups, lr=1.0, **options)
 
-        def step(_, learning_rate):
+        def step(_, learning_rate, scale):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
+            for parameter in model.parameters():
+                parameter.grad /= scale
             optimizer.step()
 
         return step
@@ -54,14 +56,14 @@ def test_the_moments_are_all_there_is_to_go_on_from():
     def interrupted(model):
         optimizer = make_optimizer("adamw", model, weight_decay=0.3)
 
-        def step(number, learning_rate):
+        def step(number, learning_rate, scale):
             nonlocal optimizer
             if number == 3:
                 fresh = make_optimizer("adamw", model, weight_decay=0.3)
                 for name, moment in optimizer.moments.items():
                     fresh.moments[name].copy_(moment)
                 optimizer = fresh
-            optimizer.step(number, learning_rate)
+            optimizer.step(number, learning_rate, scale)
 
         return step
 

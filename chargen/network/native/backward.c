@@ -3,17 +3,22 @@
 
 #include "run.h"
 
-/* Pack one gate's weights for the right side of products with its ds: the columns of one panel. */
-static void pack_back(const struct run *run, const float *weights, long width, long panel_index, void *right) {
-    long whole = width - panel_index * PANEL < PANEL ? 0 : run->H / PANEL; /* panels without zeros */
-    run->path->as_right(whole * PANEL, weights + panel_index * PANEL, width, right);
-    for (long k = whole; k < run->units; k++) {
-        float tile[PANEL * PANEL];
-        long rows = run->H - k * PANEL < PANEL ? run->H - k * PANEL : PANEL;
-        pack_rows(weights + k * PANEL * width, width, rows, panel_index, width, tile);
-        clear_rows(tile, rows, PANEL);
-        run->path->as_right(PANEL, tile, PANEL, at(run, right, k * PANEL * PANEL));
-    }
+/* Pack one gate's weights for the right side of products with its ds: the columns of some panels, `stride` apart. */
+static void pack_back(const struct run *run, const float *weights, long width, struct range panels, void *right,
+                      long stride) {
+    for (long k = 0; k < run->units; k++)
+        for (long j = panels.begin; j < panels.end; j++) {
+            const float *rows = weights + k * PANEL * width;
+            void *to = at(run, right, j * stride + k * PANEL * PANEL);
+            long left = run->H - k * PANEL;
+            if (left >= PANEL && width - j * PANEL >= PANEL) {
+                run->path->as_right(PANEL, rows + j * PANEL, width, to);
+            } else {
+                float tile[PANEL * PANEL] = {0};
+                pack_rows(rows, width, left < PANEL ? left : PANEL, j, width, tile);
+                run->path->as_right(PANEL, tile, PANEL, to);
+            }
+        }
 }
 
 /* Pack the weights that the backward pass multiplies with, the rows of all gates below each other: those of the units
@@ -23,10 +28,8 @@ static void pack_backward(const struct run *run, struct range own, struct range 
     for (long g = 0; g < run->G; g++) {
         const float *hidden = run->layer->W_hh + run->cell->recurrent_gate[g] * H * H;
         const float *in = run->layer->W_ih + run->cell->input_gate[g] * H * inputs;
-        for (long u = own.begin; u < own.end; u++)
-            pack_back(run, hidden, H, u, at(run, run->recurrent_back, (u * run->G + g) * size));
-        for (long j = own_columns.begin; j < own_columns.end; j++)
-            pack_back(run, in, inputs, j, at(run, run->input_back, (j * run->G + g) * size));
+        pack_back(run, hidden, H, own, at(run, run->recurrent_back, g * size), run->G * size);
+        pack_back(run, in, inputs, own_columns, at(run, run->input_back, g * size), run->G * size);
     }
 }
 
@@ -40,13 +43,16 @@ static void pass_back(const struct run *run, struct range units, long t) {
 
 static void step_backward(const struct run *run, struct range own, long t) {
     long before = t * run->B * PANEL, after = before + run->B * PANEL;
+    const float *d_outputs = run->layer->d_outputs ? run->layer->d_outputs + t * run->H : 0;
     for (long u = own.begin; u < own.end; u++) {
         float *dh = run->dh + u * run->B * PANEL, *dc = run->dc + u * run->B * PANEL;
         const float *h = run->h.panels + u * run->h.stride, *c = run->c.panels + u * run->c.stride;
         long gates = u * run->gates.stride + before;
-        if (t + 1 < run->T && (u - own.begin) % TOGETHER == 0) pass_back(run, next_units(own, u), t + 1);
-        if (run->layer->d_outputs)
-            add_rows(run->layer->d_outputs + t * run->H, run->T * run->H, run->B, u, run->H, dh);
+        if ((u - own.begin) % TOGETHER == 0) {
+            if (d_outputs) fetch_rows(d_outputs, run->T * run->H, run->B, next_units(own, u));
+            if (t + 1 < run->T) pass_back(run, next_units(own, u), t + 1);
+        }
+        if (d_outputs) add_rows(d_outputs, run->T * run->H, run->B, u, run->H, dh);
         run->path->backward[run->layer->cell](run->B * PANEL, run->gates.panels + gates, run->ds.panels + gates,
                                               run->slot, h + before, c + before, h + after, c + after, dh, dc);
         for (long slot = 0; slot < run->cell->slots; slot++) {
@@ -64,45 +70,60 @@ static const void *right_panel(const struct run *run, const struct list *list, l
     return right;
 }
 
-/* The gradients of one gate's weights for a panel of units: of those of the state, and of those of the input. */
-static void recurrent_gradient(const struct run *run, const void *ds, long gate, long u) {
-    for (long j = 0; j < run->units; j++) {
-        float tile[PANEL * PANEL];
-        run->path->gradient(run->T * run->B, ds, at(run, run->h.right, j * run->h.right_stride), tile);
-        unpack_tile(tile, gate, u, j, run->H, run->H, run->layer->dW_hh);
+/* The gradients of one gate's weights for a few panels of units, whose ds are on the right: one product over all T * B
+   rows. What the weights multiply passes through the caches once for all these units. */
+static void gate_gradient(const struct run *run, const void *const ds[], struct range units, const struct list *list,
+                          long panels, long gate, long width, float *weights) {
+    for (long j = 0, some; j < panels; j += some) {
+        const void *right = at(run, list->right, j * list->right_stride);
+        some = j + 1 < panels ? 2 : 1;
+        for (long u = units.begin; u < units.end; u++) {
+            float tiles[2 * PANEL * PANEL];
+            run->path->gradient(run->T * run->B, some, ds[u - units.begin], right, list->right_stride, tiles);
+            for (long i = 0; i < some; i++)
+                unpack_tile(tiles + i * PANEL * PANEL, gate, u, j + i, run->H, width, weights);
+        }
     }
 }
 
-static void input_gradient(const struct run *run, const void *ds, long gate, long u) {
-    for (long j = 0; j < run->columns; j++) {
-        float tile[PANEL * PANEL];
-        run->path->gradient(run->T * run->B, ds, at(run, run->x.right, j * run->x.right_stride), tile);
-        unpack_tile(tile, gate, u, j, run->H, run->inputs, run->layer->dW_ih);
+/* The gradient of one gate's biases: the sums of all rows. */
+static void sum_rows(const struct run *run, const float *ds, long gate, long u, float *bias) {
+    float sums[PANEL];
+    run->path->sum_rows(run->T * run->B, ds, sums);
+    unpack_rows(sums, 1, u, run->H, bias + gate * run->H, run->H);
+}
+
+/* The gradients of one gate's biases, and of its weights for ids, for a panel of units. */
+static void sum_gradients(const struct run *run, long slot, long u) {
+    const struct layer *layer = run->layer;
+    const float *ds = run->ds.panels + slot * run->slot + u * run->ds.stride;
+    long g = slot - run->first_input_slot, gate = run->cell->input_gate[g < 0 ? 0 : g];
+    if (slot < run->G) sum_rows(run, ds, run->cell->recurrent_gate[slot], u, layer->db_hh);
+    if (g < 0) return;
+    sum_rows(run, ds, gate, u, layer->db_ih);
+    if (layer->ids) {
+        float *sums = run->d_table + (g * run->units + u) * run->inputs * PANEL;
+        memset(sums, 0, run->inputs * PANEL * sizeof(float));
+        run->path->scatter_rows(run->B, run->T, ds, layer->ids, sums);
+        unpack_transposed(sums, gate, u, run->H, run->inputs, layer->dW_ih);
     }
 }
 
-/* The gradients of the weights of the units that a thread owns: one product over all T * B rows. */
+/* The gradients of the weights of the units that a thread owns. */
 static void weight_gradients(const struct run *run, struct range own) {
     const struct layer *layer = run->layer;
-    long rows = run->T * run->B;
     for (long slot = 0; slot < run->cell->slots; slot++)
-        for (long u = own.begin; u < own.end; u++) {
-            long offset = slot * run->slot + u * run->ds.stride, g = slot - run->first_input_slot;
-            const float *ds = run->ds.panels + offset;
-            const void *right = right_panel(run, &run->ds, offset, u);
-            if (slot < run->G) {
-                recurrent_gradient(run, right, run->cell->recurrent_gate[slot], u);
-                sum_rows(ds, rows, run->cell->recurrent_gate[slot], u, run->H, layer->db_hh);
-            }
-            if (g < 0) continue;
-            long gate = run->cell->input_gate[g];
-            input_gradient(run, right, gate, u);
-            sum_rows(ds, rows, gate, u, run->H, layer->db_ih);
-            if (layer->ids) {
-                float *sums = run->d_table + (g * run->units + u) * run->inputs * PANEL;
-                scatter_rows(ds, layer->ids, run->B, run->T, run->inputs, sums);
-                unpack_transposed(sums, gate, u, run->H, run->inputs, layer->dW_ih);
-            }
+        for (long begin = own.begin; begin < own.end; begin += TOGETHER) {
+            struct range units = next_units(own, begin);
+            const void *ds[TOGETHER];
+            long g = slot - run->first_input_slot;
+            for (long u = begin; u < units.end; u++)
+                ds[u - begin] = right_panel(run, &run->ds, slot * run->slot + u * run->ds.stride, u);
+            if (slot < run->G)
+                gate_gradient(run, ds, units, &run->h, run->units, run->cell->recurrent_gate[slot], run->H, layer->dW_hh);
+            if (g >= 0)
+                gate_gradient(run, ds, units, &run->x, run->columns, run->cell->input_gate[g], run->inputs, layer->dW_ih);
+            for (long u = begin; u < units.end; u++) sum_gradients(run, slot, u);
         }
 }
 
@@ -111,8 +132,9 @@ static void input_gradients(const struct run *run, struct range times) {
     long begin = times.begin * run->B * PANEL, rows = (times.end - times.begin) * run->B, G = run->G;
     long size = G * run->units * PANEL * PANEL, stride = panel_size(run->T * run->B);
     for (long j = 0; j < run->columns; j++) memset(run->dx + j * stride + begin, 0, rows * PANEL * sizeof(float));
-    run->path->product(rows, run->columns, G * run->units, at(run, run->ds.left, run->first_input_slot * run->slot + begin),
-                       run->ds.stride, run->input_back, size, run->dx + begin, stride);
+    run->path->product(rows, run->columns, G * run->units,
+                       at(run, run->ds.left, run->first_input_slot * run->slot + begin), run->ds.stride, run->input_back,
+                       size, run->dx + begin, stride);
     for (long j = 0; j < run->columns; j++) {
         float *dx = run->dx + j * stride + begin;
         for (long t = times.begin; t < times.end; t++, dx += run->B * PANEL)

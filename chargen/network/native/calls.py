@@ -112,6 +112,7 @@ def forward(
     empty: Empty,
     threads: int = 1,
     precision: str = "float32",
+    workspace: Empty | None = None,
 ) -> tuple[Array, tuple[Array, ...], Array]:
     """Run a layer over a whole sequence.
 
@@ -120,6 +121,7 @@ def forward(
         state: h, or h and c, each (B, H).
         threads: how many run together; their number changes no bit of the results.
         precision: of the numbers that products multiply; they add in float32.
+        workspace: makes memory that nothing reads after the call; by default `empty`.
 
     Returns:
         The outputs, (B, T, H); the next state; and what `backward` reads.
@@ -132,7 +134,7 @@ def forward(
     check(cell, x, state, weights)
     job = make_job(cell, x, weights, threads, precision)
     sizes = memory_sizes(job)
-    packed, saved = empty(sizes["packed"]), empty(sizes["saved"])
+    packed, saved = (workspace or empty)(sizes["packed"]), empty(sizes["saved"])
     outputs = empty((job.B, job.T, job.H))  # (B, T, H)
     end = tuple(empty((job.B, job.H)) for _ in state)  # (B, H) each
     fill(job, {"packed": packed, "saved": saved, "outputs": outputs})
@@ -153,6 +155,7 @@ def backward(
     threads: int = 1,
     precision: str = "float32",
     wants_dx: bool = True,
+    workspace: Empty | None = None,
 ) -> Gradients:
     """Return the gradients of the input, the state at the beginning and the weights.
 
@@ -162,6 +165,7 @@ def backward(
         d_outputs: the gradient of the outputs, (B, T, H), or None for zeros.
         d_end: the gradients of the next state, each (B, H) or None for zeros.
         wants_dx: whether dense input gets a gradient.
+        workspace: as for `forward`.
     """
     job = make_job(cell, x, weights, threads, precision)
     B, T, H = job.B, job.T, job.H
@@ -172,7 +176,7 @@ def backward(
             check_array("the gradient of the state", part, (B, H))
     sizes = memory_sizes(job)
     check_array("saved", saved, (sizes["saved"],))
-    scratch = empty(sizes["scratch"])
+    scratch = (workspace or empty)(sizes["scratch"])
     dx = empty((B, T, job.inputs)) if x.ndim == 3 and wants_dx else None  # (B, T, inputs)
     d_begin = tuple(empty((B, H)) for _ in d_end)  # (B, H) each
     d_weights = LayerWeights(*(empty(tuple(weight.shape)) for weight in weights))

@@ -10,5 +10,6 @@ INLINE vec add_product(vec sum, numbers one, numbers other) { return sum + one *
 INLINE vec narrow_row(const float *from, long count) { return (void)count, load(from); }
 
 TARGET static void as_right(long rows, const float *from, long stride, void *right) {
-    for (long r = 0; r < rows; r++) __builtin_memcpy((float *)right + r * PANEL, from + r * stride, PANEL * sizeof(float));
+    float *to = right;
+    for (long r = 0; r < rows; r++) __builtin_memcpy(to + r * PANEL, from + r * stride, PANEL * sizeof(float));
 }

@@ -6,6 +6,11 @@
 /* The number of a panel in `input` or `table`. */
 static long input_panel(const struct run *run, long g, long u) { return g * run->units + u; }
 
+/* The sums of a slot, which become its gates. */
+static float *sums_of(const struct run *run, long slot, long u) {
+    return run->gates.panels + slot * run->slot + u * run->gates.stride;
+}
+
 /* Pack one gate's weights of a panel of units, transposed, for the right side of products. */
 static void pack_right(const struct run *run, struct block block, long panels, void *right) {
     long whole = block.count == PANEL ? block.width / PANEL : 0; /* panels without zeros */
@@ -49,7 +54,7 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
     long begin = times.begin * run->B * PANEL, rows = (times.end - times.begin) * run->B;
     for (long slot = 0; slot < run->cell->slots; slot++)
         for (long u = own.begin; u < own.end; u++) {
-            float *sums = run->gates.panels + slot * run->slot + u * run->gates.stride + begin;
+            float *sums = sums_of(run, slot, u) + begin;
             long g = slot - run->first_input_slot;
             if (g >= 0 && run->layer->ids) { /* the bias is in the rows */
                 gather_rows(run->table + input_panel(run, g, u) * run->inputs * PANEL, run->layer->ids, run->B, run->T,
@@ -61,8 +66,7 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
     for (long g = 0, size = run->columns * PANEL * PANEL; g < run->G && run->columns; g++)
         run->path->product(rows, own.end - own.begin, run->columns, at(run, run->x.left, begin), run->x.stride,
                            at(run, run->input, input_panel(run, g, own.begin) * size), size,
-                           run->gates.panels + (run->first_input_slot + g) * run->slot + own.begin * run->gates.stride + begin,
-                           run->gates.stride);
+                           sums_of(run, run->first_input_slot + g, own.begin) + begin, run->gates.stride);
 }
 
 /* Add to the sums of step t what the state contributes. */
@@ -71,7 +75,7 @@ static void add_recurrent(const struct run *run, struct range units, long t) {
     for (long g = 0; g < G; g++)
         run->path->product(run->B, units.end - units.begin, run->units, at(run, run->h.left, begin), run->h.stride,
                            at(run, run->recurrent, (units.begin * G + g) * size), G * size,
-                           run->gates.panels + g * run->slot + units.begin * run->gates.stride + begin, run->gates.stride);
+                           sums_of(run, g, units.begin) + begin, run->gates.stride);
 }
 
 static void step_forward(const struct run *run, struct range own, long t) {

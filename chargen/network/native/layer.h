@@ -37,8 +37,9 @@ struct matrix {
    Products read *numbers*: floats, or floats rounded to two bytes. Where numbers are floats, a panel of floats is read as
    it is, and as_left is null. Else as_left writes a panel of floats as a product reads it on its left. as_right writes
    `rows` rows of 16 floats, `stride` apart, as a product reads them on its right, and as the gradient reads both; an odd
-   number of rows is followed by one of zeros where two bytes are a number. transposed_as_right does so for the first `rows`
-   columns, a multiple of 16, of 16 rows `stride` apart. Their rows lie as far apart, counted in numbers, as those of a panel in floats. */
+   number of rows is followed by one of zeros where two bytes are a number. transposed_as_right does so for the first
+   `rows` columns, a multiple of 16, of 16 rows `stride` apart. All that they write lies as far apart, counted in numbers,
+   as the rows of a panel in floats. */
 struct path {
     const char *name;
     int (*runs_here)(void);
@@ -46,13 +47,18 @@ struct path {
     void (*as_left)(long rows, const float *panel, void *left);
     void (*as_right)(long rows, const float *from, long stride, void *right);
     void (*transposed_as_right)(long rows, const float *from, long stride, void *right);
-    /* c += a w: c is `rows` rows of `panels` panels, `c_stride` apart; a, of `chunks` panels `a_stride` numbers apart, has as
-       many rows; w is as many panels as c, `w_stride` apart, of 16 * chunks rows. Each sum runs over the columns of a in
-       their order, whatever the number of rows and panels. */
+    /* c += a w: c is `rows` rows of `panels` panels, `c_stride` apart; a, of `chunks` panels `a_stride` numbers apart, has
+       as many rows; w is as many panels as c, `w_stride` apart, of 16 * chunks rows. Each sum runs over the columns of a
+       in their order, whatever the number of rows and panels. */
     void (*product)(long rows, long panels, long chunks, const void *a, long a_stride, const void *w, long w_stride,
                     float *c, long c_stride);
-    /* c = a^T b, 16 x 16, of two panels of `rows` rows. */
-    void (*gradient)(long rows, const void *a, const void *b, float *c);
+    /* c = a^T b, 16 x 16, of two panels of `rows` rows; or two such c, one after the other, of a and the two panels of b,
+       `b_stride` numbers apart. */
+    void (*gradient)(long rows, long panels, const void *a, const void *b, long b_stride, float *c);
+    /* The sum of all rows of a panel. */
+    void (*sum_rows)(long rows, const float *panel, float *sum);
+    /* Add row t * B + b of a panel to the row ids[b][t] of a table. */
+    void (*scatter_rows)(long B, long T, const float *panel, const int64_t *ids, float *table);
     /* Fill the values of a matrix: its row i is the row rows[i] of a weight, divided by the scale, or zeros where that is
        -1. Returns 0, and stops, where values of this size would change a weight. Null, as the next one, where the path does
        not have it. */

@@ -1,7 +1,7 @@
 /* Rows of floats as a product reads them on its right, written once and compiled once for each path.
 
-   Besides what products.h needs, the including file defines interleave, which mixes two vectors, float by float, into a low
-   and a high one; and narrow_row, DEEP * WIDTH floats of a row, or the 16 that are left of it, as as many numbers. */
+   Besides what products.h needs, the including file defines interleave, which mixes two vectors, float by float, into a
+   low and a high one; and narrow_row, DEEP * WIDTH floats of a row, or the 16 that are left of it, as as many numbers. */
 
 /* Column i of the tile becomes row i: each round of interleaving doubles how many floats of a column lie side by side. */
 INLINE void transpose(vec tile[WIDTH]) {

@@ -70,8 +70,10 @@ void unpack_rows(const float *panel, long rows, long panel_index, long width, fl
     copy_rows(panel, PANEL, matrix + panel_index * PANEL, stride, rows, columns_in(panel_index, width));
 }
 
-void clear_rows(float *panel, long begin, long end) {
-    memset(panel + begin * PANEL, 0, (end - begin) * PANEL * sizeof(float));
+/* Ask for the rows that `add_rows` will read: they lie so far apart that no processor guesses which come next. */
+void fetch_rows(const float *matrix, long stride, long rows, struct range panels) {
+    for (long r = 0; r < rows; r++)
+        for (long j = panels.begin; j < panels.end; j++) __builtin_prefetch(matrix + r * stride + j * PANEL);
 }
 
 void add_rows(const float *restrict matrix, long stride, long rows, long panel_index, long width,
@@ -99,14 +101,6 @@ void gather_rows(const float *table, const int64_t *ids, long B, long T, struct 
             memcpy(panel, table + ids[b * T + t] * PANEL, PANEL * sizeof(float));
 }
 
-/* The gradient of gather_rows: each row of the table becomes the sum of the rows of the panel that its id took. */
-void scatter_rows(const float *restrict panel, const int64_t *ids, long B, long T, long count, float *restrict table) {
-    clear_rows(table, 0, count);
-    for (long t = 0; t < T; t++)
-        for (long b = 0; b < B; b++, panel += PANEL)
-            for (long i = 0; i < PANEL; i++) table[ids[b * T + t] * PANEL + i] += panel[i];
-}
-
 /* Put a tile of a gradient, 16 x 16, into that of one gate's weights. */
 void unpack_tile(const float *tile, long gate, long u, long j, long H, long width, float *weights) {
     unpack_rows(tile, columns_in(u, H), j, width, weights + (gate * H + u * PANEL) * width, width);
@@ -116,12 +110,4 @@ void unpack_tile(const float *tile, long gate, long u, long j, long H, long widt
 void unpack_transposed(const float *table, long gate, long u, long H, long width, float *weights) {
     for (long i = 0; i < columns_in(u, H); i++)
         for (long k = 0; k < width; k++) weights[(gate * H + u * PANEL + i) * width + k] = table[k * PANEL + i];
-}
-
-/* The gradient of a bias: the sum of all rows. */
-void sum_rows(const float *restrict panel, long rows, long gate, long u, long H, float *bias) {
-    float sums[PANEL] = {0};
-    for (long r = 0; r < rows; r++)
-        for (long i = 0; i < PANEL; i++) sums[i] += panel[r * PANEL + i];
-    memcpy(bias + gate * H + u * PANEL, sums, columns_in(u, H) * sizeof(float));
 }

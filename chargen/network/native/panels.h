@@ -27,17 +27,15 @@ void add_to_rows(const float *row, long rows, float *panel);
 void repeat_row(const float *row, long rows, float *panel);
 
 void pack_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel);
-void clear_rows(float *panel, long begin, long end);
 void clear_columns(float *panel, long rows, long panel_index, long width);
+void fetch_rows(const float *matrix, long stride, long rows, struct range panels);
 void add_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel);
 void unpack_rows(const float *panel, long rows, long panel_index, long width, float *matrix, long stride);
 void pack_input(const float *x, long B, long T, long inputs, struct range times, long stride, float *panels);
 
 void gather_rows(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel);
-void scatter_rows(const float *panel, const int64_t *ids, long B, long T, long count, float *table);
 
 void unpack_tile(const float *tile, long gate, long u, long j, long H, long width, float *weights);
 void unpack_transposed(const float *table, long gate, long u, long H, long width, float *weights);
-void sum_rows(const float *panel, long rows, long gate, long u, long H, float *bias);
 
 #endif

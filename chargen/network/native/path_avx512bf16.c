@@ -61,6 +61,8 @@ const struct path avx512bf16_path = {
     .transposed_as_right = transposed_as_right,
     .product = product,
     .gradient = gradient,
+    .sum_rows = sum_rows,
+    .scatter_rows = scatter_rows,
     .forward = {rnn_forward, gru_forward, lstm_forward},
     .backward = {rnn_backward, gru_backward, lstm_backward},
 };

@@ -91,44 +91,77 @@ TARGET static void product(long rows, long panels, long chunks, const void *left
     }
 }
 
-/* c += a^T b for `columns` columns of a. */
-INLINE void gradient_tile(const long columns, long rows, const number *a, const number *b, float *c) {
-    vec sums[ROWS][VECTORS];
+/* c += a^T b for `columns` columns of a and `panels` panels of b and c. */
+INLINE void gradient_tile(const long columns, const long panels, long rows, const number *a, const number *b,
+                          long b_stride, float *c) {
+    vec sums[ROWS][VECTORS]; /* of column i and panel p in i * panels + p */
 #pragma GCC unroll 16
-    for (long i = 0; i < columns; i++)
+    for (long i = 0; i < columns * panels; i++)
 #pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) sums[i][j] = load(c + i * PANEL + j * WIDTH);
+        for (long j = 0; j < VECTORS; j++) sums[i][j] = load(c + (i % panels * PANEL + i / panels) * PANEL + j * WIDTH);
 #pragma GCC unroll 4
     for (long k = 0; k < rows; k += DEEP, a += DEEP * PANEL, b += DEEP * PANEL) {
-        numbers row[VECTORS];
+        numbers row[2][VECTORS];
+#pragma GCC unroll 2
+        for (long p = 0; p < panels; p++)
 #pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) row[j] = load_numbers(b + j * DEEP * WIDTH);
+            for (long j = 0; j < VECTORS; j++) row[p][j] = load_numbers(b + p * b_stride + j * DEEP * WIDTH);
 #pragma GCC unroll 16
-        for (long i = 0; i < columns; i++) {
-            numbers factor = load_factor(a + i * DEEP);
+        for (long i = 0; i < columns * panels; i++) {
+            numbers factor = load_factor(a + i / panels * DEEP);
 #pragma GCC unroll 4
-            for (long j = 0; j < VECTORS; j++) sums[i][j] = add_product(sums[i][j], factor, row[j]);
+            for (long j = 0; j < VECTORS; j++) sums[i][j] = add_product(sums[i][j], factor, row[i % panels][j]);
         }
     }
 #pragma GCC unroll 16
-    for (long i = 0; i < columns; i++)
+    for (long i = 0; i < columns * panels; i++)
 #pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) store(c + i * PANEL + j * WIDTH, sums[i][j]);
+        for (long j = 0; j < VECTORS; j++) store(c + (i % panels * PANEL + i / panels) * PANEL + j * WIDTH, sums[i][j]);
 }
 
-TARGET static void gradient(long rows, const void *one, const void *other, float *c) {
+TARGET static void gradient(long rows, long panels, const void *one, const void *other, long b_stride, float *c) {
     const number *a = one, *b = other;
-    for (long i = 0; i < PANEL * PANEL; i += WIDTH) store(c + i, all(0));
+    for (long i = 0; i < panels * PANEL * PANEL; i += WIDTH) store(c + i, all(0));
     for (; rows > 0; rows -= DEPTH, a += DEPTH * PANEL, b += DEPTH * PANEL) {
         long some = rows < DEPTH ? rows : DEPTH;
 #if ROWS == 16
-        gradient_tile(16, some, a, b, c);
-#elif ROWS == 6
-        gradient_tile(6, some, a, b, c);
-        gradient_tile(5, some, a + 6 * DEEP, b, c + 6 * PANEL);
-        gradient_tile(5, some, a + 11 * DEEP, b, c + 11 * PANEL);
+        if (panels == 2) {
+            gradient_tile(8, 2, some, a, b, b_stride, c);
+            gradient_tile(8, 2, some, a + 8 * DEEP, b, b_stride, c + 8 * PANEL);
+        } else {
+            gradient_tile(16, 1, some, a, b, b_stride, c);
+        }
 #else
-        for (long i = 0; i < PANEL; i += 2) gradient_tile(2, some, a + i * DEEP, b, c + i * PANEL);
+        for (long p = 0; p < panels; p++) {
+            const number *panel = b + p * b_stride;
+            float *to = c + p * PANEL * PANEL;
+#if ROWS == 6
+            gradient_tile(6, 1, some, a, panel, b_stride, to);
+            gradient_tile(5, 1, some, a + 6 * DEEP, panel, b_stride, to + 6 * PANEL);
+            gradient_tile(5, 1, some, a + 11 * DEEP, panel, b_stride, to + 11 * PANEL);
+#else
+            for (long i = 0; i < PANEL; i += 2)
+                gradient_tile(2, 1, some, a + i * DEEP, panel, b_stride, to + i * PANEL);
+#endif
+        }
 #endif
     }
+}
+
+TARGET static void sum_rows(long rows, const float *panel, float *sum) {
+    vec sums[VECTORS];
+    for (long j = 0; j < VECTORS; j++) sums[j] = all(0);
+    for (long r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (long j = 0; j < VECTORS; j++) sums[j] += load(panel + r * PANEL + j * WIDTH);
+    for (long j = 0; j < VECTORS; j++) store(sum + j * WIDTH, sums[j]);
+}
+
+TARGET static void scatter_rows(long B, long T, const float *panel, const int64_t *ids, float *table) {
+    for (long t = 0; t < T; t++)
+        for (long b = 0; b < B; b++, panel += PANEL) {
+            float *row = table + ids[b * T + t] * PANEL;
+#pragma GCC unroll 4
+            for (long j = 0; j < VECTORS; j++) store(row + j * WIDTH, load(row + j * WIDTH) + load(panel + j * WIDTH));
+        }
 }

@@ -19,8 +19,9 @@ enum {
     MOST_THREADS = 64,  /* at most 255, see `begin` */
     SOON = 10,          /* looks */
     LOOKS = 1000,       /* before a thread sleeps, 20 to 50 microseconds */
-    RECENT = 100000000, /* nanoseconds of calls that are judged together; one that is disturbed now and then says little */
-    ALONE = 30,         /* times as long as the calls that others disturbed: calls run in one thread */
+    RECENT = 100000000, /* nanoseconds of calls that are judged together: one alone may be disturbed by chance */
+    ALONE = 2,          /* times as long as calls that others disturbed: calls run in one thread; then twice as long, */
+    ALONE_AT_MOST = 32, /* up to so many times, until calls are undisturbed again */
 };
 
 /* A number that changes, and threads that wait for that. */
@@ -51,6 +52,7 @@ static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* guards the pool an
 static long workers = -1;                                  /* threads that have been started; -1: nor is fork watched */
 static long alone_until;                                   /* nanoseconds, as `now` counts them */
 static double took, waited;                                /* nanoseconds, of the calls that are judged together */
+static long alone = ALONE;
 static unsigned started_at[MOST_THREADS];                  /* the value of `begin` when a worker was started */
 static int forked;                                         /* whether fork made this process */
 static struct {
@@ -133,6 +135,7 @@ static void begin_anew(void) {
     workers = 0;
     alone_until = 0;
     took = waited = 0;
+    alone = ALONE;
     forked = 1;
 }
 
@@ -191,9 +194,13 @@ static void run_in_pool(long threads, task *function, void *argument) {
     waited += atomic_load(&pool.waited);
     if (took < RECENT / 2) return;
     if (threads - waited / took < 1 + USEFUL * (threads - 1)) {
-        alone_until = end + ALONE * took;
+        alone_until = end + alone * took;
+        alone = alone < ALONE_AT_MOST ? 2 * alone : alone;
         took = waited = 0;
-    } else if (took > RECENT) {
+        return;
+    }
+    alone = ALONE;
+    if (took > RECENT) {
         took /= 2;
         waited /= 2;
     }
