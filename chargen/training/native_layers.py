@@ -34,17 +34,20 @@ class NativeLayer(torch.autograd.Function):
     """One layer over a whole sequence. A second derivative is refused."""
 
     @staticmethod
-    def forward(ctx: Any, cell: str, threads: int, precision: str, x: Tensor, *arrays: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, cell: str, threads: int, precision: str, forgets: bool, x: Tensor, *arrays: Tensor
+    ) -> tuple[Tensor, ...]:
         """Return the outputs, (B, T, H), and the next state, each (B, H).
 
         Args:
+            forgets: whether no gradients will be asked for.
             x: dense input (B, T, inputs), or ids (B, T).
             arrays: the four weights and the state.
         """
         x = x.long().contiguous() if x.ndim == 2 else x.contiguous()  # (B, T) or (B, T, inputs)
         weights = LayerWeights(*(array.contiguous() for array in arrays[:4]))
         state = tuple(array.contiguous() for array in arrays[4:])  # (B, H) each
-        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads, precision, workspace)
+        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads, precision, workspace, forgets)
         ctx.cell, ctx.threads, ctx.precision = cell, threads, precision
         ctx.save_for_backward(x, saved, *weights)
         ctx.set_materialize_grads(False)
@@ -66,10 +69,10 @@ class NativeLayer(torch.autograd.Function):
             torch.empty,
             ctx.threads,
             ctx.precision,
-            wants_dx=ctx.needs_input_grad[3],
+            wants_dx=ctx.needs_input_grad[4],
             workspace=workspace,
         )
-        return None, None, None, gradients.x, *gradients.weights, *gradients.state
+        return None, None, None, None, gradients.x, *gradients.weights, *gradients.state
 
 
 def run_layer(
@@ -94,7 +97,8 @@ def run_layer(
     """
     threads = threads or useful_threads(len(x), *weights.W_hh.shape)
     precision = "bfloat16" if torch.is_autocast_enabled("cpu") else "float32"
-    outputs, *end = NativeLayer.apply(cell, threads, precision, x, *weights, *state)
+    forgets = not torch.is_grad_enabled()
+    outputs, *end = NativeLayer.apply(cell, threads, precision, forgets, x, *weights, *state)
     return outputs, tuple(end)
 
 

@@ -14,7 +14,7 @@ from chargen.errors import InputError
 from chargen.network.cells import CELLS, LayerWeights
 from chargen.network.native.calls import backward, forward
 from chargen.network.native.library import PATHS, path, usable_paths
-from chargen.network.native.packed import STEPS_AT_ONCE, PackedLayer, aligned_empty
+from chargen.network.native.packed import PackedLayer, aligned_empty
 
 SOURCES = Path(__file__).parents[2] / "chargen" / "network" / "native"
 cells = pytest.mark.parametrize("cell", list(CELLS))
@@ -189,10 +189,10 @@ def test_ids_out_of_range_are_refused(wrong):
 @pytest.mark.parametrize("B", [1, 9])
 @cells
 def test_a_packed_layer_goes_on_where_it_stopped(only_float32, cell, B, ids):
-    T = STEPS_AT_ONCE + 7
-    x, state, weights = random_layer(cell, B, T, 33, 20, ids)
+    T = 7
+    x, state, weights = random_layer(cell, B, T, 70, 20, ids)
     expected, expected_end, _ = forward(cell, x, state, weights, empty)
-    layer = PackedLayer(cell, weights)
+    layer = PackedLayer(cell, weights, threads=2)
     outputs, end = layer.run(x, state)
     np.testing.assert_array_equal(outputs, expected)
     np.testing.assert_array_equal(end, expected_end)

@@ -170,6 +170,15 @@ def test_only_the_last_state_or_only_some_outputs_may_be_used(cell):
             torch.testing.assert_close(part.double(), expected_part, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("ids", [True, False])
+@cells
+def test_without_gradients_the_values_are_the_same(cell, ids):
+    x, state, weights = random_layer(cell, 3, 5, 20, 5, ids=ids, seed=5)
+    with torch.no_grad():
+        found = run_layer(cell, x, state, weights)
+    torch.testing.assert_close(found, run_layer(cell, x, state, weights), atol=0, rtol=0)
+
+
 @cells
 def test_backward_twice_gives_the_same(cell):
     x, state, weights = random_layer(cell, 3, 4, 20, 5, ids=True, seed=4)

@@ -113,6 +113,7 @@ def forward(
     threads: int = 1,
     precision: str = "float32",
     workspace: Empty | None = None,
+    forgets: bool = False,
 ) -> tuple[Array, tuple[Array, ...], Array]:
     """Run a layer over a whole sequence.
 
@@ -122,6 +123,7 @@ def forward(
         threads: how many run together; their number changes no bit of the results.
         precision: of the numbers that products multiply; they add in float32.
         workspace: makes memory that nothing reads after the call; by default `empty`.
+        forgets: do without the memory that `backward` reads, which cannot follow then.
 
     Returns:
         The outputs, (B, T, H); the next state; and what `backward` reads.
@@ -133,6 +135,7 @@ def forward(
     """
     check(cell, x, state, weights)
     job = make_job(cell, x, weights, threads, precision)
+    job.forgets = forgets
     sizes = memory_sizes(job)
     packed, saved = (workspace or empty)(sizes["packed"]), empty(sizes["saved"])
     outputs = empty((job.B, job.T, job.H))  # (B, T, H)

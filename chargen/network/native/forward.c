@@ -6,6 +6,10 @@
 /* The number of a panel in `input` or `table`. */
 static long input_panel(const struct run *run, long g, long u) { return g * run->units + u; }
 
+/* Where the gates of step t, and the state before it, begin in a panel. */
+static long gates_at(const struct run *run, long t) { return run->layer->forgets ? 0 : t * run->B * PANEL; }
+static long state_at(const struct run *run, long t) { return (run->layer->forgets ? t % 2 : t) * run->B * PANEL; }
+
 /* The sums of a slot, which become its gates. */
 static float *sums_of(const struct run *run, long slot, long u) {
     return run->gates.panels + slot * run->slot + u * run->gates.stride;
@@ -51,7 +55,7 @@ static void pack_forward(const struct run *run, struct range own) {
 
 /* Let the sums of the steps `times` begin with the biases and what the inputs contribute. */
 static void begin_sums(const struct run *run, struct range own, struct range times) {
-    long begin = times.begin * run->B * PANEL, rows = (times.end - times.begin) * run->B;
+    long begin = gates_at(run, times.begin), rows = (times.end - times.begin) * run->B;
     for (long slot = 0; slot < run->cell->slots; slot++)
         for (long u = own.begin; u < own.end; u++) {
             float *sums = sums_of(run, slot, u) + begin;
@@ -64,25 +68,25 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
             repeat_row(run->bias + (slot * run->units + u) * PANEL, rows, sums);
         }
     for (long g = 0, size = run->columns * PANEL * PANEL; g < run->G && run->columns; g++)
-        run->path->product(rows, own.end - own.begin, run->columns, at(run, run->x.left, begin), run->x.stride,
-                           at(run, run->input, input_panel(run, g, own.begin) * size), size,
+        run->path->product(rows, own.end - own.begin, run->columns, at(run, run->x.left, times.begin * run->B * PANEL),
+                           run->x.stride, at(run, run->input, input_panel(run, g, own.begin) * size), size,
                            sums_of(run, run->first_input_slot + g, own.begin) + begin, run->gates.stride);
 }
 
 /* Add to the sums of step t what the state contributes. */
 static void add_recurrent(const struct run *run, struct range units, long t) {
-    long begin = t * run->B * PANEL, G = run->G, size = run->units * PANEL * PANEL;
+    long G = run->G, size = run->units * PANEL * PANEL;
     for (long g = 0; g < G; g++)
-        run->path->product(run->B, units.end - units.begin, run->units, at(run, run->h.left, begin), run->h.stride,
-                           at(run, run->recurrent, (units.begin * G + g) * size), G * size,
-                           sums_of(run, g, units.begin) + begin, run->gates.stride);
+        run->path->product(run->B, units.end - units.begin, run->units, at(run, run->h.left, state_at(run, t)),
+                           run->h.stride, at(run, run->recurrent, (units.begin * G + g) * size), G * size,
+                           sums_of(run, g, units.begin) + gates_at(run, t), run->gates.stride);
 }
 
 static void step_forward(const struct run *run, struct range own, long t) {
-    long before = t * run->B * PANEL, after = before + run->B * PANEL;
+    long before = state_at(run, t), after = state_at(run, t + 1);
     for (long u = own.begin; u < own.end; u++) {
         if ((u - own.begin) % TOGETHER == 0) add_recurrent(run, next_units(own, u), t);
-        float *gates = run->gates.panels + u * run->gates.stride + before;
+        float *gates = sums_of(run, 0, u) + gates_at(run, t);
         float *h = run->h.panels + u * run->h.stride, *c = run->c.panels + u * run->c.stride;
         run->path->forward[run->layer->cell](run->B * PANEL, gates, run->slot, h + before, c + before, h + after,
                                              c + after);
@@ -107,14 +111,15 @@ void forward_task(void *argument, struct team *team, long rank, long threads) {
     for (long j = 0; j < run->columns; j++)
         make_left(run, &run->x, j * run->x.stride + times.begin * run->B * PANEL, (times.end - times.begin) * run->B);
     wait_for_all(team);
-    if (run->columns) begin_sums(run, own, (struct range){0, run->T});
+    int step_by_step = layer->ids || layer->forgets;
+    if (!step_by_step) begin_sums(run, own, (struct range){0, run->T});
     for (long t = 0; t < run->T; t++) {
-        if (layer->ids) begin_sums(run, own, (struct range){t, t + 1});
+        if (step_by_step) begin_sums(run, own, (struct range){t, t + 1});
         step_forward(run, own, t);
         wait_for_all(team);
     }
     for (long u = own.begin; u < own.end; u++) {
-        long last = run->T * run->B * PANEL;
+        long last = state_at(run, run->T);
         unpack_rows(run->h.panels + u * run->h.stride + last, run->B, u, run->H, layer->h_end, run->H);
         if (lstm) unpack_rows(run->c.panels + u * run->c.stride + last, run->B, u, run->H, layer->c_end, run->H);
     }

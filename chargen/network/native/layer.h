@@ -88,6 +88,7 @@ extern const struct path avx512bf16_path;
 struct layer {
     int64_t path, cell, B, T, inputs, H, threads;
     int64_t packed_before;        /* whether `packed` holds the weights already */
+    int64_t forgets;              /* whether no backward pass follows: then `saved` holds one step, and grows with x alone */
     const int64_t *ids;           /* (B, T), or null */
     const float *x;               /* (B, T, inputs), or null */
     const float *W_ih, *W_hh;     /* (G*H, inputs), (G*H, H) */

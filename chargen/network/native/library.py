@@ -15,7 +15,7 @@ PATHS = {  # the precision of their products; the fastest first
     "portable": "float32",
 }
 CELL_NUMBERS = {"rnn": 0, "gru": 1, "lstm": 2}
-NUMBERS = ("path", "cell", "B", "T", "inputs", "H", "threads", "packed_before")
+NUMBERS = ("path", "cell", "B", "T", "inputs", "H", "threads", "packed_before", "forgets")
 FORWARD = ("ids", "x", "W_ih", "W_hh", "b_ih", "b_hh", "h_begin", "c_begin", "outputs", "h_end", "c_end")
 MEMORY = ("packed", "saved", "scratch")
 BACKWARD = ("d_outputs", "d_h_end", "d_c_end", "dW_ih", "dW_hh", "db_ih", "db_hh", "dx", "dh_begin", "dc_begin")

@@ -7,7 +7,6 @@ from chargen.network.native.calls import check, check_input, fill, make_job, mem
 from chargen.network.native.library import Job
 
 LINE = 64  # bytes of a cache line, where every row of a panel begins
-STEPS_AT_ONCE = 64  # of a long sequence, so that its memory does not grow with it
 
 
 def aligned_empty(size: int) -> np.ndarray:
@@ -29,7 +28,8 @@ class PackedLayer:
         self.weights = LayerWeights(*(np.ascontiguousarray(weight, np.float32) for weight in weights))
         self._is_packed: set[int] = set()  # as the keys of _packed
         self._packed: dict[int, np.ndarray] = {}  # by the dimensions of x: ids look rows up, dense input multiplies
-        self._jobs: dict[tuple[int, ...], tuple[Job, np.ndarray]] = {}  # by the shape of x; each with its memory
+        self._jobs: dict[tuple[int, ...], tuple[Job, int]] = {}  # by the shape of x; each with the memory that it needs
+        self._memory = aligned_empty(0)  # what all of them work in
 
     def run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Run the layer over a sequence.
@@ -45,26 +45,18 @@ class PackedLayer:
             ValueError: a shape or a type is wrong.
             IndexError: an id is not below the number of inputs.
         """
-        if x.ndim == 2:
-            x = x.astype(np.int64, copy=False)
+        x = np.ascontiguousarray(x, np.int64 if x.ndim == 2 else x.dtype)
         state = tuple(np.ascontiguousarray(part) for part in state)
-        if x.shape[1] <= STEPS_AT_ONCE:
-            return self._run(np.ascontiguousarray(x), state)
-        outputs = np.empty((*x.shape[:2], self.weights.W_hh.shape[1]), np.float32)  # (B, T, H)
-        for begin in range(0, x.shape[1], STEPS_AT_ONCE):
-            steps = slice(begin, begin + STEPS_AT_ONCE)
-            outputs[:, steps], state = self._run(np.ascontiguousarray(x[:, steps]), state)
-        return outputs, state
-
-    def _run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         if x.shape not in self._jobs:
             self._prepare(x, state)
-        job, _ = self._jobs[x.shape]
+        job, size = self._jobs[x.shape]
         check_input(self.cell, x, state, job.H, job.inputs)
+        if len(self._memory) < size:
+            self._memory = aligned_empty(size)
         job.packed_before = x.ndim in self._is_packed
         outputs = np.empty((job.B, job.T, job.H), np.float32)  # (B, T, H)
         end = tuple(np.empty_like(part) for part in state)  # (B, H) each
-        fill(job, {"x" if x.ndim == 3 else "ids": x, "outputs": outputs})
+        fill(job, {"x" if x.ndim == 3 else "ids": x, "outputs": outputs, "saved": self._memory})
         fill(job, dict(zip(("h_begin", "c_begin"), state, strict=False)))
         fill(job, dict(zip(("h_end", "c_end"), end, strict=False)))
         run_forward(job)
@@ -75,9 +67,9 @@ class PackedLayer:
         """Make a call for inputs of the shape of x; its first run packs the weights."""
         check(self.cell, x, state, self.weights)
         job = make_job(self.cell, x, self.weights, self.threads)
+        job.forgets = True
         sizes = memory_sizes(job)
         if x.ndim not in self._packed:
             self._packed[x.ndim] = aligned_empty(sizes["packed"])
-        memory = aligned_empty(sizes["saved"])
-        fill(job, {"packed": self._packed[x.ndim], "saved": memory})
-        self._jobs[x.shape] = job, memory
+        fill(job, {"packed": self._packed[x.ndim]})
+        self._jobs[x.shape] = job, sizes["saved"]

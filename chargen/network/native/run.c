@@ -38,6 +38,7 @@ void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]) {
     const struct path *path = paths[layer->path];
     struct memory packed = {layer->packed, 0}, saved = {layer->saved, 0}, scratch = {layer->scratch, 0};
     long units = panels_of(layer->H), columns = layer->ids ? 0 : panels_of(layer->inputs), rows = layer->T * layer->B;
+    long gate_rows = layer->forgets ? layer->B : rows, state_rows = gate_rows + layer->B;
     long table = layer->ids ? cell->gates * units * layer->inputs * PANEL : 0;
     *run = (struct run){
         .layer = layer, .cell = cell, .path = path, .B = layer->B, .T = layer->T, .H = layer->H, .G = cell->gates,
@@ -47,11 +48,11 @@ void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]) {
     run->recurrent = take_numbers(&packed, path, units * cell->gates * units * PANEL * PANEL);
     run->input = take_numbers(&packed, path, cell->gates * units * columns * PANEL * PANEL);
     run->table = take(&packed, table);
-    run->gates = take_list(&saved, cell->slots * units, rows);
+    run->gates = take_list(&saved, cell->slots * units, gate_rows);
     run->slot = units * run->gates.stride;
-    run->h = take_list(&saved, units, rows + layer->B);
+    run->h = take_list(&saved, units, state_rows);
     take_left(&saved, path, &run->h, units);
-    run->c = take_list(&saved, layer->cell == LSTM ? units : 0, rows + layer->B);
+    run->c = take_list(&saved, layer->cell == LSTM ? units : 0, state_rows);
     run->x = take_list(&saved, columns, rows);
     take_left(&saved, path, &run->x, columns);
     run->ds = take_list(&scratch, cell->slots * units, rows);

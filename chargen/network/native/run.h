@@ -27,8 +27,8 @@ struct run {
     void *input;          /* right: [gate][unit panel] of columns * 16 rows; for ids null */
     float *table;         /* for ids: [gate][unit panel] of a row for each id, bias included */
     /* saved for the backward pass */
-    struct list gates;    /* [slot][unit panel] of T * B rows */
-    struct list h, c;     /* [unit panel] of (T + 1) * B rows, the first B for the state at the beginning */
+    struct list gates;    /* [slot][unit panel] of T * B rows; B where the layer forgets */
+    struct list h, c;     /* [unit panel] of (T + 1) * B rows, the first B for the state at the beginning; 2 * B */
     struct list x;        /* [column panel] of T * B rows */
     /* of the backward pass */
     struct list ds;       /* as gates; on the right only [unit panel], of one slot at a time */
