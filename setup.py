@@ -21,7 +21,7 @@ setup(
                 "-fvisibility=hidden",
                 "-pthread",
             ],
-            extra_link_args=["-pthread", *(["-ldl"] if sys.platform == "linux" else [])],
+            extra_link_args=["-pthread", "-lm", *(["-ldl"] if sys.platform == "linux" else [])],
             optional=True,
         )
     ]

@@ -17,7 +17,7 @@ from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
 from chargen.network.native.step import StepNetwork
-from chargen.sampling.filters import AS_LEARNED, SamplingSettings, draw, probabilities
+from chargen.sampling.filters import AS_LEARNED, COLDEST, SamplingSettings, draw, probabilities
 from chargen.sampling.held_units import hold
 from chargen.sampling.known_words import KnownWords
 
@@ -126,6 +126,16 @@ class Decoder:
         x = np.concatenate(outputs, axis=2) if len(outputs) > 1 else x  # (B, T, L*H)
         return x @ self._output_weight + self._output_bias, tuple(next_state)
 
+    def choose(self, logits: np.ndarray, settings: SamplingSettings, uniform: np.ndarray) -> np.ndarray:
+        """Return ids drawn by numbers between 0 and 1, (B,), from logits, (B, V): int64 of shape (B,)."""
+        plain = settings.temperature and not (settings.top_k or settings.top_p)
+        if plain and len(logits) == 1 and logits.dtype == np.float32 and self._step_network:
+            temperature = max(settings.temperature, COLDEST)
+            char_id = self._step_network.draw(logits, temperature, settings.min_p, uniform[0])
+            if char_id is not None:
+                return np.array([char_id])
+        return draw(probabilities(logits, settings), uniform)
+
     @cached_property
     def _step_network(self) -> StepNetwork | None:
         """The network for one text, on the native kernels, where the processor has a fast path of theirs."""
@@ -211,7 +221,8 @@ class DecoderState:
         if self.logits is None:
             ids = np.array([rng.integers(self._decoder.config.vocab_size) for rng in rngs])  # (B,)
         else:
-            ids = draw(probabilities(self.logits, settings), np.array([rng.random() for rng in rngs]))  # (B,)
+            uniform = np.array([rng.random() for rng in rngs])  # (B,)
+            ids = self._decoder.choose(self.logits, settings, uniform)  # (B,)
         self.feed(ids, self._decoder.held)
         return ids
 

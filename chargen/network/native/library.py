@@ -135,6 +135,8 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
     loaded.chargen_read.argtypes, loaded.chargen_read.restype = [ctypes.POINTER(Network)], None
+    loaded.chargen_draw.restype = ctypes.c_int64
+    loaded.chargen_draw.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_double] * 3]
     loaded.chargen_cell.argtypes, loaded.chargen_cell.restype = [ctypes.c_int64], ctypes.POINTER(Slots)
     loaded.chargen_pack.restype = ctypes.c_int64
     loaded.chargen_pack.argtypes = [

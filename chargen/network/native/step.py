@@ -58,7 +58,8 @@ class StepNetwork:
         self._row_field = "begin" if embedding is None else "x"
         self._first_row = self._rows.ctypes.data  # asked for once, since it takes a microsecond
         self._kept = self._memory[: CELLS[cell].states, :, :H]  # (states, L, H)
-        self._V, self._first_step, self._read = V, self._steps[0], library().chargen_read
+        self._V, self._first_step = V, self._steps[0]
+        self._read, self._draw = library().chargen_read, library().chargen_draw
         self._after: tuple[State, ...] | None = None  # the state that the memory holds
         self._lock = Lock()  # one text at a time, since they share these arrays
 
@@ -83,6 +84,20 @@ class StepNetwork:
             layers = self._kept.swapaxes(0, 1)[:, :, None].copy()  # (L, states, 1, H)
             self._after = tuple(map(tuple, layers))
             return self._logits[None, : self._V].copy(), self._after
+
+    def draw(self, logits: np.ndarray, temperature: float, min_p: float, uniform: float) -> int | None:
+        """Draw the next character as `chargen.sampling.filters` does without top-k and top-p.
+
+        Args:
+            logits: (1, V), float32.
+            temperature: above 0.
+            uniform: a number from 0 to below 1.
+
+        Returns:
+            Its id, or None where the logits leave no character.
+        """
+        char_id = self._draw(pointer(logits), self._V, temperature, min_p, uniform)
+        return char_id if char_id >= 0 else None
 
 
 class _Packed:
