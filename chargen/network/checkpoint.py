@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -55,6 +55,11 @@ class Checkpoint:
     resume: dict[str, np.ndarray] = field(default_factory=dict)
     bits: int = 32
     words: list[str] = field(default_factory=list)
+
+    def in_16_bits(self) -> "Checkpoint":
+        """Return the checkpoint as a file is to hold it in half the space; with 32 bits where a weight is too large."""
+        largest = max(np.abs(array).max(initial=0) for array in self.weights.values())
+        return replace(self, bits=16) if largest <= np.finfo(np.float16).max else self
 
     def save(self, path: str | Path, previous: str | Path | None = None, instead_of: Sequence[str | Path] = ()) -> None:
         """Write the checkpoint to `path` atomically: a reader finds the old file or the new one.

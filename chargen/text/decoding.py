@@ -72,7 +72,8 @@ class Decoder:
         """
         before = 0
         for piece, _ in separable(self._without_endless_marks(self._tidied(filter(None, self._decoded(iter(chunks)))))):
-            if "\0" in piece and not (self._lenient and piece.strip("\0")):
+            endless = len(piece) > HEAD and not piece.strip("\0")  # such as /dev/zero
+            if "\0" in piece and (endless or not self._lenient):
                 likely = likely_encoding(self._head, self.codec)
                 raise InputError(
                     f"{self._name} looks binary, not text: NUL at character {before + piece.index(chr(0)):,}",

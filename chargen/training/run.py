@@ -321,7 +321,8 @@ class Run:
         self._unsaved_history.append(record)
         position = self._trainer.position
         if position.best == record.score and position.epochs_since_best == 0:
-            self._unsaved_best = self.averaged.to_checkpoint(self.corpus.vocabulary, self._provenance(record))
+            best = self.averaged.to_checkpoint(self.corpus.vocabulary, self._provenance(record))
+            self._unsaved_best = best.in_16_bits()  # of a step that writes one text, half the time
 
     def _save_is_due(self, after_epoch: bool) -> bool:
         if self._position() == self._saved_position:

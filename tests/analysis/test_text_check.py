@@ -3,7 +3,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chargen.analysis import text_check
@@ -166,6 +166,7 @@ def test_unknown_settings_are_refused(settings):
 
 
 @settings(max_examples=100, deadline=None)
+@example(bytes(3), "utf-8")
 @given(st.binary(), st.sampled_from(["utf-8", "utf-16", "ascii", "cp1252", "utf-7"]))
 def test_no_bytes_are_refused(data, encoding):
     found = examine("text", data, SMALL, encoding=encoding)
