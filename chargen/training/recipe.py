@@ -148,8 +148,8 @@ def fine_tune(
         rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE,
         dropout=(0.2 if epochs > 1 else 0.1) if familiar else _dropout(epochs),
         recurrent_dropout=0.0,
-        final_learning_rate=TrainingSettings.final_learning_rate,  # an average gains nothing here
-        averaging=None,
+        final_learning_rate=TrainingSettings.final_learning_rate if familiar else FINAL_LEARNING_RATE,
+        averaging=None if familiar else AVERAGING,  # it gains nothing in the few passes of a familiar text
         **_batches(train_characters, epochs),
     )
 
