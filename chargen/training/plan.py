@@ -225,7 +225,7 @@ def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None
 
 def _optimizer_defaults(fixed: FixedSettings, learning_rate: float) -> dict:
     if fixed.optimizer == "sgd":
-        plain = {"averaging": None, "final_learning_rate": TrainingSettings.final_learning_rate}
+        plain = {"averaging": None, "noise": 0.0, "final_learning_rate": TrainingSettings.final_learning_rate}
         return {"learning_rate": 1.0, "weight_decay": 0.0} | plain | fixed.given()
     return {"learning_rate": learning_rate} | fixed.given()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chargen.network.cells import CELLS
-from chargen.network.config import ModelConfig, network_for
+from chargen.network.config import ONE_HOT_LIMIT, ModelConfig, network_for
 from chargen.training.settings import TrainingSettings
 
 # Zhang et al., "Dive into Deep Learning", section 9.5
@@ -38,6 +38,9 @@ MOST_EPOCHS = 16  # more of them overfit, whatever the dropout
 MANY_EPOCHS = 8  # from here on recurrent dropout gains more than it costs
 FINAL_LEARNING_RATE = 0.15  # of the peak; the average of the weights takes out the noise that such a rate leaves
 AVERAGING = 30.0  # one over the share of the steps that the average reaches back over
+LARGE_VOCABULARY_RATE = 0.3  # of the usual learning rate, where there are more characters than ONE_HOT_LIMIT
+LARGE_VOCABULARY_TIME = 1.5  # times the usual operations, for more passes; most are in the output layer, which is fast
+NOISE = 0.75  # of the occurrences of each of its characters, see `chargen.training.noise`
 FINE_TUNING_RATE = 0.2  # of the usual learning rate
 FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
 FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
@@ -52,7 +55,7 @@ class Recipe:
     Attributes:
         most_epochs: more passes than this would overfit, however much time there is.
         rate: the learning rate, as a ratio of the cell's own.
-        final_learning_rate, averaging: see `TrainingSettings`.
+        final_learning_rate, averaging, noise: see `TrainingSettings`.
     """
 
     num_layers: int
@@ -64,6 +67,7 @@ class Recipe:
     rate: float
     final_learning_rate: float
     averaging: float | None
+    noise: float
     batch_size: int
     num_steps: int
     patience: int
@@ -103,17 +107,21 @@ def choose(
         weights = recurrent_weights(config)
         if characters >= CHARACTERS_PER_WEIGHT * weights and weights <= WEIGHTS_PER_CHARACTER * train_characters:
             break
+    large = vocab_size > ONE_HOT_LIMIT
+    if large and not operations:
+        characters *= LARGE_VOCABULARY_TIME
     epochs = epochs or max(round(min(characters / train_characters, MOST_EPOCHS)), 1)
     return Recipe(
         num_layers,
         hidden_size,
         epochs=epochs,
         most_epochs=MOST_EPOCHS,
-        rate=1.0,
+        rate=LARGE_VOCABULARY_RATE if large else 1.0,
         dropout=_dropout(epochs),
         recurrent_dropout=0.15 if epochs >= MANY_EPOCHS else 0.0,
         final_learning_rate=FINAL_LEARNING_RATE,
         averaging=AVERAGING,
+        noise=NOISE if large else 0.0,
         **_batches(train_characters, epochs),
     )
 
@@ -150,6 +158,7 @@ def fine_tune(
         recurrent_dropout=0.0,
         final_learning_rate=TrainingSettings.final_learning_rate if familiar else FINAL_LEARNING_RATE,
         averaging=None if familiar else AVERAGING,  # it gains nothing in the few passes of a familiar text
+        noise=0.0,
         **_batches(train_characters, epochs),
     )
 

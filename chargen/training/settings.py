@@ -29,6 +29,8 @@ class TrainingSettings:
         averaging: evaluate and keep an average of the weights, over about the last 1 / `averaging` of the steps; None
             keeps those of the last step.
         weight_decay: of the weight matrices, not the biases: decoupled in AdamW, an L2 penalty in SGD.
+        noise: about so many occurrences of each character are replaced by rare ones, see `RareCharacters`; 0 replaces
+            none.
         clip: gradients are scaled down to this global norm.
         valid_chars: characters of the held-out text to evaluate on after each epoch, at most.
         precision: of the matrix products: "float32", "bfloat16" or, on NVIDIA's GPUs, "tf32". Weights, state and loss
@@ -45,6 +47,7 @@ class TrainingSettings:
     final_learning_rate: float = 0.02
     averaging: float | None = None
     weight_decay: float = 0.03
+    noise: float = 0.0
     clip: float = 1.0
     valid_chars: int = VALID_CHARS
     precision: str = "float32"
@@ -60,7 +63,7 @@ class TrainingSettings:
             raise InputError(f"{self.seconds:g}: must be at most {LONGEST:g}", setting="seconds")
         if self.learning_rate > 1e38:
             raise InputError(f"{self.learning_rate:g}: too large for a float32", setting="learning_rate")
-        for name in ("warmup_steps", "final_learning_rate", "weight_decay"):
+        for name in ("warmup_steps", "final_learning_rate", "weight_decay", "noise"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{getattr(self, name)}: must not be negative", setting=name)
 

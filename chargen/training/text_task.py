@@ -15,6 +15,7 @@ from chargen.text.evaluation_rows import EvaluationRows
 from chargen.text.stored_ids import StoredIds, TextIds
 from chargen.training.hardware import autocast
 from chargen.training.model import CharModel
+from chargen.training.noise import RareCharacters
 from chargen.training.processes import ALONE, Processes
 from chargen.training.records import EpochRecord, Progress
 from chargen.training.settings import TrainingSettings
@@ -71,6 +72,8 @@ def text_trainer(
     device = model.output.weight.device
     task = TextTask(train_ids, valid_ids, settings.batching, device, settings.valid_chars, processes)
     task.guessing = math.log(model.config.vocab_size)
+    if settings.noise:
+        task.noise = RareCharacters(train_ids, model.config.vocab_size, settings.noise)
     return Trainer(model, task, settings, processes)
 
 
@@ -78,6 +81,7 @@ class TextTask:
     """The `chargen.training.trainer.Task` of predicting each next character; the loss is in nats per character."""
 
     guessing = math.inf
+    noise: RareCharacters | None = None  # in what is learned
 
     def __init__(
         self,
@@ -104,6 +108,9 @@ class TextTask:
             self._epoch, self._starts = epoch, self.train_ids.window_starts(starts)
         first = torch.as_tensor(self._starts[number])  # (B,)
         windows = self.train_ids[first[:, None] + self._places]  # (B, T + 1)
+        if self.noise is not None:
+            seed = (self.batching.seed * 1_000_003 + epoch) * 1_000_003 + number
+            windows = self.noise(windows, seed % 2**63)
         return windows[:, :-1], windows[:, 1:]
 
     def continues(self, epoch: int, number: int) -> bool:

@@ -300,6 +300,7 @@ def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
         "final_learning_rate": 1.0,
         "weight_decay": 0.0,
         "averaging": None,
+        "noise": 0.0,
         "clip": 1.0,
         "valid_chars": 1_000_000,
     }
@@ -332,6 +333,7 @@ def test_every_training_option_reaches_the_run(tmp_path):
         "final_learning_rate": 0.5,
         "weight_decay": 0.25,
         "averaging": None,
+        "noise": 0.0,
         "clip": 2.0,
         "valid_chars": 250,
     }

@@ -55,6 +55,13 @@ def test_ten_times_the_time_gets_a_larger_network():
     assert cost(choose(1_000_000, 65, operations=1e14)) > cost(choose(1_000_000, 65, operations=1e13))
 
 
+def test_a_large_vocabulary_is_learned_at_a_lower_rate_with_noise_and_in_more_passes():
+    usual, large = (choose(900_000, vocab_size, "lstm") for vocab_size in (512, 6000))
+    assert (usual.rate, usual.noise) == (1.0, 0.0)
+    assert (large.rate, large.noise, large.hidden_size, large.epochs) == (0.3, 0.75, 256, 4)
+    assert choose(900_000, 6000, precision="bfloat16").epochs == 5
+
+
 def test_bfloat16_gets_half_as_many_epochs_again():
     assert [choose(1_000_000, 65, precision=precision).epochs for precision in ("float32", "bfloat16")] == [4, 6]
 
