@@ -13,7 +13,7 @@ from chargen.training.model import CharModel
 from chargen.training.threads import Threads, multiplications
 
 BLOCK = 64  # characters that are predicted, and then learned by one step
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 1e-3  # twice as much is better for texts that are strange to the model, and worse for familiar ones
 DECAY = 0.002  # of the way back to the weights at the start, after each step
 MEMORY = 0.99  # of the mean squared gradients, at each step
 LARGEST_GRADIENT = 1.0  # the norm to which a larger one is scaled

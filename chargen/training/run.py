@@ -322,7 +322,7 @@ class Run:
         position = self._trainer.position
         if position.best == record.score and position.epochs_since_best == 0:
             best = self.averaged.to_checkpoint(self.corpus.vocabulary, self._provenance(record))
-            self._unsaved_best = best.in_16_bits()  # of a step that writes one text, half the time
+            self._unsaved_best = best.in_16_bits()  # half of what one text waits for at each character
 
     def _save_is_due(self, after_epoch: bool) -> bool:
         if self._position() == self._saved_position:

@@ -256,7 +256,7 @@ def test_a_model_that_learns_what_it_has_predicted_is_measured_beside_the_plain_
     plain = json.loads(chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json").stdout)
     result = chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json", "--adapt")
     adapted = json.loads(result.stdout)
-    assert adapted.pop("adapted")["bits_per_character"] < plain["bits_per_character"] - 0.05
+    assert adapted.pop("adapted")["bits_per_character"] < plain["bits_per_character"] - 0.03
     assert adapted == plain
     result = chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--compare", "one.safetensors", "--adapt")
     assert [line.split("  ")[0] for line in result.stdout.splitlines()] == ["one", "one", "one adapted", "one adapted"]
