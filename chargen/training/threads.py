@@ -18,7 +18,7 @@ SMALL = 2_000_000  # multiplications of one time step up to which one thread is 
 FASTER = 0.9  # of the time of a step: another number of threads must take less
 SLOW = 1.5  # times the fastest step: from here on the machine may be busy
 RECENT = 5  # steps that are looked at
-FIRST_LOOK = 3  # steps after which one thread is tried for the first time
+FIRST_LOOK = 8  # steps after which one thread is tried for the first time; the very first are slow on any machine
 TRIED_EVERY, TRIED_AT_LEAST = 5.0, 80.0  # seconds between two tries; the first doubles up to the second
 
 
@@ -86,10 +86,15 @@ class Threads:
         self._recent.append(seconds)
 
     def _try(self, count: int, gradients: Callable[[], object], usual: float) -> None:
-        """Switch to `count` threads if the gradients then take clearly less time than now and than `usual` seconds."""
-        seconds = _seconds(count, gradients, usual)
-        if seconds < FASTER * usual:  # the first steps of a training are slow, and others by chance
-            usual = min(usual, _seconds(self.count, gradients, usual))
+        """Switch to `count` threads if the gradients then take clearly less time than `usual`, in seconds."""
+        torch.set_num_threads(count)
+        seconds = float("inf")
+        for _ in range(2):  # the first one may have to wake the threads
+            began = time.perf_counter()
+            gradients()
+            seconds = min(seconds, time.perf_counter() - began)
+            if seconds > 3 * usual:
+                break
         self._tried = time.perf_counter()
         if seconds < FASTER * usual:
             self.count, self._interval = count, TRIED_EVERY
@@ -97,19 +102,6 @@ class Threads:
         else:
             self._interval = min(2 * self._interval, TRIED_AT_LEAST)
         torch.set_num_threads(self.count)
-
-
-def _seconds(count: int, gradients: Callable[[], object], usual: float) -> float:
-    """Return the time that gradients take in `count` threads; the second time if the first one is not hopeless."""
-    torch.set_num_threads(count)
-    seconds = float("inf")
-    for _ in range(2):  # the first one may have to wake the threads
-        began = time.perf_counter()
-        gradients()
-        seconds = min(seconds, time.perf_counter() - began)
-        if seconds > 3 * usual:
-            break
-    return seconds
 
 
 def multiplications(model: nn.Module, rows: int) -> int:

@@ -3,7 +3,7 @@
 import torch
 
 from chargen.training import threads
-from chargen.training.threads import FIRST_LOOK, RECENT, SMALL, TRIED_EVERY, Threads
+from chargen.training.threads import RECENT, SMALL, TRIED_EVERY, Threads
 
 
 class Machine:
@@ -50,10 +50,10 @@ def test_on_an_idle_machine_all_threads_compute_and_little_is_tried(monkeypatch)
 def test_slow_first_steps_are_not_taken_for_a_busy_machine(monkeypatch):
     machine = Machine(monkeypatch, {1: 2.0, 4: 3.0})
     watched = Threads(SMALL + 1)
-    machine.steps(watched, FIRST_LOOK)
+    machine.steps(watched, 3)
     machine.seconds = {1: 0.3, 4: 0.2}
-    machine.steps(watched, 1)
-    assert (watched.count, machine.computed) == (4, FIRST_LOOK + 2 + 2 + 1)
+    machine.steps(watched, 50)
+    assert (watched.count, watched.used) == (4, 4)
 
 
 def test_a_machine_that_is_busy_from_the_start_computes_in_one_thread(monkeypatch):

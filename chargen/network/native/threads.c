@@ -19,9 +19,8 @@ enum {
     MOST_THREADS = 64,  /* at most 255, see `begin` */
     SOON = 10,          /* looks */
     LOOKS = 1000,       /* before a thread sleeps, 20 to 50 microseconds */
-    RECENT = 100000000, /* nanoseconds of calls that are judged together: one alone may be disturbed by chance */
-    ALONE = 2,          /* times as long as calls that others disturbed: calls run in one thread; then twice as long, */
-    ALONE_AT_MOST = 32, /* up to so many times, until calls are undisturbed again */
+    BY_CHANCE = 2,      /* calls in a row that others disturb: fewer say nothing about the next ones */
+    ALONE = 30,         /* times as long as the last of them: calls run in one thread */
 };
 
 /* A number that changes, and threads that wait for that. */
@@ -51,8 +50,7 @@ static struct team pool = {
 static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER; /* guards the pool and what follows */
 static long workers = -1;                                  /* threads that have been started; -1: nor is fork watched */
 static long alone_until;                                   /* nanoseconds, as `now` counts them */
-static double took, waited;                                /* nanoseconds, of the calls that are judged together */
-static long alone = ALONE;
+static int disturbed;                                      /* how many of the last calls were, in a row */
 static unsigned started_at[MOST_THREADS];                  /* the value of `begin` when a worker was started */
 static int forked;                                         /* whether fork made this process */
 static struct {
@@ -134,8 +132,7 @@ static void begin_anew(void) {
     pthread_cond_init(&pool.passed.changed, 0);
     workers = 0;
     alone_until = 0;
-    took = waited = 0;
-    alone = ALONE;
+    disturbed = 0;
     forked = 1;
 }
 
@@ -190,20 +187,11 @@ static void run_in_pool(long threads, task *function, void *argument) {
         wait_for_all(&pool);
     }
     long end = now();
-    took += end - start;
-    waited += atomic_load(&pool.waited);
-    if (took < RECENT / 2) return;
-    if (threads - waited / took < 1 + USEFUL * (threads - 1)) {
-        alone_until = end + alone * took;
-        alone = alone < ALONE_AT_MOST ? 2 * alone : alone;
-        took = waited = 0;
-        return;
-    }
-    alone = ALONE;
-    if (took > RECENT) {
-        took /= 2;
-        waited /= 2;
-    }
+    double working = threads - (double)atomic_load(&pool.waited) / (end - start + 1);
+    disturbed = working < 1 + USEFUL * (threads - 1) ? disturbed + 1 : 0;
+    if (disturbed < BY_CHANCE) return;
+    alone_until = end + ALONE * (end - start);
+    disturbed = BY_CHANCE - 1; /* so that the next one says whether it goes on */
 }
 
 void run_together(long threads, task *function, void *argument) {
