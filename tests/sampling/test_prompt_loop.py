@@ -193,8 +193,10 @@ def test_on_a_terminal_it_prompts_recalls_and_can_be_interrupted(tmp_path):
     os.write(ours, b"\x1b[A\n")  # the arrow up: the line before
     expect(b"/length 5")
     expect(b"length 5, seed")
+    expect(b"> ")  # what is typed before the prompt may be lost
     os.write(ours, b"/show\n")
     expect(b"\x1b[1mThe Time\x1b[22m")
+    expect(b"\n> ")
     os.write(ours, b"/quit\n")
     assert process.wait(10) == 0
     os.close(ours)
