@@ -16,23 +16,25 @@ from chargen.network.native.library import path
 from chargen.training.text_task import text_trainer
 
 NETWORKS = [f"{cell},{units}" for cell in ("lstm", "gru", "rnn") for units in (256, 512, 768, 1024)]
-SIDES = [(engine, precision) for precision in ("bfloat16", "float32") for engine in ("native", "torch")]
+PRECISIONS = [precision for precision in ("bfloat16", "float32") if path(precision)]
+SIDES = [(engine, precision) for precision in PRECISIONS for engine in ("native", "torch")]
 ROUNDS = 15
 
 
 def main(source, *networks):
     corpus = load_corpus(source)
-    print(
-        f"{path('bfloat16')} and {path()}, torch {torch.__version__}, {torch.get_num_threads()} threads, 64 characters"
-    )
+    paths = " and ".join(map(path, PRECISIONS))
+    print(f"{paths}, torch {torch.__version__}, {torch.get_num_threads()} threads, 64 characters")
     print(f"{'network':14}" + "".join(f"{f'{engine} {precision}':>17}" for engine, precision in SIDES) + "   ratios")
     for network in networks or NETWORKS:
         cell, *sizes = network.split(",")
-        sides = [trainer(corpus, side, cell, *map(int, sizes)) for side in SIDES if side[0] == "torch" or path(side[1])]
+        sides = [trainer(corpus, side, cell, *map(int, sizes)) for side in SIDES]
         times = [[step(side) for side in sides] for _ in range(ROUNDS + 2)][2:]  # the first ones are for warming up
         medians = [1e3 * statistics.median(column) for column in zip(*times, strict=True)]
-        ratios = f"   {medians[1] / medians[0]:.2f} {medians[3] / medians[2]:.2f}" if len(sides) == len(SIDES) else ""
-        print(f"{network:14}" + "".join(f"{median:17.1f}" for median in medians) + ratios, flush=True)
+        ratios = [torch / native for native, torch in zip(medians[::2], medians[1::2], strict=True)]
+        print(
+            f"{network:14}" + "".join(f"{median:17.1f}" for median in medians), *(f"{ratio:7.2f}" for ratio in ratios)
+        )
 
 
 def trainer(corpus, side, cell, units, layers=1, batch_size=16):

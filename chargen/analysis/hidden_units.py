@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.sampling.sampler import Sampler
 
 LONGEST = 10_000  # characters of the text that are read
@@ -108,14 +109,14 @@ def read_activations(sampler: Sampler, ids: np.ndarray) -> np.ndarray:
     Returns:
         A float32 array of shape (T, L*H) with values in [-1, 1], the units of the first layer first.
     """
-    is_lstm = sampler.config.cell == "lstm"
+    has_c = CELLS[sampler.config.cell].states == 2
     units = sampler.config.num_layers * sampler.config.hidden_size
     activations = np.empty((len(ids), units), np.float32)  # (T, L*H)
     state = sampler.begin_state(1)
     for t in range(len(ids)):
         _, state = sampler.step(ids[t : t + 1], state)
         held = np.concatenate([layer[-1][0] for layer in state])  # (L*H,), c of an LSTM
-        activations[t] = np.tanh(held) if is_lstm else held
+        activations[t] = np.tanh(held) if has_c else held
     return activations
 
 

@@ -120,7 +120,11 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     default="256MB",
     help="Keep the ids of a larger text in a file in the cache folder and read them from there.",
 )
-@click.option("--cell", type=click.Choice(["rnn", "gru", "lstm"]), help="Kind of recurrent cell.  [default: lstm]")
+@click.option(
+    "--cell",
+    type=click.Choice(["rnn", "gru", "lstm", "capped-lstm"]),
+    help="Kind of recurrent cell.  [default: capped-lstm where the native kernels run, else lstm]",
+)
 @click.option("--hidden-size", type=positive, help=f"Hidden units of each layer.  {CHOSEN}")
 @click.option("--num-layers", type=positive, help=f"Recurrent layers.  {CHOSEN}")
 @click.option("--dropout", type=fraction, help=f"Dropout rate of the units.  {CHOSEN}")

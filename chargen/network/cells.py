@@ -1,11 +1,11 @@
-"""The equations of the RNN, GRU and LSTM from scratch, for NumPy arrays and PyTorch tensors alike.
+"""The equations of the RNN, GRU, LSTM and capped LSTM from scratch, for NumPy arrays and PyTorch tensors alike.
 
 Letters: `B` batch, `T` time steps, `H` hidden size, `G` gates.
 
-The layout of the weights, the order of the gates and the results are those of `torch.nn.RNN`, `GRU` and `LSTM`. A step
-takes `a = x W_ih^T + b_ih`, what the input contributes to the gates, so that a one-hot input costs a look-up of a row
-instead of a product. The state of every cell is a tuple of arrays (B, H): (h,), and (h, c) for the LSTM. The output of
-a step is the h of its next state.
+The layout of the weights, the order of the gates and the results are those of `torch.nn.RNN`, `GRU` and `LSTM`; the
+capped LSTM, which PyTorch lacks, is laid out like the LSTM. A step takes `a = x W_ih^T + b_ih`, what the input
+contributes to the gates, so that a one-hot input costs a look-up of a row instead of a product. The state of every cell
+is a tuple of arrays (B, H): (h,), and (h, c) for the LSTMs. The output of a step is the h of its next state.
 """
 
 import sys
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = Any  # a numpy.ndarray or a torch.Tensor; a function returns the kind that it is given
-State = tuple[Array, ...]  # (h,), and (h, c) for the LSTM; each (B, H)
+State = tuple[Array, ...]  # (h,), and (h, c) for the LSTMs; each (B, H)
 
 
 class LayerWeights(NamedTuple):
@@ -71,13 +71,34 @@ def lstm_step(a: Array, state: State, weights: LayerWeights) -> State:
         weights: of the layer.
     """
     h, c = state
+    i, f, g, o = _lstm_gates(a, h, weights)  # (B, H) each
+    c = f * c + i * g  # (B, H)
+    return o * tanh(c), c  # (B, H) each
+
+
+def capped_lstm_step(a: Array, state: State, weights: LayerWeights) -> State:
+    """Return the next state (h', c') of the LSTM whose input gate lets in no more than the forget gate lets go.
+
+    c' = f * c + min(i, 1 - f) * g, and all else as in `lstm_step`: Melis et al. (2018), "On the State of the Art of
+    Evaluation in Neural Language Models". So c stays between -1 and 1.
+
+    Args:
+        a: what the input contributes to i, f, g and o, (B, 4H).
+        state: (h, c), each (B, H).
+        weights: of the layer.
+    """
+    h, c = state
+    i, f, g, o = _lstm_gates(a, h, weights)  # (B, H) each
+    c = f * c + minimum(i, 1 - f) * g  # (B, H)
+    return o * tanh(c), c  # (B, H) each
+
+
+def _lstm_gates(a: Array, h: Array, weights: LayerWeights) -> tuple[Array, ...]:
+    """Return i, f, g and o, (B, H) each."""
     H = h.shape[-1]
     s = a + h @ weights.W_hh.T + weights.b_hh  # (B, 4H)
     gates = sigmoid(s)  # (B, 4H); g needs none, but one call takes less time than two
-    g = tanh(s[:, 2 * H : 3 * H])  # (B, H)
-    c = gates[:, H : 2 * H] * c + gates[:, :H] * g  # (B, H)
-    h = gates[:, 3 * H :] * tanh(c)  # (B, H)
-    return h, c
+    return gates[:, :H], gates[:, H : 2 * H], tanh(s[:, 2 * H : 3 * H]), gates[:, 3 * H :]
 
 
 class Cell(NamedTuple):
@@ -100,6 +121,7 @@ CELLS = {
     "rnn": Cell(rnn_step, gates=1, states=1, learning_rate=0.001),
     "gru": Cell(gru_step, gates=3, states=1, learning_rate=0.01),
     "lstm": Cell(lstm_step, gates=4, states=2, learning_rate=0.02),
+    "capped-lstm": Cell(capped_lstm_step, gates=4, states=2, learning_rate=0.02),
 }
 
 
@@ -134,6 +156,11 @@ def layer_weights(weights: Mapping[str, Array], layer: int) -> LayerWeights:
 def tanh(x: Array) -> Array:
     """Return the hyperbolic tangent of an array of either library."""
     return np.tanh(x) if isinstance(x, np.ndarray) else x.tanh()
+
+
+def minimum(x: Array, y: Array) -> Array:
+    """Return the smaller of each two elements of arrays of either library."""
+    return np.minimum(x, y) if isinstance(x, np.ndarray) else x.minimum(y)
 
 
 def sigmoid(x: Array) -> Array:

@@ -24,7 +24,7 @@ class ModelConfig:
 
     Attributes:
         vocab_size: V, the number of characters.
-        cell: "rnn", "gru" or "lstm".
+        cell: "rnn", "gru", "lstm" or "capped-lstm", keys of `chargen.network.cells.CELLS`.
         hidden_size: H, units in a layer.
         num_layers: L.
         dropout: the dropout rate of each layer's outputs, which the next layer and the output layer read.

@@ -81,7 +81,7 @@ def run_layer(
     """Run one layer over a whole sequence with the native kernels.
 
     Args:
-        cell: "rnn", "gru" or "lstm".
+        cell: a key of `CELLS`.
         x: dense input (B, T, inputs), or integer ids (B, T) that stand for one-hot vectors.
         state: h, or for the LSTM h and c, each (B, H).
         weights: of the layer.

@@ -99,7 +99,7 @@ def make_plan(
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
         fixed = _with_network_of(base, fixed)
-    cell, speed, operations = fixed.cell or "lstm", None, None
+    cell, speed, operations = fixed.cell or _agreed_cell(device, fixed, processes), None, None
     if clock is not None:
         speed = operations_per_second(corpus, cell, device, fixed, processes)
         operations = speed * clock.left()
@@ -183,6 +183,13 @@ def _agreed_engine(
     names = list(ENGINES)
     engine = names[int(processes.agree(names.index(engine)))]
     return engine, PRECISIONS[int(processes.agree(PRECISIONS.index(precision)))]
+
+
+def _agreed_cell(device: torch.device, fixed: FixedSettings, processes: Processes) -> str:
+    """Return the cell that learns best of those that an engine has: PyTorch has no layer of a capped LSTM."""
+    usual = ModelConfig(1, "capped-lstm", USUAL_UNITS)
+    engine, _ = _agreed_engine(device, usual, fixed, processes)
+    return usual.cell if engine == "native" else "lstm"
 
 
 class _Budget:

@@ -10,6 +10,7 @@ from chargen.training.settings import TrainingSettings
 
 # Zhang et al., "Dive into Deep Learning", section 9.5
 D2L = {
+    "cell": "lstm",
     "normalization": "letters",
     "max_chars": 10_000,
     "valid_fraction": 0.0,

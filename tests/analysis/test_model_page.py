@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from dataclasses import replace
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from chargen.analysis.hidden_units import read_activations
 from chargen.analysis.model_page import WORKER, model_data, model_page
 from chargen.analysis.scoring import Scoring
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
 from chargen.network.provenance import Provenance
@@ -106,10 +108,10 @@ return new Promise((resolve) => {
 @pytest.mark.parametrize("switch", ["", "globalThis.WebAssembly = undefined;"], ids=["simd", "plain"])
 def test_the_numbers_are_those_of_the_sampler(browser, pages, switch):
     browser.open(pages / "model.html")
-    shapes = [(cell, layers, size) for cell in ("rnn", "gru", "lstm") for layers in (1, 2) for size in (0, 7)]
+    shapes = [(cell, layers, size) for cell in CELLS for layers in (1, 2) for size in (0, 7)]
     models = [
         quantised(ModelConfig(len(VOCABULARY), cell, 20, layers, embedding_size=size), VOCABULARY, bits)
-        for (cell, layers, size), bits in zip(shapes, [8, 16, 32] * 4, strict=True)
+        for (cell, layers, size), bits in zip(shapes, cycle([8, 16, 32]), strict=False)
     ]
     ids = np.random.default_rng(2).integers(len(VOCABULARY), size=200)
     program = switch + "".join(map(asset, WORKER))

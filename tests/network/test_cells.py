@@ -1,5 +1,7 @@
 """The equations of the cells against torch.nn, which computes the same ones, and against themselves in NumPy."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,11 +12,13 @@ B, T, H = 3, 7, 4
 INPUTS = 5
 LIBRARY = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 cells = pytest.mark.parametrize("cell", list(CELLS))
+library_cells = pytest.mark.parametrize("cell", LIBRARY)
 
 
 def library_layer(cell, seed=0):
+    """Return PyTorch's layer of a cell or, where it has none, one with as many weights."""
     torch.manual_seed(seed)
-    return LIBRARY[cell](INPUTS, H, batch_first=True).double()
+    return LIBRARY[cell.removeprefix("capped-")](INPUTS, H, batch_first=True).double()
 
 
 def weights_of(layer):
@@ -31,7 +35,7 @@ def run_library(layer, x, state):
     return outputs, tuple(part[0] for part in (state if isinstance(state, tuple) else (state,)))
 
 
-@cells
+@library_cells
 @pytest.mark.parametrize("steps", [1, T])
 def test_values_and_gradients_equal_torch(cell, steps):
     layer = library_layer(cell)
@@ -52,6 +56,19 @@ def test_values_and_gradients_equal_torch(cell, steps):
     expected_value, expected_gradients = value_and_gradients(expected_outputs, expected_last)
     torch.testing.assert_close(value, expected_value)
     torch.testing.assert_close(gradients, expected_gradients)
+
+
+def test_the_capped_lstm_lets_in_no_more_than_it_lets_go():
+    """By hand: the first unit's input gate is above what the forget gate lets go, the second one's below."""
+    s = np.array([2.0, -2.0, 1.0, -1.0, 0.5, 0.5, 3.0, 3.0])  # of the gates i, f, g, o, two units each
+    weights = LayerWeights(np.zeros((8, 1)), np.zeros((8, 2)), s, np.zeros(8))
+    (outputs,), (_, c) = run_layer(
+        "capped-lstm", np.zeros((1, 1, 1)), (np.zeros((1, 2)), np.full((1, 2), 0.8)), weights
+    )
+    (i, f), g, o = ((1 / (1 + math.exp(-x)) for x in (-2, 1)), math.tanh(0.5), 1 / (1 + math.exp(-3)))
+    expected = np.array([f * 0.8 + (1 - f) * g, (1 - f) * 0.8 + i * g])  # the second forget gate is 1 - f
+    np.testing.assert_allclose(c[0], expected, rtol=1e-14)
+    np.testing.assert_allclose(outputs[0], o * np.tanh(expected), rtol=1e-14)
 
 
 @cells
@@ -80,7 +97,7 @@ def test_gradients_equal_finite_differences(cell):
 def test_numpy_equals_torch(cell):
     layer = library_layer(cell)
     x, state = torch.randn(B, T, INPUTS, dtype=torch.double), random_state(cell)
-    expected, expected_last = run_library(layer, x, state)
+    expected, expected_last = run_layer(cell, x, state, weights_of(layer))
     as_numpy = LayerWeights(*(w.detach().numpy() for w in weights_of(layer)))
     outputs, last = run_layer(cell, x.numpy(), tuple(part.detach().numpy() for part in state), as_numpy)
     np.testing.assert_allclose(outputs, expected.detach().numpy(), rtol=1e-12)

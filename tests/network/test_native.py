@@ -288,4 +288,4 @@ def test_sanitizers_find_nothing(tmp_path, sanitizers):
     )
     assert run.returncode == 0, run.stderr[-3000:]
     assert "ERROR" not in run.stderr
-    assert len(run.stdout.splitlines()) == 72 * len(usable_paths())
+    assert len(run.stdout.splitlines()) == 24 * len(CELLS) * len(usable_paths())

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from chargen.errors import InputError
+from chargen.network.cells import CELLS
 from chargen.network.config import ModelConfig
 from chargen.sampling.decoder import DecoderState
 from chargen.sampling.filters import SamplingSettings
@@ -30,7 +31,7 @@ def test_what_is_no_unit_or_activation_is_refused(text, layers, message):
         parse(text, ModelConfig(9, "gru", 6, layers))
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_units_are_held_while_the_model_writes_and_not_while_it_reads(make, cell):
     sampler = make(ModelConfig(9, cell, 6, num_layers=2))
     sampler.held = {1: -0.5, 6 + 2: 1.0}
@@ -41,7 +42,7 @@ def test_units_are_held_while_the_model_writes_and_not_while_it_reads(make, cell
     ids = state.draw(GREEDY, [np.random.default_rng(0)])
     (first, second), logits, _ = state.mark()
     assert (first[0][0, 1], second[0][0, 2]) == (-0.5, 1)
-    if cell == "lstm":
+    if CELLS[cell].states == 2:
         np.testing.assert_allclose((np.tanh(first[1][0, 1]), np.tanh(second[1][0, 2])), (-0.5, 0.999), atol=1e-6)
     state.rewind(before)
     state.feed(ids)

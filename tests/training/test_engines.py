@@ -29,6 +29,10 @@ def problem(cell, B, T, inputs, H, ids, seed):
     x = torch.from_numpy(rng.integers(0, inputs, (B, T))) if ids else tensor(B, T, inputs)
     state = tuple(tensor(B, H) for _ in range(CELLS[cell].states))
     weights = LayerWeights(tensor(G * H, inputs), tensor(G * H, H), tensor(G * H), tensor(G * H))
+    if cell == "capped-lstm":  # its gradients jump where i = 1 - f: let i be above that in one unit, below in the next
+        for weight in weights:
+            weight[H : 2 * H] = -weight[:H]
+        weights.b_ih[H : 2 * H] += 1 - 2 * (torch.arange(H) % 2)
     return x, state, weights, tensor(B, T, H), tuple(tensor(B, H) for _ in state)
 
 

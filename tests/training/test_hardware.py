@@ -46,6 +46,8 @@ def let_run(monkeypatch, **paths):
         ("lstm", 512, "avx512bf16", (None, None, 64), ("torch", "bfloat16")),
         ("gru", 512, "avx512bf16", (None, None, 64), ("native", "bfloat16")),
         ("lstm", 64, "avx512bf16", (None, None, 64), ("native", "float32")),
+        ("capped-lstm", 512, "avx512bf16", (None, None, 64), ("native", "bfloat16")),
+        ("capped-lstm", 512, "amx", (), ("native", "bfloat16")),
     ],
 )
 def test_engine_and_precision_follow_from_the_network_and_the_processor(

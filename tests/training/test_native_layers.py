@@ -41,6 +41,10 @@ def random_layer(cell, B, T, H, inputs, ids, seed, dtype=torch.float32):
         return torch.randn(*shape, generator=generator).to(dtype).requires_grad_()
 
     weights = LayerWeights(uniform(G * H, inputs), uniform(G * H, H), uniform(G * H), uniform(G * H))
+    if cell == "capped-lstm":  # its gradients jump where i = 1 - f: let i be above that in one unit, below in the next
+        for weight in weights:
+            weight.data[H : 2 * H] = -weight.data[:H]
+        weights.b_ih.data[H : 2 * H] += 1 - 2 * (torch.arange(H) % 2)
     state = tuple(normal(B, H) for _ in range(CELLS[cell].states))
     x = torch.randint(inputs, (B, T), generator=generator) if ids else normal(B, T, inputs)
     return x, state, weights

@@ -6,6 +6,7 @@ import torch
 
 from chargen.errors import InputError
 from chargen.network.cells import CELLS
+from chargen.network.native import library
 from chargen.text.corpus import Corpus
 from chargen.text.vocabulary import Vocabulary
 from chargen.training import plan as planning
@@ -25,12 +26,24 @@ def test_what_is_not_settled_is_chosen_by_the_recipe():
     assert (plan.model.config.hidden_size, plan.model.config.num_layers) == (chosen.hidden_size, chosen.num_layers)
     assert (plan.settings.epochs, plan.model.config.dropout) == (chosen.epochs, chosen.dropout)
     assert plan.settings.batching.batch_size == chosen.batch_size
-    assert plan.settings.learning_rate == CELLS["lstm"].learning_rate
+    assert plan.settings.learning_rate == CELLS[plan.model.config.cell].learning_rate
     assert (plan.settings.final_learning_rate, plan.settings.averaging) == (0.15, 30)
     text, network, _ = plan.why.splitlines()
     assert text == "18,000 characters to learn, 8 different; 2,000 held out"
     assert f"{chosen.epochs} epochs, about" in network
     assert max(map(len, plan.why.splitlines())) < 80
+
+
+@pytest.mark.parametrize(
+    ("path", "engine", "cell"),
+    [("avx2", None, "capped-lstm"), ("avx2", "torch", "lstm"), ("portable", None, "lstm"), (None, None, "lstm")],
+)
+def test_the_cell_is_one_that_the_engine_runs_fast(monkeypatch, path, engine, cell):
+    monkeypatch.setattr(planning, "_seconds_needed", lambda *_: 1.0)  # nothing is run on a path that is not here
+    monkeypatch.setattr(library, "path", lambda precision="float32": path if precision == "float32" else None)
+    plan = make_plan(CORPUS, CPU, FixedSettings(engine=engine))
+    assert plan.model.config.cell == cell
+    assert plan.settings.learning_rate == CELLS[cell].learning_rate
 
 
 def test_what_is_settled_is_kept():

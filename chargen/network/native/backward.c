@@ -166,7 +166,7 @@ void backward_task(void *argument, struct team *team, long rank, long threads) {
     pass_back(run, own, 0);
     for (long u = own.begin; u < own.end; u++) {
         unpack_rows(run->dh + u * run->B * PANEL, run->B, u, run->H, layer->dh_begin, run->H);
-        if (layer->cell == LSTM) unpack_rows(run->dc + u * run->B * PANEL, run->B, u, run->H, layer->dc_begin, run->H);
+        if (run->cell->states == 2) unpack_rows(run->dc + u * run->B * PANEL, run->B, u, run->H, layer->dc_begin, run->H);
     }
     if (layer->dx) input_gradients(run, share_of(run->T, rank, threads));
     weight_gradients(run, own);

@@ -100,12 +100,12 @@ void forward_task(void *argument, struct team *team, long rank, long threads) {
     const struct run *run = argument;
     const struct layer *layer = run->layer;
     struct range own = share_of(run->units, rank, threads), times = share_of(run->T, rank, threads);
-    int lstm = layer->cell == LSTM;
+    int has_c = run->cell->states == 2;
     if (!layer->packed_before) pack_forward(run, own);
     for (long u = own.begin; u < own.end; u++) {
         pack_rows(layer->h_begin, run->H, run->B, u, run->H, run->h.panels + u * run->h.stride);
         make_left(run, &run->h, u * run->h.stride, run->B);
-        if (lstm) pack_rows(layer->c_begin, run->H, run->B, u, run->H, run->c.panels + u * run->c.stride);
+        if (has_c) pack_rows(layer->c_begin, run->H, run->B, u, run->H, run->c.panels + u * run->c.stride);
     }
     if (run->columns) pack_input(layer->x, run->B, run->T, run->inputs, times, run->x.stride, run->x.panels);
     for (long j = 0; j < run->columns; j++)
@@ -121,6 +121,6 @@ void forward_task(void *argument, struct team *team, long rank, long threads) {
     for (long u = own.begin; u < own.end; u++) {
         long last = state_at(run, run->T);
         unpack_rows(run->h.panels + u * run->h.stride + last, run->B, u, run->H, layer->h_end, run->H);
-        if (lstm) unpack_rows(run->c.panels + u * run->c.stride + last, run->B, u, run->H, layer->c_end, run->H);
+        if (has_c) unpack_rows(run->c.panels + u * run->c.stride + last, run->B, u, run->H, layer->c_end, run->H);
     }
 }

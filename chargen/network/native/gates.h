@@ -53,16 +53,15 @@ TARGET static void gru_backward(long count, const float *gates, float *ds, long 
     }
 }
 
-/* i, f, o = sigmoid(s_i, s_f, s_o);  g = tanh(s_g);  c' = f * c + i * g;  h' = o * tanh(c').
-   The slots s_i, s_f, s_g, s_o become i, f, g, o. */
-TARGET static void lstm_forward(long count, float *gates, long stride, const float *h_before, const float *c_before,
-                                float *h, float *c) {
-    (void)h_before;
+/* i, f, o = sigmoid(s_i, s_f, s_o);  g = tanh(s_g);  c' = f * c + e * g;  h' = o * tanh(c'), where what enters, e, is i
+   or, in the capped LSTM, min(i, 1 - f). The slots s_i, s_f, s_g, s_o become i, f, g, o. */
+INLINE void either_lstm_forward(int capped, long count, float *gates, long stride, const float *c_before, float *h,
+                                float *c) {
     for (long j = 0; j < count; j += WIDTH) {
         float *slot = gates + j;
         vec i = sigmoid_of(load(slot)), f = sigmoid_of(load(slot + stride));
         vec g = tanh_of(load(slot + 2 * stride)), o = sigmoid_of(load(slot + 3 * stride));
-        vec next = f * load(c_before + j) + i * g;
+        vec most = 1.0f - f, next = f * load(c_before + j) + (capped ? choose(i > most, most, i) : i) * g;
         store(slot, i);
         store(slot + stride, f);
         store(slot + 2 * stride, g);
@@ -72,20 +71,51 @@ TARGET static void lstm_forward(long count, float *gates, long stride, const flo
     }
 }
 
-/* dc' += dh' o (1 - tanh(c')^2);  do = dh' tanh(c');  di = dc' g;  df = dc' c;  dg = dc' i;  dc = dc' f */
-TARGET static void lstm_backward(long count, const float *gates, float *ds, long stride, const float *h_before,
-                                 const float *c_before, const float *h, const float *c, float *dh, float *dc) {
-    (void)h_before, (void)h;
+/* dc' += dh' o (1 - tanh(c')^2);  do = dh' tanh(c');  de = dc' g;  df = dc' c;  dg = dc' e;  dc = dc' f, where
+   di = de or, if e is 1 - f, di = 0 and df -= de. */
+INLINE void either_lstm_backward(int capped, long count, const float *gates, float *ds, long stride,
+                                 const float *c_before, const float *c, float *dh, float *dc) {
     for (long j = 0; j < count; j += WIDTH) {
         const float *slot = gates + j;
         vec i = load(slot), f = load(slot + stride), g = load(slot + 2 * stride), o = load(slot + 3 * stride);
         vec tanh_c = tanh_of(load(c + j)), d = load(dh + j);
         vec d_c = load(dc + j) + d * o * (1.0f - tanh_c * tanh_c);
-        store(ds + j, d_c * g * i * (1.0f - i));
-        store(ds + j + stride, d_c * load(c_before + j) * f * (1.0f - f));
-        store(ds + j + 2 * stride, d_c * i * (1.0f - g * g));
+        vec most = 1.0f - f, e = i, d_i = d_c * g, d_f = d_c * load(c_before + j);
+        if (capped) {
+            ints at_most = i > most;
+            e = choose(at_most, most, i);
+            d_f = choose(at_most, d_f - d_i, d_f);
+            d_i = choose(at_most, all(0), d_i);
+        }
+        store(ds + j, d_i * i * (1.0f - i));
+        store(ds + j + stride, d_f * f * most);
+        store(ds + j + 2 * stride, d_c * e * (1.0f - g * g));
         store(ds + j + 3 * stride, d * tanh_c * o * (1.0f - o));
         store(dc + j, d_c * f);
         store(dh + j, all(0));
     }
+}
+
+TARGET static void lstm_forward(long count, float *gates, long stride, const float *h_before, const float *c_before,
+                                float *h, float *c) {
+    (void)h_before;
+    either_lstm_forward(0, count, gates, stride, c_before, h, c);
+}
+
+TARGET static void lstm_backward(long count, const float *gates, float *ds, long stride, const float *h_before,
+                                 const float *c_before, const float *h, const float *c, float *dh, float *dc) {
+    (void)h_before, (void)h;
+    either_lstm_backward(0, count, gates, ds, stride, c_before, c, dh, dc);
+}
+
+TARGET static void capped_lstm_forward(long count, float *gates, long stride, const float *h_before, const float *c_before,
+                                       float *h, float *c) {
+    (void)h_before;
+    either_lstm_forward(1, count, gates, stride, c_before, h, c);
+}
+
+TARGET static void capped_lstm_backward(long count, const float *gates, float *ds, long stride, const float *h_before,
+                                        const float *c_before, const float *h, const float *c, float *dh, float *dc) {
+    (void)h_before, (void)h;
+    either_lstm_backward(1, count, gates, ds, stride, c_before, c, dh, dc);
 }

@@ -10,10 +10,11 @@
 
 #include "run.h"
 
-const struct cell cells[3] = {
-    [RNN] = {1, 1, {0}, {0}},
-    [GRU] = {3, 4, {2, 0, 1}, {0, 1, 2}},
-    [LSTM] = {4, 4, {0, 1, 2, 3}, {0, 1, 2, 3}},
+const struct cell cells[CELLS] = {
+    [RNN] = {1, 1, 1, {0}, {0}},
+    [GRU] = {3, 4, 1, {2, 0, 1}, {0, 1, 2}},
+    [LSTM] = {4, 4, 2, {0, 1, 2, 3}, {0, 1, 2, 3}},
+    [CAPPED_LSTM] = {4, 4, 2, {0, 1, 2, 3}, {0, 1, 2, 3}},
 };
 
 const struct path *const paths[] = {
@@ -51,7 +52,7 @@ static void call(const struct layer *layer, task *function) {
 
 /* What library.py calls. */
 
-EXPORT int64_t chargen_layer_size(void) { return sizeof(struct layer); }
+EXPORT int64_t chargen_layer_size(void) { return sizeof(struct layer) + sizeof cells; }
 
 /* The number of the path of this name, or -1 where it is unknown or the processor cannot run it. */
 EXPORT int64_t chargen_path(const char *name) {

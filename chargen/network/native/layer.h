@@ -10,18 +10,18 @@
 
 enum { PANEL = 16, MAX_SLOTS = 4 };
 
-enum { RNN, GRU, LSTM };
+enum { RNN, GRU, LSTM, CAPPED_LSTM, CELLS };
 
 /* A kind of cell. Its gates are kept in *slots*, one list of panels each. The recurrent product writes the first G
-   slots, the input product the last G. For the RNN and the LSTM they are the same; the GRU keeps what the state
+   slots, the input product the last G. For the RNN and the LSTMs they are the same; the GRU keeps what the state
    contributes to n, u_n, apart from what the input contributes, a_n: its slots are u_n, r, z, a_n. */
 struct cell {
-    long gates, slots;
+    long gates, slots, states;
     long recurrent_gate[MAX_SLOTS]; /* the gate, in PyTorch's order of rows, of each slot of the recurrent product */
     long input_gate[MAX_SLOTS];     /* and of each slot of the input product */
 };
 
-extern const struct cell cells[3]; /* `Slots` of library.py reads them too */
+extern const struct cell cells[CELLS]; /* `Slots` of library.py reads them too */
 
 /* A matrix for products with one vector: groups of 64 rows; of each group, column by column, 64 values, whole numbers of a
    byte, or numbers in half or single precision, which `scales`, one for each row, multiply. */
@@ -66,11 +66,11 @@ struct path {
     /* y += matrix x */
     void (*product_with_vector)(const struct matrix *matrix, const float *x, float *y);
     /* Compute the gates and the next state of `count` units; slots lie `stride` floats apart. */
-    void (*forward[3])(long count, float *gates, long stride, const float *h_before, const float *c_before, float *h,
+    void (*forward[CELLS])(long count, float *gates, long stride, const float *h_before, const float *c_before, float *h,
                        float *c);
     /* Turn dh and dc, the gradients of the next state, into ds, those of the sums in the slots, and into those parts of
        the gradients of the state before that do not pass through the recurrent product. */
-    void (*backward[3])(long count, const float *gates, float *ds, long stride, const float *h_before,
+    void (*backward[CELLS])(long count, const float *gates, float *ds, long stride, const float *h_before,
                         const float *c_before, const float *h, const float *c, float *dh, float *dc);
 };
 

@@ -14,7 +14,7 @@ PATHS = {  # the precision of their products; the fastest first
     "avx2": "float32",
     "portable": "float32",
 }
-CELL_NUMBERS = {"rnn": 0, "gru": 1, "lstm": 2}
+CELL_NUMBERS = {"rnn": 0, "gru": 1, "lstm": 2, "capped-lstm": 3}
 NUMBERS = ("path", "cell", "B", "T", "inputs", "H", "threads", "packed_before", "forgets")
 FORWARD = ("ids", "x", "W_ih", "W_hh", "b_ih", "b_hh", "h_begin", "c_begin", "outputs", "h_end", "c_end")
 MEMORY = ("packed", "saved", "scratch")
@@ -35,6 +35,7 @@ class Slots(ctypes.Structure):
     _fields_ = [
         ("gates", ctypes.c_long),
         ("slots", ctypes.c_long),
+        ("states", ctypes.c_long),
         ("recurrent_gate", ctypes.c_long * 4),
         ("input_gate", ctypes.c_long * 4),
     ]
@@ -124,8 +125,9 @@ def load(file: Path) -> ctypes.CDLL | None:
         loaded = ctypes.CDLL(str(file))
         loaded.chargen_layer_size.restype = ctypes.c_int64
         loaded.chargen_network_size.restype = ctypes.c_int64
-        sizes = ctypes.sizeof(Job), ctypes.sizeof(Network) + ctypes.sizeof(Step)
-        if (loaded.chargen_layer_size(), loaded.chargen_network_size()) != sizes:
+        layer = ctypes.sizeof(Job) + len(CELL_NUMBERS) * ctypes.sizeof(Slots)
+        network = ctypes.sizeof(Network) + ctypes.sizeof(Step)
+        if (loaded.chargen_layer_size(), loaded.chargen_network_size()) != (layer, network):
             return None
     except (OSError, AttributeError):
         return None

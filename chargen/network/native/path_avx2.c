@@ -65,8 +65,8 @@ const struct path avx2_path = {
     .scatter_rows = scatter_rows,
     .pack = pack,
     .product_with_vector = product_with_vector,
-    .forward = {rnn_forward, gru_forward, lstm_forward},
-    .backward = {rnn_backward, gru_backward, lstm_backward},
+    .forward = {rnn_forward, gru_forward, lstm_forward, capped_lstm_forward},
+    .backward = {rnn_backward, gru_backward, lstm_backward, capped_lstm_backward},
 };
 
 #else

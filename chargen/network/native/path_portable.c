@@ -47,6 +47,6 @@ const struct path portable_path = {
     .gradient = gradient,
     .sum_rows = sum_rows,
     .scatter_rows = scatter_rows,
-    .forward = {rnn_forward, gru_forward, lstm_forward},
-    .backward = {rnn_backward, gru_backward, lstm_backward},
+    .forward = {rnn_forward, gru_forward, lstm_forward, capped_lstm_forward},
+    .backward = {rnn_backward, gru_backward, lstm_backward, capped_lstm_backward},
 };

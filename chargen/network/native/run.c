@@ -52,7 +52,7 @@ void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]) {
     run->slot = units * run->gates.stride;
     run->h = take_list(&saved, units, state_rows);
     take_left(&saved, path, &run->h, units);
-    run->c = take_list(&saved, layer->cell == LSTM ? units : 0, state_rows);
+    run->c = take_list(&saved, cell->states == 2 ? units : 0, state_rows);
     run->x = take_list(&saved, columns, rows);
     take_left(&saved, path, &run->x, columns);
     run->ds = take_list(&scratch, cell->slots * units, rows);

@@ -74,14 +74,21 @@ const CELLS = {
       h[i] = n + sigmoid(a[i + H] + u[i + H]) * (h[i] - n);
     }
   },
-  lstm: (a, u, h, c) => {
-    for (let i = 0, H = h.length; i < H; i++) {
-      const [f, o] = [sigmoid(a[i + H] + u[i + H]), sigmoid(a[i + 3 * H] + u[i + 3 * H])];
-      c[i] = f * c[i] + sigmoid(a[i] + u[i]) * Math.tanh(a[i + 2 * H] + u[i + 2 * H]);
-      h[i] = o * Math.tanh(c[i]);
-    }
-  },
+  lstm: lstm((i) => i),
+  "capped-lstm": lstm((i, f) => Math.min(i, 1 - f)),
 };
+
+// The step of an LSTM, whose gates i and f decide what enters.
+function lstm(entering) {
+  return (a, u, h, c) => {
+    for (let j = 0, H = h.length; j < H; j++) {
+      const gate = (number) => sigmoid(a[j + number * H] + u[j + number * H]);
+      const f = gate(1);
+      c[j] = f * c[j] + entering(gate(0), f) * Math.tanh(a[j + 2 * H] + u[j + 2 * H]);
+      h[j] = gate(3) * Math.tanh(c[j]);
+    }
+  };
+}
 
 function bytesOf(base64) {
   const text = atob(base64);
@@ -126,7 +133,7 @@ class Network {
     const V = get("output.bias").shape[0];
     const G = tensors["layers.0.weight_hh_l0"].shape[0]; // gates times H
     const inputs = (layer) => (layer ? H : E || 0);
-    const states = cell === "lstm" ? 2 : 1;
+    const states = this.cell.length - 2; // a step takes a, u and these
     let size = 2 * padded(G) + E + states * L * H + PANEL + padded(V) * (L * H + 2);
     for (let layer = 0; layer < L; layer++) size += padded(G) * (H + inputs(layer) + 2);
     const { numbers, product } = makeArena(size);
