@@ -24,6 +24,7 @@ from chargen.sampling.known_words import KnownWords
 CONTEXT = 20_000  # characters of a prefix that are read, the last ones; no state remembers what lies further back
 BEGINNINGS = "\n 。"  # after the first of them that a model knows, a text begins
 EMPTY_LINES = 0.01  # the probability of a second line end from which on a text is taken to have empty lines
+AT_A_TIME = 16  # characters that are written at a time, too few for a person to notice
 MANY = 8  # texts side by side, from which on the kernels are faster than NumPy
 
 
@@ -126,15 +127,10 @@ class Decoder:
         x = np.concatenate(outputs, axis=2) if len(outputs) > 1 else x  # (B, T, L*H)
         return x @ self._output_weight + self._output_bias, tuple(next_state)
 
-    def choose(self, logits: np.ndarray, settings: SamplingSettings, uniform: np.ndarray) -> np.ndarray:
-        """Return ids drawn by numbers between 0 and 1, (B,), from logits, (B, V): int64 of shape (B,)."""
-        plain = settings.temperature and not (settings.top_k or settings.top_p)
-        if plain and len(logits) == 1 and logits.dtype == np.float32 and self._step_network:
-            temperature = max(settings.temperature, COLDEST)
-            char_id = self._step_network.draw(logits, temperature, settings.min_p, uniform[0])
-            if char_id is not None:
-                return np.array([char_id])
-        return draw(probabilities(logits, settings), uniform)
+    def writer(self, settings: SamplingSettings) -> StepNetwork | None:
+        """Return what writes one text with these settings many characters at a time, None where nothing does."""
+        plain = settings.temperature and not (settings.top_k or settings.top_p or self.held or self.known_words)
+        return self._step_network if plain else None
 
     @cached_property
     def _step_network(self) -> StepNetwork | None:
@@ -222,12 +218,22 @@ class DecoderState:
             ids = np.array([rng.integers(self._decoder.config.vocab_size) for rng in rngs])  # (B,)
         else:
             uniform = np.array([rng.random() for rng in rngs])  # (B,)
-            ids = self._decoder.choose(self.logits, settings, uniform)  # (B,)
+            ids = draw(probabilities(self.logits, settings), uniform)  # (B,)
         self.feed(ids, self._decoder.held)
         return ids
 
-    def write(self, settings: SamplingSettings, rng: np.random.Generator) -> Iterator[str]:
-        """Yield the next characters of the one text without end."""
-        characters, rngs = self._decoder.vocabulary.characters, [rng]
+    def write(self, settings: SamplingSettings, rng: np.random.Generator, most: int = AT_A_TIME) -> Iterator[str]:
+        """Yield the next characters of the one text without end, up to `most` of them at a time."""
         while True:
-            yield characters[self.draw(settings, rngs)[0]]
+            yield self._decoder.vocabulary.decode(self._write_some(settings, rng, most))
+
+    def _write_some(self, settings: SamplingSettings, rng: np.random.Generator, most: int) -> np.ndarray:
+        """Write one character of the one text or, where that is fast, `most`; return the ids, (N,)."""
+        writer = self._decoder.writer(settings)
+        if writer and self.logits is not None:
+            temperature, uniform = max(settings.temperature, COLDEST), rng.random(most)
+            written = writer.write(self.logits, self._state, temperature, settings.min_p, uniform)
+            ids, self.logits, self._state = written
+            if len(ids):
+                return ids
+        return self.draw(settings, [rng])

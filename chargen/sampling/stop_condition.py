@@ -59,16 +59,18 @@ class StopCondition:
             return end
         return self._finished(text, end) if self.length is None and len(text) > self._enough else None
 
-    def cut(self, characters: Iterator[str]) -> Iterator[str]:
-        """Pass characters on until the text ends, and hold back what may turn out to lie beyond its end."""
-        text, shown = "", 0
-        while (end := self.end(text)) is None:
-            certain = len(text) - self._pending(text)
+    def cut(self, pieces: Iterator[str]) -> Iterator[str]:
+        """Pass pieces of a text on until it ends, and hold back what may turn out to lie beyond its end."""
+        text, shown, end = "", 0, self.end("")
+        while end is None:
+            for character in next(pieces):
+                text += character
+                if (end := self.end(text)) is not None:
+                    break
+            certain = len(text) - self._pending(text) if end is None else end
             if certain > shown:
                 yield text[shown:certain]
                 shown = certain
-            text += next(characters)
-        yield text[shown:end]
 
     @property
     def _minds_sentences(self) -> bool:

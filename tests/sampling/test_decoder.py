@@ -38,18 +38,33 @@ def test_logits_are_those_of_pytorch_over_2000_steps(cell):
 
 
 @pytest.mark.skipif(path() in (None, "portable"), reason="the kernels do not read one text here")
-def test_the_kernels_draw_the_same_character(make):
+def test_the_kernels_write_the_same_characters(make):
     sampler, rng = make(), np.random.default_rng(0)
-    for _ in range(1000):
+    for _ in range(100):
         logits = rng.normal(scale=rng.uniform(0.1, 10), size=(1, len(LETTERS))).astype(np.float32)
         logits[0, rng.integers(len(LETTERS), size=3)] = -np.inf
-        settings = SamplingSettings(rng.uniform(0.01, 3), min_p=rng.choice([0, rng.random()]))
-        uniform = rng.random(1)
-        expected = draw(probabilities(logits, settings), uniform)
-        network = sampler._step_network
-        assert network.draw(logits, settings.temperature, settings.min_p, uniform[0]) == expected
-        assert sampler.choose(logits, settings, uniform) == expected
-    assert network.draw(np.full_like(logits, np.nan), 1.0, 0.0, 0.5) is None
+        settings, state = (
+            SamplingSettings(rng.uniform(0.1, 3), min_p=rng.choice([0, rng.random()])),
+            sampler.begin_state(),
+        )
+        network, uniform, expected = sampler.writer(settings), rng.random(20), []
+        ids, *found = network.write(logits, state, settings.temperature, settings.min_p, uniform)
+        for number in uniform:
+            expected += draw(probabilities(logits, settings), np.array([number])).tolist()
+            logits, state = sampler.step(np.array(expected[-1:]), state)
+        assert ids.tolist() == expected
+        np.testing.assert_equal(found, [logits, state])
+    ids, *_ = network.write(np.full_like(logits, np.nan), state, 1.0, 0.0, uniform)
+    assert len(ids) == 0
+
+
+def test_only_plain_settings_are_written_by_the_kernels(make):
+    sampler = make()
+    assert bool(sampler.writer(SamplingSettings(min_p=0.1))) == (path() not in (None, "portable"))
+    for settings in ({"temperature": 0}, {"top_k": 3}, {"top_p": 0.9}):
+        assert sampler.writer(SamplingSettings(**settings)) is None
+    sampler.held = {0: 0.5}
+    assert sampler.writer(SamplingSettings()) is None
 
 
 def test_a_bidirectional_model_is_refused_with_the_reason(make):

@@ -2,6 +2,7 @@ import pytest
 
 from chargen.errors import InputError, UnknownCharacterError
 from chargen.network.config import ModelConfig
+from chargen.sampling.decoder import AT_A_TIME
 from chargen.sampling.filters import AS_LEARNED, SamplingSettings
 from chargen.sampling.sampler import SIDE_BY_SIDE
 from chargen.text.vocabulary import Vocabulary
@@ -22,8 +23,8 @@ def test_the_same_seed_writes_the_same_text_and_another_one_another(make):
 
 def test_the_stream_is_the_sample_in_pieces(make):
     pieces = list(make().stream("abc", 60, seed=4))
-    assert pieces == list(make().sample("abc", 60, seed=4))
-    assert len(pieces) == 60
+    assert "".join(pieces) == make().sample("abc", 60, seed=4)
+    assert max(map(len, pieces)) <= AT_A_TIME
 
 
 @pytest.mark.parametrize("prefix", ["abc", ""])

@@ -26,11 +26,12 @@ def test_a_text_ends_where_a_reader_would_end_it(text, stop, lines):
 def test_what_cannot_begin_a_stop_text_is_shown_at_once():
     pieces = StopCondition(6, "xyz").cut(iter("abcdef"))
     assert [next(pieces) for _ in range(3)] == ["a", "b", "c"]
+    assert list(StopCondition(9, "xyz").cut(iter(["ab", "cdx", "y!fg", "hi"]))) == ["ab", "cd", "xy!fg"]
     drawn = []
     pieces = StopCondition(9, "xyz").cut(drawn.append(c) or c for c in "axbxy!xyz")
     assert next(pieces) == "a"
     assert drawn == ["a"]
-    assert list(pieces) == ["xb", "xy!", ""]
+    assert list(pieces) == ["xb", "xy!"]
 
 
 def write(text, **options):

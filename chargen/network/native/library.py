@@ -64,7 +64,8 @@ class Network(ctypes.Structure):
     """A step of a whole network: `struct network` of step.c."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("path", "layers")),
+        *((name, ctypes.c_int64) for name in ("path", "layers", "V", "row_size")),
+        ("rows", ctypes.c_void_p),
         ("steps", ctypes.POINTER(Step)),
         ("output", Matrix),
         *((name, ctypes.c_void_p) for name in ("bias", "h", "logits")),
@@ -136,9 +137,15 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_sizes.restype = None
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
-    loaded.chargen_read.argtypes, loaded.chargen_read.restype = [ctypes.POINTER(Network)], None
-    loaded.chargen_draw.restype = ctypes.c_int64
-    loaded.chargen_draw.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_double] * 3]
+    loaded.chargen_read.argtypes, loaded.chargen_read.restype = [ctypes.POINTER(Network), ctypes.c_int64], None
+    loaded.chargen_write.restype = ctypes.c_int64
+    loaded.chargen_write.argtypes = [
+        ctypes.POINTER(Network),
+        *[ctypes.c_double] * 2,
+        ctypes.c_void_p,
+        ctypes.c_int64,
+        ctypes.c_void_p,
+    ]
     loaded.chargen_cell.argtypes, loaded.chargen_cell.restype = [ctypes.c_int64], ctypes.POINTER(Slots)
     loaded.chargen_pack.restype = ctypes.c_int64
     loaded.chargen_pack.argtypes = [

@@ -1,4 +1,6 @@
-/* One step of one text, which waits for memory, and so reads weights of as few bytes as lose nothing. */
+/* One text: what reading a character does, and writing some. A step of one text waits for memory, and so reads weights of
+   as few bytes as lose nothing. */
+#include <math.h>
 #include <string.h>
 
 #include "layer.h"
@@ -16,8 +18,9 @@ struct step {
 
 /* As `Network` of library.py. */
 struct network {
-    int64_t path, layers;
-    const struct step *steps; /* one for each layer */
+    int64_t path, layers, V, row_size;
+    const float *rows;        /* what each character brings to the first layer: its `begin`, or its `x` */
+    struct step *steps;       /* one for each layer */
     struct matrix output;     /* of V rows, padded to groups */
     const float *bias;        /* of these rows */
     const float *h;           /* of all layers, one after the other */
@@ -43,9 +46,44 @@ static void take_step(const struct path *path, const struct step *step) {
 }
 
 /* Read one character, and predict the next one. */
-EXPORT void chargen_read(const struct network *network) {
+EXPORT void chargen_read(const struct network *network, int64_t id) {
     const struct path *path = paths[network->path];
+    const float *row = network->rows + id * network->row_size;
+    if (network->steps->x) network->steps->x = row;
+    else network->steps->begin = row;
     for (long layer = 0; layer < network->layers; layer++) take_step(path, &network->steps[layer]);
     memcpy(network->logits, network->bias, network->output.groups * GROUP * sizeof(float));
     path->product_with_vector(&network->output, network->h, network->logits);
+}
+
+/* How likely a character is, beside the likeliest one; 0 where that is below min_p. */
+static double share(float logit, float largest, double temperature, double min_p) {
+    double share = exp(((double)logit - largest) / temperature);
+    return share < min_p ? 0 : share;
+}
+
+/* Draw a character by a number from 0 to below 1, as filters.py does without top-k and top-p; -1 where a logit is no number
+   or all are infinite. */
+static long draw(const float *logits, long V, double temperature, double min_p, double uniform) {
+    float largest = logits[0];
+    double total = 0, sum = 0;
+    for (long i = 1; i < V; i++) largest = logits[i] > largest ? logits[i] : largest;
+    for (long i = 0; i < V; i++) total += share(logits[i], largest, temperature, min_p);
+    for (long i = 0; i < V; i++) {
+        sum += share(logits[i], largest, temperature, min_p);
+        if (sum > uniform * total) return i;
+    }
+    return -1;
+}
+
+/* Draw `count` characters from the logits, one after the other, and read each. Returns how many: fewer where logits leave
+   none to draw. */
+EXPORT int64_t chargen_write(const struct network *network, double temperature, double min_p, const double *uniform,
+                             int64_t count, int64_t *ids) {
+    for (long n = 0; n < count; n++) {
+        ids[n] = draw(network->logits, network->V, temperature, min_p, uniform[n]);
+        if (ids[n] < 0) return n;
+        chargen_read(network, ids[n]);
+    }
+    return count;
 }

@@ -51,15 +51,14 @@ class StepNetwork:
         self._output = _Packed(weight.reshape(V, L * wide), np.arange(V))
         self._logits, self._bias = _zeros((len(self._output.scales),)), _zeros((len(self._output.scales),))
         self._bias[:V] = output[1]
-        self._network = Network(path_number(), L, self._steps, self._output.matrix)
-        self._network.bias, self._network.h, self._network.logits = map(pointer, (self._bias, h, self._logits))
-        # What a character brings to the first layer: the row of its id.
         self._rows = self._layers[0].begin if embedding is None else np.ascontiguousarray(embedding, np.float32)
-        self._row_field = "begin" if embedding is None else "x"
-        self._first_row = self._rows.ctypes.data  # asked for once, since it takes a microsecond
+        if embedding is not None:
+            self._steps[0].x = pointer(self._rows)
+        self._network = Network(path_number(), L, V, self._rows.shape[1], pointer(self._rows), self._steps)
+        self._network.output, self._network.bias = self._output.matrix, pointer(self._bias)
+        self._network.h, self._network.logits = pointer(h), pointer(self._logits)
         self._kept = self._memory[: CELLS[cell].states, :, :H]  # (states, L, H)
-        self._V, self._first_step = V, self._steps[0]
-        self._read, self._draw = library().chargen_read, library().chargen_draw
+        self._V, self._read, self._write = V, library().chargen_read, library().chargen_write
         self._after: tuple[State, ...] | None = None  # the state that the memory holds
         self._lock = Lock()  # one text at a time, since they share these arrays
 
@@ -76,28 +75,42 @@ class StepNetwork:
         if not 0 <= char_id < self._V:
             raise IndexError(f"id {char_id} is out of range: ids must be at least 0 and below {self._V}")
         with self._lock:
-            if state is not self._after:
-                for part, arrays in zip(self._kept, zip(*state, strict=True), strict=True):
-                    part[:] = np.concatenate(arrays)
-            setattr(self._first_step, self._row_field, self._first_row + char_id * self._rows.strides[0])
-            self._read(self._network)
-            layers = self._kept.swapaxes(0, 1)[:, :, None].copy()  # (L, states, 1, H)
-            self._after = tuple(map(tuple, layers))
-            return self._logits[None, : self._V].copy(), self._after
+            self._go_to(state)
+            self._read(self._network, char_id)
+            return self._predicted()
 
-    def draw(self, logits: np.ndarray, temperature: float, min_p: float, uniform: float) -> int | None:
-        """Draw the next character as `chargen.sampling.filters` does without top-k and top-p.
+    def write(
+        self, logits: np.ndarray, state: tuple[State, ...], temperature: float, min_p: float, uniform: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, tuple[State, ...]]:
+        """Draw the next characters as `chargen.sampling.filters` does without top-k and top-p, and read each.
 
         Args:
-            logits: (1, V), float32.
+            logits: of the first of them, (1, V).
+            state: as for `step`.
             temperature: above 0.
-            uniform: a number from 0 to below 1.
+            uniform: a number from 0 to below 1 for each of them, (N,), float64.
 
         Returns:
-            Its id, or None where the logits leave no character.
+            Their ids, (N,), or fewer where logits leave no character; then the logits and the state, as `step` does.
         """
-        char_id = self._draw(pointer(logits), self._V, temperature, min_p, uniform)
-        return char_id if char_id >= 0 else None
+        ids = np.empty(len(uniform), np.int64)
+        with self._lock:
+            self._go_to(state)
+            self._logits[: self._V] = logits[0]
+            written = self._write(self._network, temperature, min_p, pointer(uniform), len(uniform), pointer(ids))
+            return ids[:written], *self._predicted()
+
+    def _go_to(self, state: tuple[State, ...]) -> None:
+        """Let the memory hold a state."""
+        if state is not self._after:
+            for part, arrays in zip(self._kept, zip(*state, strict=True), strict=True):
+                part[:] = np.concatenate(arrays)
+
+    def _predicted(self) -> tuple[np.ndarray, tuple[State, ...]]:
+        """Return copies of the logits, (1, V), and the state, which the memory holds."""
+        layers = self._kept.swapaxes(0, 1)[:, :, None].copy()  # (L, states, 1, H)
+        self._after = tuple(map(tuple, layers))
+        return self._logits[None, : self._V].copy(), self._after
 
 
 class _Packed:
