@@ -17,8 +17,9 @@ BASE = "english"
 BEFORE_LEARNING = f"{BASE} before learning"  # the name of the figure of the base as it is
 SHORTEST = 20  # characters of a text that the base can judge
 PROBE = 20_000  # characters that the base reads, a second on a laptop
-ENOUGH = 50_000  # characters from which a text of an unfamiliar kind is learned better from the base than from nothing,
-KNOWN = 0.75  # where the base predicts it in this share of the bits of guessing; of more, it must unlearn too much
+# A text of an unfamiliar kind is learned better from the base than from nothing if the base predicts it in fewer bits
+KNOWN = 0.85  # than this share of those of guessing,
+STRANGE = 2.2  # and than this multiple of those of counts; else it must unlearn too much.
 
 
 class Opinion(NamedTuple):
@@ -28,13 +29,11 @@ class Opinion(NamedTuple):
         bits: before the base has learned a word of the text.
         counts: of a count model that has learned the text.
         guessing: of guessing, with all characters as likely.
-        characters: of the text to learn.
     """
 
     bits: float
     counts: float
     guessing: float
-    characters: int
 
     @property
     def familiar(self) -> bool:
@@ -43,11 +42,8 @@ class Opinion(NamedTuple):
 
     @property
     def helps(self) -> bool:
-        """Whether training had better begin from the base: also a language that shares its letters and some words.
-
-        Of such a language a short text teaches too little to turn a network that knows another one.
-        """
-        return self.familiar or (self.bits < KNOWN * self.guessing and self.characters >= ENOUGH)
+        """Whether training had better begin from the base: also a language that shares its letters and some words."""
+        return self.familiar or (self.bits < KNOWN * self.guessing and self.bits < STRANGE * self.counts)
 
 
 def consult(
@@ -72,6 +68,4 @@ def consult(
         learned, probed = corpus.train_ids[:cut], corpus.train_ids[cut:]
     bits = evaluate(model, probed[:PROBE]) / math.log(2)
     counts = baselines.get(COUNTS) or count_model_loss(learned[-PROBE * 10 :], probed[:PROBE]) / math.log(2)
-    return Opinion(
-        processes.agree(bits), processes.agree(counts), math.log2(len(corpus.vocabulary)), len(corpus.train_ids)
-    )
+    return Opinion(processes.agree(bits), processes.agree(counts), math.log2(len(corpus.vocabulary)))

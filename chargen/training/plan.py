@@ -31,6 +31,7 @@ READING_SPEED = 3  # reading held-out text is this many times as fast as trainin
 LEAST_SHARE = 0.5  # of a time budget, for training itself, although all of it then takes longer
 FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
 EVALUATION_SHARE = 0.1  # of a time budget that one evaluation may take
+OF_ADAMW = ("averaging", "noise", "final_learning_rate", "clip")  # what the recipe chooses for AdamW alone
 FEWEST_VALID_CHARS = 100_000  # evaluated on if there are as many, however slow the machine
 
 
@@ -89,7 +90,7 @@ def make_plan(
     Args:
         fixed: settings that are not to be chosen.
         seconds: a time budget, from now on; None takes the usual time.
-        base: a model to begin with; its network is kept.
+        base: a model to begin with; its network is kept, but that of an LSTM becomes capped where it is not familiar.
         familiar: whether `base` knows texts of this kind.
 
     Raises:
@@ -98,6 +99,7 @@ def make_plan(
     clock = None if seconds is None else _Budget(seconds, processes)
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
+        base = base if familiar or fixed.cell else _capped(base)
         fixed = _with_network_of(base, fixed)
     cell, speed, operations = fixed.cell or _agreed_cell(device, fixed, processes), None, None
     if clock is not None:
@@ -222,6 +224,12 @@ def _with_network_of(base: Checkpoint, fixed: FixedSettings) -> FixedSettings:
     return replace(fixed, **network)
 
 
+def _capped(base: Checkpoint) -> Checkpoint:
+    """Return an LSTM as a capped one, whose memory stays bounded at the learning rate that an unfamiliar text needs."""
+    cell = {"lstm": "capped-lstm"}.get(base.config.cell, base.config.cell)
+    return replace(base, config=replace(base.config, cell=cell))
+
+
 def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None, seed: int) -> CharModel:
     torch.manual_seed(seed)
     if base is not None:
@@ -232,7 +240,7 @@ def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None
 
 def _optimizer_defaults(fixed: FixedSettings, learning_rate: float) -> dict:
     if fixed.optimizer == "sgd":
-        plain = {"averaging": None, "noise": 0.0, "final_learning_rate": TrainingSettings.final_learning_rate}
+        plain = {name: getattr(TrainingSettings, name) for name in OF_ADAMW}
         return {"learning_rate": 1.0, "weight_decay": 0.0} | plain | fixed.given()
     return {"learning_rate": learning_rate} | fixed.given()
 

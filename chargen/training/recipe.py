@@ -45,8 +45,9 @@ NOISE = 0.75  # of the occurrences of each of its characters, see `chargen.train
 FINE_TUNING_RATE = 0.2  # of the usual learning rate
 FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
 FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
-UNFAMILIAR_RATE = 0.24  # of the usual learning rate, where the text is of another kind than the network knows
-UNFAMILIAR_EPOCHS = 6  # of such a text; they take about as long as learning it from nothing
+UNFAMILIAR_RATE = 0.5  # of the usual learning rate, where the text is of another kind than the network knows,
+UNFAMILIAR_CLIP = 0.25  # with which a capped LSTM does not diverge at such a rate
+UNFAMILIAR_EPOCHS = 8  # of such a text; they take about as long as learning it from nothing
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Recipe:
     Attributes:
         most_epochs: more passes than this would overfit, however much time there is.
         rate: the learning rate, as a ratio of the cell's own.
-        final_learning_rate, averaging, noise: see `TrainingSettings`.
+        final_learning_rate, averaging, noise, clip: see `TrainingSettings`.
     """
 
     num_layers: int
@@ -69,6 +70,7 @@ class Recipe:
     final_learning_rate: float
     averaging: float | None
     noise: float
+    clip: float
     batch_size: int
     num_steps: int
     patience: int
@@ -119,10 +121,11 @@ def choose(
         most_epochs=MOST_EPOCHS,
         rate=LARGE_VOCABULARY_RATE if large else 1.0,
         dropout=_dropout(epochs),
-        recurrent_dropout=0.15 if epochs >= MANY_EPOCHS else 0.0,
+        recurrent_dropout=_recurrent_dropout(epochs),
         final_learning_rate=FINAL_LEARNING_RATE,
         averaging=AVERAGING,
         noise=NOISE if large else 0.0,
+        clip=TrainingSettings.clip,
         **_batches(train_characters, epochs),
     )
 
@@ -156,10 +159,11 @@ def fine_tune(
         most_epochs=most,
         rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE,
         dropout=(0.2 if epochs > 1 else 0.1) if familiar else _dropout(epochs),
-        recurrent_dropout=0.0,
+        recurrent_dropout=0.0 if familiar else _recurrent_dropout(epochs),
         final_learning_rate=TrainingSettings.final_learning_rate if familiar else FINAL_LEARNING_RATE,
         averaging=None if familiar else AVERAGING,  # it gains nothing in the few passes of a familiar text
         noise=0.0,
+        clip=TrainingSettings.clip if familiar else UNFAMILIAR_CLIP,
         **_batches(train_characters, epochs),
     )
 
@@ -172,6 +176,10 @@ def _usual_operations(train_characters: int, precision: str) -> float:
 
 def _dropout(epochs: int) -> float:
     return round(min(0.1 + 0.2 * math.log(epochs), 0.5), 2)
+
+
+def _recurrent_dropout(epochs: int) -> float:
+    return 0.15 if epochs >= MANY_EPOCHS else 0.0
 
 
 def _batches(train_characters: int, epochs: int) -> dict[str, int]:

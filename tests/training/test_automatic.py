@@ -8,8 +8,8 @@ import chargen
 from chargen.errors import InputError
 from chargen.network.cells import CELLS
 from chargen.network.checkpoint import BEST, Checkpoint, find
-from chargen.training import base, recipe
 from chargen.training import plan as planning
+from chargen.training import recipe
 from chargen.training.automatic import choose
 from chargen.training.base import BASE
 from chargen.training.clock import seconds_worked
@@ -46,7 +46,7 @@ def test_half_of_a_budget_is_for_training_however_long_the_preparation_took(monk
     corpus, said = chargen.load_corpus(max_chars=20_000), []
     fixed = FixedSettings(hidden_size=8, batch_size=4, num_steps=16)
     plan, _ = choose(corpus, CPU, fixed, budget=20.0, began=seconds_worked() - spent, say=said.append)
-    assert plan.settings.seconds == pytest.approx(left, abs=0.5)
+    assert plan.settings.seconds == pytest.approx(left, abs=2)  # on a busy machine
     told = f"getting ready took {spent:.0f} s: training for half of the budget of 20 s all the same"
     assert [line for line in said if line.startswith("getting ready")] == [told] * (spent > 10)
 
@@ -62,8 +62,7 @@ def test_a_text_that_the_base_model_knows_is_learned_from_it_unless_told_otherwi
     assert plan.model.config.hidden_size == recipe.choose(1_800, len(corpus.vocabulary), epochs=1).hidden_size
 
 
-def test_a_text_that_looks_strange_to_the_base_is_learned_from_it_at_a_higher_rate(tmp_path, monkeypatch):
-    monkeypatch.setattr(base, "ENOUGH", 1_000)
+def test_a_text_that_looks_strange_to_the_base_is_learned_from_it_at_a_higher_rate(tmp_path):
     english = chargen.load_corpus(max_chars=2_000)
     spaced = re.sub(r"(\W)", r" \1 ", english.vocabulary.decode(english.train_ids))
     (tmp_path / "spaced.txt").write_text(spaced)

@@ -97,6 +97,23 @@ def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
     assert (plan.settings.final_learning_rate, plan.settings.averaging) == (0.02, None)
 
 
+@pytest.mark.parametrize(
+    ("cell", "familiar", "fixed", "trained"),
+    [
+        ("lstm", False, FixedSettings(), "capped-lstm"),
+        ("lstm", True, FixedSettings(), "lstm"),
+        ("lstm", False, FixedSettings(cell="lstm"), "lstm"),
+        ("gru", False, FixedSettings(), "gru"),
+    ],
+)
+def test_an_lstm_that_does_not_know_the_text_becomes_a_capped_one(cell, familiar, fixed, trained):
+    base = CharModel(8, cell, hidden_size=24).to_checkpoint(LETTERS)
+    plan = make_plan(CORPUS, CPU, fixed, base=base, familiar=familiar)
+    assert plan.model.config.cell == trained
+    for name, weights in base.weights.items():
+        np.testing.assert_array_equal(plan.model.state_dict()[name], weights)
+
+
 def test_how_long_it_takes_is_known_also_where_the_network_knows_the_text_worse_than_guessing_does():
     model = CharModel(8, "gru", hidden_size=24)
     model.output.bias.data[0] = 30.0
