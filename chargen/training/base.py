@@ -17,9 +17,7 @@ BASE = "english"
 BEFORE_LEARNING = f"{BASE} before learning"  # the name of the figure of the base as it is
 SHORTEST = 20  # characters of a text that the base can judge
 PROBE = 20_000  # characters that the base reads, a second on a laptop
-# A text of an unfamiliar kind is learned better from the base than from nothing if the base predicts it in fewer bits
-KNOWN = 0.85  # than this share of those of guessing,
-STRANGE = 2.2  # and than this multiple of those of counts; else it must unlearn too much.
+KNOWN = 0.85  # of the bits of guessing: a base that needs no more has less to unlearn than it has learned
 
 
 class Opinion(NamedTuple):
@@ -43,7 +41,7 @@ class Opinion(NamedTuple):
     @property
     def helps(self) -> bool:
         """Whether training had better begin from the base: also a language that shares its letters and some words."""
-        return self.familiar or (self.bits < KNOWN * self.guessing and self.bits < STRANGE * self.counts)
+        return self.familiar or self.bits < KNOWN * self.guessing
 
 
 def consult(
