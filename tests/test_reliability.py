@@ -295,7 +295,7 @@ def stopped(tmp_path_factory):
     ("arguments", "words"),
     [
         (["--resume", "run", "--hidden-size", "9"], ["--hidden-size 9: the run has 8", "--init-from"]),
-        (["--resume", "run", "--cell", "gru"], ["--cell gru: the run has lstm"]),
+        (["--resume", "run", "--cell", "gru"], ["--cell gru: the run has", "lstm, and resuming can change only"]),
         (["--resume", "run", "--learning-rate", "0.5"], ["--learning-rate 0.5: the run has 0.02"]),
         (["--resume", "run", "--normalize", "lower"], ["--normalize lower: the run has none"]),
         (["--resume", "run", "--seed", "1"], ["--seed 1: the run has 0"]),

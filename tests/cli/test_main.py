@@ -260,7 +260,9 @@ def test_info_shows_what_a_checkpoint_holds(trained):
     text = chargen("info", "poem-lstm", cwd=trained[0]).stdout
     best = Checkpoint.load(trained[0] / "checkpoints/poem-lstm/best.safetensors")
     assert chargen("info", "--digest", cwd=trained[0]).stdout == f"{best.digest}\n"
-    assert re.search(rf"^network +lstm 1 x 16, {about['parameters']:,} weights in 16 bits, one-hot input$", text, re.M)
+    assert re.search(
+        rf"^network +{about['cell']} 1 x 16, {about['parameters']:,} weights in 16 bits, one-hot input$", text, re.M
+    )
     assert re.search(
         r"^reached +epoch 2, \d+ s: training perplexity [\d.]+, held-out [\d.]+, \d\.\d{3} bits per", text, re.M
     )
