@@ -90,7 +90,8 @@ def make_plan(
     Args:
         fixed: settings that are not to be chosen.
         seconds: a time budget, from now on; None takes the usual time.
-        base: a model to begin with; its network is kept, but that of an LSTM becomes capped where it is not familiar.
+        base: a model to begin with; its network is kept, but where it is not familiar, an LSTM becomes a
+            capped one, if an engine runs that fast: its memory stays bounded at the learning rate that it needs.
         familiar: whether `base` knows texts of this kind.
 
     Raises:
@@ -99,7 +100,8 @@ def make_plan(
     clock = None if seconds is None else _Budget(seconds, processes)
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
-        base = base if familiar or fixed.cell else _capped(base)
+        if not familiar and base.config.cell == "lstm" and not fixed.cell:
+            base = replace(base, config=replace(base.config, cell=_agreed_cell(device, fixed, processes)))
         fixed = _with_network_of(base, fixed)
     cell, speed, operations = fixed.cell or _agreed_cell(device, fixed, processes), None, None
     if clock is not None:
@@ -222,12 +224,6 @@ def _with_network_of(base: Checkpoint, fixed: FixedSettings) -> FixedSettings:
                 f"{getattr(fixed, name)}: the model to begin with has {there}", f"leave out {{{name}}}", setting=name
             )
     return replace(fixed, **network)
-
-
-def _capped(base: Checkpoint) -> Checkpoint:
-    """Return an LSTM as a capped one, whose memory stays bounded at the learning rate that an unfamiliar text needs."""
-    cell = {"lstm": "capped-lstm"}.get(base.config.cell, base.config.cell)
-    return replace(base, config=replace(base.config, cell=cell))
 
 
 def _make_model(corpus: Corpus, cell: str, values: dict, base: Checkpoint | None, seed: int) -> CharModel:

@@ -45,8 +45,9 @@ NOISE = 0.75  # of the occurrences of each of its characters, see `chargen.train
 FINE_TUNING_RATE = 0.2  # of the usual learning rate
 FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
 FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
-UNFAMILIAR_RATE = 0.5  # of the usual learning rate, where the text is of another kind than the network knows,
-UNFAMILIAR_CLIP = 0.25  # with which a capped LSTM does not diverge at such a rate
+UNFAMILIAR_RATE = 0.5  # of the usual learning rate, where the text is of another kind than the network knows
+UNFAMILIAR_RATE_OF_LSTM = 0.24  # the same; at a higher one an LSTM's memory may grow without bounds
+UNFAMILIAR_CLIP = 0.25  # with which such rates do not make a network diverge
 UNFAMILIAR_EPOCHS = 8  # of such a text; they take about as long as learning it from nothing
 
 
@@ -157,7 +158,7 @@ def fine_tune(
         config.hidden_size,
         epochs=epochs,
         most_epochs=most,
-        rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE,
+        rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE_OF_LSTM if config.cell == "lstm" else UNFAMILIAR_RATE,
         dropout=(0.2 if epochs > 1 else 0.1) if familiar else _dropout(epochs),
         recurrent_dropout=0.0 if familiar else _recurrent_dropout(epochs),
         final_learning_rate=TrainingSettings.final_learning_rate if familiar else FINAL_LEARNING_RATE,

@@ -71,8 +71,9 @@ def test_a_text_that_looks_strange_to_the_base_is_learned_from_it_at_a_higher_ra
     asked, _ = choose(corpus, CPU, FixedSettings(epochs=1), base=Checkpoint.load(find(BASE)), init_from=BASE)
     assert metadata["init_from"] == BASE
     assert said[0].startswith("beginning from the base model english, which has much to learn here")
-    usual = CELLS["lstm"].learning_rate
-    assert plan.settings.learning_rate == asked.settings.learning_rate == pytest.approx(recipe.UNFAMILIAR_RATE * usual)
+    usual, strange = CELLS["lstm"].learning_rate, recipe.fine_tune(2_000, plan.model.config, familiar=False)
+    assert plan.settings.learning_rate == asked.settings.learning_rate == pytest.approx(strange.rate * usual)
+    assert strange.rate > recipe.FINE_TUNING_RATE
 
 
 def test_a_run_that_is_there_is_kept_and_an_unknown_option_named(poem, tmp_path):

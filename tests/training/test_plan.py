@@ -18,6 +18,7 @@ from chargen.training.recipe import FINE_TUNING_RATE, choose
 CPU = torch.device("cpu")
 LETTERS = Vocabulary("abcdefgh")
 IDS = np.random.default_rng(0).integers(0, 8, 20_000)
+needs_kernels = pytest.mark.skipif(library.path() in (None, "portable"), reason="NO FAST NATIVE KERNELS")
 CORPUS = Corpus("noise", LETTERS, IDS[:18_000], IDS[18_000:], "0" * 64)
 
 
@@ -100,7 +101,8 @@ def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
 @pytest.mark.parametrize(
     ("cell", "familiar", "fixed", "trained"),
     [
-        ("lstm", False, FixedSettings(), "capped-lstm"),
+        pytest.param("lstm", False, FixedSettings(), "capped-lstm", marks=needs_kernels),
+        ("lstm", False, FixedSettings(engine="torch"), "lstm"),
         ("lstm", True, FixedSettings(), "lstm"),
         ("lstm", False, FixedSettings(cell="lstm"), "lstm"),
         ("gru", False, FixedSettings(), "gru"),

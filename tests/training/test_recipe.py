@@ -104,12 +104,13 @@ def test_a_network_that_knows_the_language_reads_a_small_text_a_few_times_and_a_
 
 
 def test_an_unfamiliar_text_is_read_more_often_at_a_higher_rate_but_no_longer_than_from_nothing():
-    config = ModelConfig(65, "lstm", 768)
+    config = ModelConfig(65, "capped-lstm", 768)
     familiar, strange = (fine_tune(100_000, config, familiar=knows) for knows in (True, False))
     assert familiar.rate < strange.rate < choose(100_000, 65).rate
     assert familiar.epochs == FINE_TUNING_EPOCHS < strange.epochs == strange.most_epochs == UNFAMILIAR_EPOCHS
     assert (strange.dropout, strange.recurrent_dropout) == (0.5, 0.15)
     assert (familiar.clip, strange.clip) == (1.0, 0.25)
+    assert familiar.rate < fine_tune(100_000, ModelConfig(65, "lstm", 768), familiar=False).rate < strange.rate
     assert (familiar.final_learning_rate, familiar.averaging) == (0.02, None)
     assert (strange.final_learning_rate, strange.averaging) == (0.15, 30)
     for characters in (1_000_000, 3_000_000):
