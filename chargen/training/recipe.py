@@ -46,7 +46,7 @@ FINE_TUNING_RATE = 0.2  # of the usual learning rate
 FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
 FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
 UNFAMILIAR_RATE = 0.5  # of the usual learning rate, where the text is of another kind than the network knows
-UNFAMILIAR_RATE_OF_LSTM = 0.24  # the same; at a higher one an LSTM's memory may grow without bounds
+UNFAMILIAR_RATE_OF_LSTM = 0.32  # the same; at a higher one an LSTM's memory may grow without bounds
 UNFAMILIAR_CLIP = 0.25  # with which such rates do not make a network diverge
 UNFAMILIAR_EPOCHS = 8  # of such a text; they take about as long as learning it from nothing
 
