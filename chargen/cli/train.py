@@ -158,7 +158,11 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
     help="Final learning rate as a ratio of the peak; 1 keeps it constant.  [default: 0.15; sgd or a known text: 0.02]",
 )
 @click.option("--weight-decay", type=Decimal(0), help="Weight decay.  [default: 0.03; sgd: 0]")
-@click.option("--clip", type=Decimal(0, min_open=True), help="Scale gradients down to this global norm.  [default: 1]")
+@click.option(
+    "--clip",
+    type=Decimal(0, min_open=True),
+    help="Scale gradients down to this global norm.  [default: 1; from a model that does not know the text: 0.25]",
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "tf32", "bfloat16"]),

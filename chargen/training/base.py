@@ -17,7 +17,7 @@ BASE = "english"
 BEFORE_LEARNING = f"{BASE} before learning"  # the name of the figure of the base as it is
 SHORTEST = 20  # characters of a text that the base can judge
 PROBE = 20_000  # characters that the base reads, a second on a laptop
-KNOWN = 0.85  # of the bits of guessing: a base that needs no more has less to unlearn than it has learned
+KNOWN = 0.85  # of the bits of guessing: where the base needs more, it has too much to unlearn
 
 
 class Opinion(NamedTuple):

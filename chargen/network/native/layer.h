@@ -67,11 +67,11 @@ struct path {
     void (*product_with_vector)(const struct matrix *matrix, const float *x, float *y);
     /* Compute the gates and the next state of `count` units; slots lie `stride` floats apart. */
     void (*forward[CELLS])(long count, float *gates, long stride, const float *h_before, const float *c_before, float *h,
-                       float *c);
+                           float *c);
     /* Turn dh and dc, the gradients of the next state, into ds, those of the sums in the slots, and into those parts of
        the gradients of the state before that do not pass through the recurrent product. */
     void (*backward[CELLS])(long count, const float *gates, float *ds, long stride, const float *h_before,
-                        const float *c_before, const float *h, const float *c, float *dh, float *dc);
+                            const float *c_before, const float *h, const float *c, float *dh, float *dc);
 };
 
 extern const struct path *const paths[];
