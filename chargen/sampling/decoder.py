@@ -17,6 +17,7 @@ from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
 from chargen.network.native.step import StepNetwork
+from chargen.network.native.texts import TextsNetwork
 from chargen.sampling.filters import AS_LEARNED, COLDEST, SamplingSettings, draw, probabilities
 from chargen.sampling.held_units import hold
 from chargen.sampling.known_words import KnownWords
@@ -26,6 +27,7 @@ BEGINNINGS = "\n 。"  # after the first of them that a model knows, a text begi
 EMPTY_LINES = 0.01  # the probability of a second line end from which on a text is taken to have empty lines
 AT_A_TIME = 16  # characters that are written at a time, too few for a person to notice
 MANY = 8  # texts side by side, from which on the kernels are faster than NumPy
+THREADS = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)  # of the kernels
 
 
 class Decoder:
@@ -127,10 +129,11 @@ class Decoder:
         x = np.concatenate(outputs, axis=2) if len(outputs) > 1 else x  # (B, T, L*H)
         return x @ self._output_weight + self._output_bias, tuple(next_state)
 
-    def writer(self, settings: SamplingSettings) -> StepNetwork | None:
-        """Return what writes one text with these settings many characters at a time, None where nothing does."""
-        plain = settings.temperature and not (settings.top_k or settings.top_p or self.held or self.known_words)
-        return self._step_network if plain else None
+    def writer(self, settings: SamplingSettings, texts: int) -> StepNetwork | TextsNetwork | None:
+        """Return what writes so many texts with these settings, many characters at a time; None where nothing does."""
+        if not settings.temperature or settings.top_k or settings.top_p or self.held or self.known_words:
+            return None
+        return self._step_network if texts == 1 else self._texts_network if texts >= MANY else None
 
     @cached_property
     def _step_network(self) -> StepNetwork | None:
@@ -141,12 +144,17 @@ class Decoder:
         return StepNetwork(self.config.cell, self._layers, output, None if self._one_hot else self._rows)
 
     @cached_property
+    def _texts_network(self) -> TextsNetwork | None:
+        """The network for many texts, where there is one for one text."""
+        one = self._step_network
+        return TextsNetwork(one, self._kernels, THREADS) if one else None
+
+    @cached_property
     def _kernels(self) -> list[PackedLayer]:
         """The layers on the native kernels; none where the processor has no fast path of theirs."""
         if library.path() in (None, "portable"):
             return []
-        threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-        return [PackedLayer(self.config.cell, weights, threads) for weights in self._layers]
+        return [PackedLayer(self.config.cell, weights, THREADS) for weights in self._layers]
 
 
 class DecoderState:
@@ -222,18 +230,20 @@ class DecoderState:
         self.feed(ids, self._decoder.held)
         return ids
 
-    def write(self, settings: SamplingSettings, rng: np.random.Generator, most: int = AT_A_TIME) -> Iterator[str]:
-        """Yield the next characters of the one text without end, up to `most` of them at a time."""
+    def write(
+        self, settings: SamplingSettings, rngs: Sequence[np.random.Generator], most: int = AT_A_TIME
+    ) -> Iterator[list[str]]:
+        """Yield the next characters of each text without end, up to `most` of them at a time."""
         while True:
-            yield self._decoder.vocabulary.decode(self._write_some(settings, rng, most))
+            yield [self._decoder.vocabulary.decode(ids) for ids in self._write_some(settings, rngs, most)]
 
-    def _write_some(self, settings: SamplingSettings, rng: np.random.Generator, most: int) -> np.ndarray:
-        """Write one character of the one text or, where that is fast, `most`; return the ids, (N,)."""
-        writer = self._decoder.writer(settings)
+    def _write_some(self, settings: SamplingSettings, rngs: Sequence[np.random.Generator], most: int) -> np.ndarray:
+        """Write one character of each text or, where that is fast, `most`; return the ids, (B, N)."""
+        writer = self._decoder.writer(settings, len(rngs))
         if writer and self.logits is not None:
-            temperature, uniform = max(settings.temperature, COLDEST), rng.random(most)
+            temperature, uniform = max(settings.temperature, COLDEST), np.array([rng.random(most) for rng in rngs])
             written = writer.write(self.logits, self._state, temperature, settings.min_p, uniform)
             ids, self.logits, self._state = written
-            if len(ids):
+            if ids.size:
                 return ids
-        return self.draw(settings, [rng])
+        return self.draw(settings, rngs)[:, None]

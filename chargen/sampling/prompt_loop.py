@@ -111,7 +111,7 @@ class PromptLoop:
 
     def _write(self, marks: deque[tuple]) -> Iterator[str]:
         """Write, and mark the place after each character."""
-        for character in self._text.write(self.settings, self._rng, most=1):
+        for (character,) in self._text.write(self.settings, [self._rng], most=1):
             marks.append(self._text.mark())
             yield character
 

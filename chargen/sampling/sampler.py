@@ -62,7 +62,7 @@ class Sampler(Decoder):
         condition = StopCondition(length, stop, lines, sentences)
         state = DecoderState(self)
         state.read(self.vocabulary.encode(prefix))
-        return condition.cut(state.write(settings, np.random.default_rng(seed)))
+        return condition.cut(piece for (piece,) in state.write(settings, [np.random.default_rng(seed)]))
 
     def sample(self, prefix: str = "", length: int | None = None, **options) -> str:
         """Return the text that follows `prefix`, all at once; options as for `stream`."""
@@ -101,12 +101,11 @@ class Sampler(Decoder):
         state = DecoderState(self)
         state.read(ids)
         state.select(np.zeros(len(rngs), np.int64))
-        texts = [""] * len(rngs)
-        ends = [condition.end(text) for text in texts]
+        texts, ends, pieces = [""] * len(rngs), [condition.end("")] * len(rngs), state.write(settings, rngs)
         while None in ends:
-            characters = self.vocabulary.decode(state.draw(settings, rngs))
-            texts = [text + character for text, character in zip(texts, characters, strict=True)]
-            ends = [condition.end(text) if end is None else end for text, end in zip(texts, ends, strict=True)]
+            for number, piece in enumerate(next(pieces)):
+                if ends[number] is None:
+                    texts[number], ends[number] = condition.grown(texts[number], piece)
         return [text[:end] for text, end in zip(texts, ends, strict=True)]
 
     def beam_search(self, prefix: str, length: int | None, width: int, **limits: Any) -> str:

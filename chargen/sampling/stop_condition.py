@@ -59,14 +59,19 @@ class StopCondition:
             return end
         return self._finished(text, end) if self.length is None and len(text) > self._enough else None
 
+    def grown(self, text: str, piece: str) -> tuple[str, int | None]:
+        """Return a text that goes on, with a piece more until it ends, and where it does; None if it goes on."""
+        for character in piece:
+            text += character
+            if (end := self.end(text)) is not None:
+                return text, end
+        return text, None
+
     def cut(self, pieces: Iterator[str]) -> Iterator[str]:
         """Pass pieces of a text on until it ends, and hold back what may turn out to lie beyond its end."""
         text, shown, end = "", 0, self.end("")
         while end is None:
-            for character in next(pieces):
-                text += character
-                if (end := self.end(text)) is not None:
-                    break
+            text, end = self.grown(text, next(pieces))
             certain = len(text) - self._pending(text) if end is None else end
             if certain > shown:
                 yield text[shown:certain]

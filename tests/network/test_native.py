@@ -262,7 +262,11 @@ import test_step
 for path, cell, L, E in itertools.product({"avx2", "avx512"} & set(sys.argv), CELLS, (1, 2), (0, 9)):
     library.os.environ["CHARGEN_NATIVE"] = path
     layers, output, embedding = test_step.make_network(cell, 65, 17, L, E, test_step.normal)
-    test_step.StepNetwork(cell, layers, output, embedding).step(64, test_step.begin_state(cell, L, 17))
+    one, state = test_step.StepNetwork(cell, layers, output, embedding), test_step.begin_state(cell, L, 17)
+    logits, _ = one.step(64, state)
+    texts = test_step.TextsNetwork(one, [test_step.PackedLayer(cell, weights) for weights in layers], 3)
+    state = tuple(tuple(part.repeat(13, 0) for part in layer) for layer in state)
+    texts.write(logits.repeat(13, 0), state, 1.0, 0.0, np.full((13, 2), 0.5))
 """
 
 

@@ -1,4 +1,4 @@
-"""One text on the native kernels against the equations."""
+"""One text, and many side by side, on the native kernels against the equations."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,7 +7,9 @@ import pytest
 
 from chargen.network.cells import CELLS, LayerWeights, run_layer
 from chargen.network.native.library import usable_paths
+from chargen.network.native.packed import PackedLayer
 from chargen.network.native.step import StepNetwork, _Packed
+from chargen.network.native.texts import TextsNetwork
 
 cells = pytest.mark.parametrize("cell", list(CELLS))
 
@@ -128,3 +130,31 @@ def test_weights_are_kept_in_as_few_bytes_as_lose_nothing(weight, size):
     assert _Packed(random, np.arange(100)).values.itemsize == size
     random[99, 29] = 1e5 + random[99, 29]  # the last weight alone
     assert _Packed(random, np.arange(100)).values.itemsize == 4
+
+
+@pytest.mark.parametrize(("L", "E"), [(1, 0), (2, 9)])
+@cells
+def test_texts_side_by_side_end_where_the_equations_do_whatever_the_number_of_threads(cell, L, E):
+    V, H, B, N = 65, 20, 13, 7
+    layers, output, embedding = make_network(cell, V, H, L, E, normal)
+    network, rng = StepNetwork(cell, layers, output, embedding), np.random.default_rng(1)
+    states = rng.uniform(-1, 1, (L, CELLS[cell].states, B, H)).astype(np.float32)
+    state = tuple(map(tuple, states))
+    logits, uniform = rng.normal(size=(B, V)).astype(np.float32), rng.random((B, N))
+
+    def written(threads):
+        writer = TextsNetwork(network, [PackedLayer(cell, weights) for weights in layers], threads)
+        writer.write(logits[:8], tuple(map(tuple, states[:, :, :8])), 1.0, 0.0, uniform[:8])  # of another number
+        return writer.write(logits, state, 1.0, 0.0, uniform)
+
+    ids, found, after = written(1)
+    for row in range(B):
+        before = tuple(tuple(part[row : row + 1] for part in layer) for layer in state)
+        expected, expected_after = equations(cell, ids[row], before, layers, output, embedding)
+        np.testing.assert_allclose(found[row], expected[-1], atol=2e-5)
+        np.testing.assert_allclose(np.array(after)[:, :, row], np.array(expected_after)[:, :, 0], atol=2e-6)
+    for threads in (2, 3):
+        again, logits_again, after_again = written(threads)
+        np.testing.assert_array_equal(again, ids)
+        np.testing.assert_array_equal(logits_again, found)
+        np.testing.assert_array_equal(after_again, after)

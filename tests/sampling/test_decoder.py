@@ -38,33 +38,45 @@ def test_logits_are_those_of_pytorch_over_2000_steps(cell):
 
 
 @pytest.mark.skipif(path() in (None, "portable"), reason="the kernels do not read one text here")
-def test_the_kernels_write_the_same_characters(make):
-    sampler, rng = make(), np.random.default_rng(0)
-    for _ in range(100):
-        logits = rng.normal(scale=rng.uniform(0.1, 10), size=(1, len(LETTERS))).astype(np.float32)
-        logits[0, rng.integers(len(LETTERS), size=3)] = -np.inf
-        settings, state = (
-            SamplingSettings(rng.uniform(0.1, 3), min_p=rng.choice([0, rng.random()])),
-            sampler.begin_state(),
-        )
-        network, uniform, expected = sampler.writer(settings), rng.random(20), []
+@pytest.mark.parametrize(("cell", "layers", "embedding"), [("lstm", 1, 0), ("gru", 2, 0), ("rnn", 2, 5)])
+@pytest.mark.parametrize("texts", [1, 9])
+def test_the_kernels_write_the_same_characters(make, texts, cell, layers, embedding):
+    sampler = make(ModelConfig(len(LETTERS), cell, 20, layers, embedding_size=embedding))
+    rng, begin = np.random.default_rng(0), sampler.begin_state(texts)
+    for _ in range(30):
+        logits = rng.normal(scale=rng.uniform(0.1, 10), size=(texts, len(LETTERS))).astype(np.float32)
+        logits[:, rng.integers(len(LETTERS), size=3)] = -np.inf
+        settings = SamplingSettings(rng.uniform(0.1, 3), min_p=rng.choice([0, rng.random()]))
+        state = tuple(tuple(rng.uniform(-1, 1, part.shape).astype(np.float32) for part in layer) for layer in begin)
+        network, uniform, expected = sampler.writer(settings, texts), rng.random((texts, 20)), []
         ids, *found = network.write(logits, state, settings.temperature, settings.min_p, uniform)
-        for number in uniform:
-            expected += draw(probabilities(logits, settings), np.array([number])).tolist()
-            logits, state = sampler.step(np.array(expected[-1:]), state)
-        assert ids.tolist() == expected
-        np.testing.assert_equal(found, [logits, state])
-    ids, *_ = network.write(np.full_like(logits, np.nan), state, 1.0, 0.0, uniform)
-    assert len(ids) == 0
+        for numbers in uniform.T:
+            expected.append(draw(probabilities(logits, settings), numbers))  # (texts,)
+            logits, state = sampler.step(expected[-1], state)
+        assert ids.T.tolist() == np.array(expected).tolist()
+        np.testing.assert_allclose(found[0], logits, atol=1e-4)
+        np.testing.assert_allclose(found[1], state, atol=1e-5)
+
+
+@pytest.mark.skipif(path() in (None, "portable"), reason="the kernels do not read one text here")
+def test_logits_that_are_no_numbers_leave_no_character_or_the_first_one(make):
+    sampler = make()
+    for texts, ids in ((1, np.empty((1, 0))), (9, np.zeros((9, 3)))):
+        logits, uniform = np.full((texts, len(LETTERS)), np.nan, np.float32), np.full((texts, 3), 0.5)
+        writer = sampler.writer(SamplingSettings(), texts)
+        found, *_ = writer.write(logits, sampler.begin_state(texts), 1.0, 0.0, uniform)
+        np.testing.assert_array_equal(found[:, :1], ids[:, :1])
 
 
 def test_only_plain_settings_are_written_by_the_kernels(make):
     sampler = make()
-    assert bool(sampler.writer(SamplingSettings(min_p=0.1))) == (path() not in (None, "portable"))
+    for texts in (1, 8):
+        assert bool(sampler.writer(SamplingSettings(min_p=0.1), texts)) == (path() not in (None, "portable"))
+    assert sampler.writer(SamplingSettings(), 2) is None
     for settings in ({"temperature": 0}, {"top_k": 3}, {"top_p": 0.9}):
-        assert sampler.writer(SamplingSettings(**settings)) is None
+        assert sampler.writer(SamplingSettings(**settings), 1) is None
     sampler.held = {0: 0.5}
-    assert sampler.writer(SamplingSettings()) is None
+    assert sampler.writer(SamplingSettings(), 9) is None
 
 
 def test_a_bidirectional_model_is_refused_with_the_reason(make):

@@ -109,5 +109,6 @@ struct team;
 typedef void task(void *argument, struct team *team, long rank, long threads);
 void run_together(long threads, task *function, void *argument);
 void wait_for_all(struct team *team);
+void run_alone(task *function, void *argument);
 
 #endif

@@ -72,6 +72,16 @@ class Network(ctypes.Structure):
     ]
 
 
+class Share(ctypes.Structure):
+    """Some texts that one thread writes side by side: `struct share` of step.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("first", "texts")),
+        ("steps", ctypes.POINTER(Job)),
+        *((name, ctypes.c_void_p) for name in ("ids", "x", "h", "logits")),
+    ]
+
+
 def path(precision: str = "float32") -> str | None:
     """Return the name of the fastest path that multiplies in a precision.
 
@@ -127,7 +137,7 @@ def load(file: Path) -> ctypes.CDLL | None:
         loaded.chargen_layer_size.restype = ctypes.c_int64
         loaded.chargen_network_size.restype = ctypes.c_int64
         layer = ctypes.sizeof(Job) + len(CELL_NUMBERS) * ctypes.sizeof(Slots)
-        network = ctypes.sizeof(Network) + ctypes.sizeof(Step)
+        network = ctypes.sizeof(Network) + ctypes.sizeof(Step) + ctypes.sizeof(Share)
         if (loaded.chargen_layer_size(), loaded.chargen_network_size()) != (layer, network):
             return None
     except (OSError, AttributeError):
@@ -141,6 +151,16 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_write.restype = ctypes.c_int64
     loaded.chargen_write.argtypes = [
         ctypes.POINTER(Network),
+        *[ctypes.c_double] * 2,
+        ctypes.c_void_p,
+        ctypes.c_int64,
+        ctypes.c_void_p,
+    ]
+    loaded.chargen_write_texts.restype = None
+    loaded.chargen_write_texts.argtypes = [
+        ctypes.POINTER(Network),
+        ctypes.POINTER(Share),
+        ctypes.c_int64,
         *[ctypes.c_double] * 2,
         ctypes.c_void_p,
         ctypes.c_int64,

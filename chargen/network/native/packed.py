@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chargen.network.cells import LayerWeights
+from chargen.network.cells import CELLS, LayerWeights
 from chargen.network.native.calls import check, check_input, fill, make_job, memory_sizes, run_forward
 from chargen.network.native.library import Job
 
@@ -62,6 +62,20 @@ class PackedLayer:
         run_forward(job)
         self._is_packed.add(x.ndim)
         return outputs, end
+
+    def one_step(self, texts: int, ids: bool) -> tuple[Job, int]:
+        """Return a call that runs one step of some texts, by ids or dense input, and the floats of `saved` it needs.
+
+        The weights are packed. The arrays of its input and state, and its memory, are left to be filled in.
+        """
+        x = np.zeros((texts, 1) if ids else (texts, 1, self.weights.W_ih.shape[1]), np.int64 if ids else np.float32)
+        if x.ndim not in self._is_packed:
+            zeros = np.zeros((texts, self.weights.W_hh.shape[1]), np.float32)  # (B, H)
+            self.run(x, (zeros,) * CELLS[self.cell].states)
+        job = make_job(self.cell, x, self.weights, threads=1)
+        job.forgets = job.packed_before = True
+        fill(job, {"packed": self._packed[x.ndim]})
+        return job, memory_sizes(job)["saved"]
 
     def _prepare(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> None:
         """Make a call for inputs of the shape of x; its first run packs the weights."""

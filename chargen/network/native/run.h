@@ -47,6 +47,7 @@ enum { TOGETHER = 4 }; /* panels of units that a product computes before their g
 struct range share_of(long count, long rank, long threads);
 struct range next_units(struct range own, long begin);
 void *at(const struct run *run, void *numbers, long offset);
+void forward_alone(const struct layer *layer);
 void make_left(const struct run *run, const struct list *list, long offset, long rows);
 
 task forward_task, backward_task;

@@ -1,10 +1,10 @@
-/* One text: what reading a character does, and writing some. A step of one text waits for memory, and so reads weights of
-   as few bytes as lose nothing. */
+/* What reading a character does, and writing some: in one text, or in many side by side. A step of one text waits for
+   memory, and so reads weights of as few bytes as lose nothing. Many texts read the packed floats of layers; each thread
+   writes its own share of them, so that none waits for another before the end. */
 #include <math.h>
 #include <string.h>
 
-#include "layer.h"
-#include "panels.h"
+#include "run.h"
 
 /* As `Step` of library.py. Sizes are padded to multiples of 16; the slots of a cell, see layer.h, are H floats apart. */
 struct step {
@@ -27,7 +27,29 @@ struct network {
     float *logits;            /* of the rows */
 };
 
-EXPORT int64_t chargen_network_size(void) { return sizeof(struct network) + sizeof(struct step); }
+/* Some texts that one thread writes side by side; as `Share` of library.py. */
+struct share {
+    int64_t first, texts;
+    struct layer *steps;       /* of each layer one step, whose weights are packed */
+    int64_t *ids;              /* (texts,): the characters to read; the input of the first layer, where x is null */
+    float *x;                  /* (texts, row_size): else what they bring to it */
+    float *h;                  /* of all layers, one after the other, padded: of one text, for the output layer */
+    float *logits;             /* (texts, rows of the output) */
+};
+
+/* What all shares of a call have in common; row i of `uniform` and `ids` belongs to text i. */
+struct writing {
+    const struct network *network;
+    const struct share *shares;
+    long shares_count, count;  /* count: characters of each text */
+    double temperature, min_p;
+    const double *uniform;     /* (texts, count) */
+    int64_t *ids;              /* (texts, count) */
+};
+
+EXPORT int64_t chargen_network_size(void) {
+    return sizeof(struct network) + sizeof(struct step) + sizeof(struct share);
+}
 
 EXPORT const struct cell *chargen_cell(int64_t cell) { return &cells[cell]; }
 
@@ -45,6 +67,12 @@ static void take_step(const struct path *path, const struct step *step) {
     path->forward[step->cell](step->H, step->gates, step->H, step->h, step->c, step->h, step->c);
 }
 
+/* The logits that the states of all layers lead to. */
+static void predict(const struct network *network, const float *h, float *logits) {
+    memcpy(logits, network->bias, network->output.groups * GROUP * sizeof(float));
+    paths[network->path]->product_with_vector(&network->output, h, logits);
+}
+
 /* Read one character, and predict the next one. */
 EXPORT void chargen_read(const struct network *network, int64_t id) {
     const struct path *path = paths[network->path];
@@ -52,8 +80,7 @@ EXPORT void chargen_read(const struct network *network, int64_t id) {
     if (network->steps->x) network->steps->x = row;
     else network->steps->begin = row;
     for (long layer = 0; layer < network->layers; layer++) take_step(path, &network->steps[layer]);
-    memcpy(network->logits, network->bias, network->output.groups * GROUP * sizeof(float));
-    path->product_with_vector(&network->output, network->h, network->logits);
+    predict(network, network->h, network->logits);
 }
 
 /* How likely a character is, beside the likeliest one; 0 where that is below min_p. */
@@ -86,4 +113,43 @@ EXPORT int64_t chargen_write(const struct network *network, double temperature, 
         chargen_read(network, ids[n]);
     }
     return count;
+}
+
+/* Read one character of each text, and predict the next ones. */
+static void read_texts(const struct network *network, const struct share *share) {
+    long size = network->row_size, H = share->steps->H, wide = network->output.columns / network->layers;
+    for (long i = 0; share->x && i < share->texts; i++)
+        memcpy(share->x + i * size, network->rows + share->ids[i] * size, size * sizeof(float));
+    for (long layer = 0; layer < network->layers; layer++) forward_alone(&share->steps[layer]);
+    for (long i = 0; i < share->texts; i++) {
+        for (long layer = 0; layer < network->layers; layer++)
+            memcpy(share->h + layer * wide, share->steps[layer].h_end + i * H, H * sizeof(float));
+        predict(network, share->h, share->logits + i * network->output.groups * GROUP);
+    }
+}
+
+static void write_share(const struct writing *writing, const struct share *share) {
+    const struct network *network = writing->network;
+    for (long n = 0; n < writing->count; n++) {
+        for (long i = 0; i < share->texts; i++) {
+            const float *logits = share->logits + i * network->output.groups * GROUP;
+            long at = (share->first + i) * writing->count + n;
+            long id = draw(logits, network->V, writing->temperature, writing->min_p, writing->uniform[at]);
+            share->ids[i] = writing->ids[at] = id < 0 ? 0 : id; /* as filters.py does where no logit is a number */
+        }
+        read_texts(network, share);
+    }
+}
+
+static void write_shares(void *argument, struct team *team, long rank, long threads) {
+    const struct writing *writing = argument;
+    (void)team;
+    for (long i = rank; i < writing->shares_count; i += threads) write_share(writing, &writing->shares[i]);
+}
+
+/* Draw `count` characters of each text, one after the other, and read each; at most one thread for each share. */
+EXPORT void chargen_write_texts(const struct network *network, const struct share *shares, int64_t shares_count,
+                                double temperature, double min_p, const double *uniform, int64_t count, int64_t *ids) {
+    struct writing writing = {network, shares, shares_count, count, temperature, min_p, uniform, ids};
+    run_together(shares_count, write_shares, &writing);
 }

@@ -18,7 +18,13 @@ LARGEST = 127  # whole number in a row of a file with 8 bits
 
 
 class StepNetwork:
-    """All layers of a network and its output layer, for one text."""
+    """All layers of a network and its output layer, for one text.
+
+    Attributes:
+        network: the arrays, as the kernels find them.
+        bias: of the output layer, (V,), and some zeros.
+        reads_ids: whether the first layer reads ids, not an embedding.
+    """
 
     def __init__(
         self,
@@ -49,15 +55,16 @@ class StepNetwork:
         weight = np.zeros((V, L, wide), np.float32)
         weight[:, :, :H] = output[0].reshape(V, L, H)
         self._output = _Packed(weight.reshape(V, L * wide), np.arange(V))
-        self._logits, self._bias = _zeros((len(self._output.scales),)), _zeros((len(self._output.scales),))
-        self._bias[:V] = output[1]
+        self._logits, self.bias = _zeros((len(self._output.scales),)), _zeros((len(self._output.scales),))
+        self.bias[:V] = output[1]
         self._rows = self._layers[0].begin if embedding is None else np.ascontiguousarray(embedding, np.float32)
         if embedding is not None:
             self._steps[0].x = pointer(self._rows)
-        self._network = Network(path_number(), L, V, self._rows.shape[1], pointer(self._rows), self._steps)
-        self._network.output, self._network.bias = self._output.matrix, pointer(self._bias)
-        self._network.h, self._network.logits = pointer(h), pointer(self._logits)
+        self.network = Network(path_number(), L, V, self._rows.shape[1], pointer(self._rows), self._steps)
+        self.network.output, self.network.bias = self._output.matrix, pointer(self.bias)
+        self.network.h, self.network.logits = pointer(h), pointer(self._logits)
         self._kept = self._memory[: CELLS[cell].states, :, :H]  # (states, L, H)
+        self.reads_ids = embedding is None
         self._V, self._read, self._write = V, library().chargen_read, library().chargen_write
         self._after: tuple[State, ...] | None = None  # the state that the memory holds
         self._lock = Lock()  # one text at a time, since they share these arrays
@@ -76,7 +83,7 @@ class StepNetwork:
             raise IndexError(f"id {char_id} is out of range: ids must be at least 0 and below {self._V}")
         with self._lock:
             self._go_to(state)
-            self._read(self._network, char_id)
+            self._read(self.network, char_id)
             return self._predicted()
 
     def write(
@@ -88,17 +95,17 @@ class StepNetwork:
             logits: of the first of them, (1, V).
             state: as for `step`.
             temperature: above 0.
-            uniform: a number from 0 to below 1 for each of them, (N,), float64.
+            uniform: a number from 0 to below 1 for each of them, (1, N), float64.
 
         Returns:
-            Their ids, (N,), or fewer where logits leave no character; then the logits and the state, as `step` does.
+            Their ids, (1, N), or fewer where logits leave no character; then the logits and the state, as `step` does.
         """
-        ids = np.empty(len(uniform), np.int64)
+        ids = np.empty(uniform.shape, np.int64)
         with self._lock:
             self._go_to(state)
             self._logits[: self._V] = logits[0]
-            written = self._write(self._network, temperature, min_p, pointer(uniform), len(uniform), pointer(ids))
-            return ids[:written], *self._predicted()
+            written = self._write(self.network, temperature, min_p, pointer(uniform), ids.size, pointer(ids))
+            return ids[:, :written], *self._predicted()
 
     def _go_to(self, state: tuple[State, ...]) -> None:
         """Let the memory hold a state."""

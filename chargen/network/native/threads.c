@@ -194,6 +194,12 @@ static void run_in_pool(long threads, task *function, void *argument) {
     disturbed = BY_CHANCE - 1; /* so that the next one says whether it goes on */
 }
 
+/* Run a function in this thread, which may be one of a team that runs another. */
+void run_alone(task *function, void *argument) {
+    struct team alone = {.threads = 1};
+    function(argument, &alone, 0, 1);
+}
+
 void run_together(long threads, task *function, void *argument) {
     if (threads > MOST_THREADS) threads = MOST_THREADS;
     if (threads > 1 && !pthread_mutex_trylock(&in_use)) { /* another thread of Python may be using the pool */
@@ -208,6 +214,5 @@ void run_together(long threads, task *function, void *argument) {
         pthread_mutex_unlock(&in_use);
         if (threads > 1) return;
     }
-    struct team alone = {.threads = 1};
-    function(argument, &alone, 0, 1);
+    run_alone(function, argument);
 }
