@@ -10,6 +10,8 @@ from chargen.cli.commands import positive
 from chargen.cli.completion import complete_texts
 from chargen.cli.options import (
     checkpoint_option,
+    column_option,
+    encoding_option,
     files_of,
     quiet_option,
     require_output,
@@ -30,11 +32,21 @@ from chargen.report.words import counted
     help="Write a page that colours the first 3,000 characters by the activation of any unit.",
 )
 @click.option("--top", type=positive, default=3, help="Number of units to show for each feature.")
-@click.option("--encoding", default="utf-8", help="Encoding of the text.")
+@column_option
+@encoding_option
 @unknown_option("error")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @quiet_option
-def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, encoding: str, unknown: str, as_json: bool):
+def inspect(
+    file: str,
+    checkpoint: str | None,
+    html: Path | None,
+    top: int,
+    column: str | None,
+    encoding: str,
+    unknown: str,
+    as_json: bool,
+):
     """Find the hidden units that follow quotations, lines, words.
 
     FILE is any CORPUS of `chargen train`, or - for standard input; the first 10,000 characters are read. For each
@@ -56,7 +68,7 @@ def inspect(file: str, checkpoint: str | None, html: Path | None, top: int, enco
     sampler = Sampler(Checkpoint.load(path))
     name, texts = documents(file)
     require_output(html, *files_of(path), *(text.path for text in texts))
-    stream = TextStream(texts, ReadingOptions(encoding))
+    stream = TextStream(texts, ReadingOptions(encoding, column=column))
     text = _beginning(stream, LONGEST)
     inspection = inspect_text(sampler, text, top, unknown)
     for note in stream.notes:

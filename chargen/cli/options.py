@@ -35,6 +35,9 @@ def unknown_option(default: str):
 
 
 encoding_option = click.option("--encoding", metavar="NAME", default="utf-8", help="Encoding of the text.")
+column_option = click.option(
+    "--column", metavar="NAME", help="Read the texts in this column of a CSV file, a row each."
+)
 separator_option = click.option(
     "--separator",
     metavar="TEXT",
@@ -48,7 +51,7 @@ def corpus_options(command):
     """The options that say how a text is read."""
     for option in (
         separator_option,
-        click.option("--column", metavar="NAME", help="Learn the texts in this column of a CSV file, a row each."),
+        column_option,
         click.option(
             "--valid-fraction",
             type=fraction,

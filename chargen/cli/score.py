@@ -15,6 +15,8 @@ from chargen.cli.commands import positive
 from chargen.cli.completion import complete_models, complete_texts
 from chargen.cli.options import (
     checkpoint_option,
+    column_option,
+    encoding_option,
     files_of,
     quiet,
     quiet_option,
@@ -55,7 +57,8 @@ if TYPE_CHECKING:  # these take a while to load
 @click.option("--lines", "by_line", is_flag=True, help="Print the bits per character of each line, and the line.")
 @click.option("--top", type=positive, default=3, help="Number of likeliest characters to show at each place.")
 @unknown_option("error")
-@click.option("--encoding", default="utf-8", help="Encoding of the text.")
+@column_option
+@encoding_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @quiet_option
 def score(
@@ -68,6 +71,7 @@ def score(
     by_line: bool,
     top: int,
     unknown: str,
+    column: str | None,
     encoding: str,
     as_json: bool,
 ):
@@ -96,8 +100,8 @@ def score(
         say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, lines, beginning = Comparison(), LineScores(len(samplers)), None
-    pieces = scoring.read(TextStream(texts, ReadingOptions(encoding)))
-    for piece in _with_progress(pieces, samplers, adaptations, show=not (per_char or by_line or quiet())):
+    stream = TextStream(texts, ReadingOptions(encoding, column=column))
+    for piece in _with_progress(scoring.read(stream), samplers, adaptations, show=not (per_char or by_line or quiet())):
         beginning = beginning or piece
         if other is not None:
             comparison.add(piece)
@@ -107,6 +111,8 @@ def score(
             _print_lines(lines.add(piece))
     if by_line:
         _print_lines(lines.rest())
+    for note in stream.notes:
+        say(note)
     _report_what_was_read(scoring, samplers, unknown)
     if html and beginning:
         _write_page(html, file, paths, scoring, samplers, beginning, comparison)

@@ -83,6 +83,14 @@ def test_json_holds_the_same_and_stdin_is_read(chargen):
     assert best["held_out"] > 0.999
 
 
+def test_the_texts_in_a_column_are_read(chargen, tmp_path):
+    (tmp_path / "rows.csv").write_text("id,text\n" + "1,he said\n2,she said so\n" * 20)
+    code, stdout, stderr = chargen("rows.csv", "--column", "text", "--json")
+    assert code == 0
+    assert json.loads(stdout)["characters"] == 20 * len("he said\n\nshe said so\n\n") - 1
+    assert "rows: read 40 texts in the column 'text'\n" in stderr
+
+
 def test_a_long_text_is_cut_and_the_page_says_what_it_shows(chargen, tmp_path):
     (tmp_path / "long.txt").write_text(TEXT * 20, "utf-8")
     code, _, stderr = chargen("long.txt", "--html", "out.html")

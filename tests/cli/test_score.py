@@ -94,6 +94,14 @@ def test_each_character_is_an_object_with_its_loss_and_guesses(folder):
     assert f"{mean:.4f} nats" in result.stderr
 
 
+def test_the_texts_in_a_column_are_read(folder, tmp_path):
+    (tmp_path / "cats.csv").write_text("id,text\n1,the cat sat\n2,on the mat\n")
+    result = done(folder, tmp_path / "cats.csv", "--checkpoint", "one.safetensors", "--column", "text", "--per-char")
+    read = "".join(json.loads(line)["character"] for line in result.stdout.splitlines())
+    assert read == "the cat sat\n\non the mat\n"
+    assert result.stderr.startswith("cats: read 2 texts in the column 'text'\n")
+
+
 def test_a_comparison_shows_both_scores_and_the_passages(folder):
     options = ("cat.txt", "--checkpoint", "one.safetensors", "--compare", "two.safetensors", "--unknown", "skip")
     result = done(folder, *options, "--json")
