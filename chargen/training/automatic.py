@@ -20,6 +20,7 @@ from chargen.training.clock import seconds_worked
 from chargen.training.hardware import pick_device
 from chargen.training.plan import LEAST_SHARE, FixedSettings, Plan, make_plan
 from chargen.training.processes import ALONE, Processes
+from chargen.training.recipe import Knowledge
 from chargen.training.records import EpochRecord
 from chargen.training.run import Run
 
@@ -54,19 +55,19 @@ def choose(
     """
     began = seconds_worked() if began is None else began
     baselines = measure(corpus) if processes.first else {}
-    familiar, long_enough = True, len(corpus.train_ids) >= SHORTEST
+    knowledge, long_enough = Knowledge.GOOD, len(corpus.train_ids) >= SHORTEST
     if base is not None and long_enough:
-        familiar = consult(base, corpus, device, baselines, processes).familiar
+        knowledge = consult(base, corpus, device, baselines, processes).knowledge
     elif base is None and not from_scratch and long_enough and _base_may_help(corpus, fixed):
         english = Checkpoint.load(find(BASE))
         opinion = consult(english, corpus, device, baselines, processes)
         say(_told(opinion))
         if opinion.helps:
-            base, init_from, familiar = english, BASE, opinion.familiar
+            base, init_from, knowledge = english, BASE, opinion.knowledge
             baselines = {BEFORE_LEARNING: opinion.bits} | baselines
     seconds = budget and _left_of(budget, seconds_worked() - began, say)
     plan = make_plan(
-        corpus, device, fixed, seed=seed, seconds=seconds, base=base, familiar=familiar, processes=processes
+        corpus, device, fixed, seed=seed, seconds=seconds, base=base, knowledge=knowledge, processes=processes
     )
     if new := base and set(corpus.vocabulary.characters) - set(base.vocabulary.characters):
         say(f"characters that are new to {init_from}: {''.join(sorted(new))!r}")
@@ -81,7 +82,7 @@ def _told(opinion: Opinion) -> str:
             f"beginning from nothing: the base model {BASE} does not know this text ({opinion.bits:.3f} bits per"
             f" character; counting letters {opinion.counts:.3f})"
         )
-    strange = "" if opinion.familiar else ", which has much to learn here"
+    strange = "" if opinion.knowledge is Knowledge.GOOD else ", which has much to learn here"
     return (
         f"beginning from the base model {BASE}{strange}: {opinion.bits:.3f} bits per character before learning"
         " ({from_scratch} begins from nothing)"

@@ -9,39 +9,47 @@ from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.text.baselines import COUNTS, count_model_loss
 from chargen.text.corpus import Corpus
+from chargen.text.words import find_words
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
+from chargen.training.recipe import Knowledge
 from chargen.training.text_task import evaluate
 
 BASE = "english"
 BEFORE_LEARNING = f"{BASE} before learning"  # the name of the figure of the base as it is
 SHORTEST = 20  # characters of a text that the base can judge
 PROBE = 20_000  # characters that the base reads, a second on a laptop
-KNOWN = 0.85  # of the bits of guessing: where the base needs more, it has too much to unlearn
+WELL = 0.36  # of the bits of guessing, below which the base has read many such texts
+LANGUAGE = 0.85  # of a text's different words, from which on its language is the base's own
+FOREIGN = 0.85  # of the bits of guessing: where the base needs more, it has too much to unlearn
 
 
 class Opinion(NamedTuple):
-    """What a base model makes of a text, in bits per character of the text's held-out part.
+    """What a base model makes of a text; bits are those per character of the text's held-out part.
 
     Attributes:
         bits: before the base has learned a word of the text.
         counts: of a count model that has learned the text.
         guessing: of guessing, with all characters as likely.
+        words: the share of the text's different words that the base has read; 0 where there are none.
     """
 
     bits: float
     counts: float
     guessing: float
+    words: float
 
     @property
-    def familiar(self) -> bool:
-        """Whether the base knows the text better than counting its letters teaches: then it has little to learn."""
-        return self.bits < self.counts
+    def knowledge(self) -> Knowledge:
+        """How well the base knows such texts."""
+        if self.bits < min(self.counts, WELL * self.guessing):
+            return Knowledge.GOOD
+        return Knowledge.FAIR if self.bits < self.counts or self.words >= LANGUAGE else Knowledge.POOR
 
     @property
     def helps(self) -> bool:
         """Whether training had better begin from the base: also a language that shares its letters and some words."""
-        return self.familiar or self.bits < KNOWN * self.guessing
+        return self.bits < max(self.counts, FOREIGN * self.guessing)
 
 
 def consult(
@@ -66,4 +74,7 @@ def consult(
         learned, probed = corpus.train_ids[:cut], corpus.train_ids[cut:]
     bits = evaluate(model, probed[:PROBE]) / math.log(2)
     counts = baselines.get(COUNTS) or count_model_loss(learned[-PROBE * 10 :], probed[:PROBE]) / math.log(2)
-    return Opinion(processes.agree(bits), processes.agree(counts), math.log2(len(corpus.vocabulary)))
+    words = find_words(learned[: PROBE * 10], corpus.vocabulary.characters)
+    known = len(set(words) & set(base.words)) / max(len(words), 1)
+    figures = bits, counts, math.log2(len(corpus.vocabulary)), known
+    return Opinion(*map(processes.agree, figures))

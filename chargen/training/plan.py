@@ -19,7 +19,7 @@ from chargen.training.engines import ENGINES, engine_name
 from chargen.training.hardware import pick_engine, require_memory
 from chargen.training.model import CharModel
 from chargen.training.processes import ALONE, Processes
-from chargen.training.recipe import NETWORKS, choose, fine_tune, operations_per_character
+from chargen.training.recipe import NETWORKS, Knowledge, choose, fine_tune, operations_per_character
 from chargen.training.records import EpochRecord
 from chargen.training.settings import PRECISIONS, VALID_CHARS, TrainingSettings
 from chargen.training.text_task import text_trainer
@@ -31,7 +31,7 @@ READING_SPEED = 3  # reading held-out text is this many times as fast as trainin
 LEAST_SHARE = 0.5  # of a time budget, for training itself, although all of it then takes longer
 FINISHING_SECONDS = 1.0  # of a time budget, kept for the plot and the summary
 EVALUATION_SHARE = 0.1  # of a time budget that one evaluation may take
-OF_ADAMW = ("averaging", "noise", "final_learning_rate", "clip")  # what the recipe chooses for AdamW alone
+OF_ADAMW = ("averaging", "anchoring", "noise", "final_learning_rate", "clip")  # what the recipe chooses for AdamW alone
 FEWEST_VALID_CHARS = 100_000  # evaluated on if there are as many, however slow the machine
 
 
@@ -82,7 +82,7 @@ def make_plan(
     seed: int = 0,
     seconds: float | None = None,
     base: Checkpoint | None = None,
-    familiar: bool = True,
+    knowledge: Knowledge = Knowledge.GOOD,
     processes: Processes = ALONE,
 ) -> Plan:
     """Return a plan for learning `corpus`, the same one in all processes.
@@ -90,9 +90,9 @@ def make_plan(
     Args:
         fixed: settings that are not to be chosen.
         seconds: a time budget, from now on; None takes the usual time.
-        base: a model to begin with; its network is kept, but where it is not familiar, an LSTM becomes a
+        base: a model to begin with; its network is kept, but where its knowledge is poor, an LSTM becomes a
             capped one, if an engine runs that fast: its memory stays bounded at the learning rate that it needs.
-        familiar: whether `base` knows texts of this kind.
+        knowledge: of `base`, of texts of this kind.
 
     Raises:
         InputError: a value is out of its range or contradicts `base`.
@@ -100,7 +100,7 @@ def make_plan(
     clock = None if seconds is None else _Budget(seconds, processes)
     processes.require_same(f"{corpus.sha256} {len(corpus.train_ids)} {len(corpus.valid_ids)} {corpus.vocabulary}")
     if base is not None:
-        if not familiar and base.config.cell == "lstm" and not fixed.cell:
+        if knowledge is Knowledge.POOR and base.config.cell == "lstm" and not fixed.cell:
             base = replace(base, config=replace(base.config, cell=_agreed_cell(device, fixed, processes)))
         fixed = _with_network_of(base, fixed)
     cell, speed, operations = fixed.cell or _agreed_cell(device, fixed, processes), None, None
@@ -114,7 +114,7 @@ def make_plan(
     else:
         config = replace(base.config, vocab_size=V)
         _, precision = _agreed_engine(device, config, fixed, processes)
-        recipe = fine_tune(length, config, operations, fixed.epochs, precision, familiar)
+        recipe = fine_tune(length, config, operations, fixed.epochs, precision, knowledge)
     if fixed.batch_size is None:  # the rows of a batch are shared among the processes
         recipe = replace(recipe, batch_size=max(recipe.batch_size // processes.size, 1) * processes.size)
     values = asdict(recipe) | fixed.given()

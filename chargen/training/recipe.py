@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from chargen.network.cells import CELLS
 from chargen.network.config import ONE_HOT_LIMIT, ModelConfig, network_for
@@ -42,13 +43,41 @@ AVERAGING = 30.0  # one over the share of the steps that the average reaches bac
 LARGE_VOCABULARY_RATE = 0.3  # of the usual learning rate, where there are more characters than ONE_HOT_LIMIT
 LARGE_VOCABULARY_TIME = 1.5  # times the usual operations, for more passes; most are in the output layer, which is fast
 NOISE = 0.75  # of the occurrences of each of its characters, see `chargen.training.noise`
-FINE_TUNING_RATE = 0.2  # of the usual learning rate
-FINE_TUNING_CHARACTERS = 350_000  # a network that knows the language reads a small text until it has read this many
-FINE_TUNING_EPOCHS = 3  # and no more often than this, or it learns the text by heart
-UNFAMILIAR_RATE = 0.5  # of the usual learning rate, where the text is of another kind than the network knows
-UNFAMILIAR_RATE_OF_LSTM = 0.32  # the same; at a higher one an LSTM's memory may grow without bounds
-UNFAMILIAR_CLIP = 0.25  # with which such rates do not make a network diverge
-UNFAMILIAR_EPOCHS = 8  # of such a text; they take about as long as learning it from nothing
+FEW_CHARACTERS = 350_000  # a network that knows such texts well reads a small one until it has read this many
+FINE_TUNING_CLIP = 0.25  # with which the higher rates of fine-tuning do not make a network diverge
+LSTM_RATE = 0.32  # of the usual learning rate; at a higher one the memory of a trained LSTM may grow without bounds
+
+
+class Knowledge(Enum):
+    """How well a network knows texts of the kind that it is to learn."""
+
+    GOOD = "good"  # it has read many of them
+    FAIR = "fair"  # it knows the language, but not this way of writing
+    POOR = "poor"  # it knows some letters and words
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How a network learns on.
+
+    Attributes:
+        epochs: passes over the text at most; more would learn it by heart.
+        rate: the learning rate, as a ratio of the cell's own.
+        anchored: over the characters of the text: `TrainingSettings.anchoring`,
+        most_anchoring: up to this.
+    """
+
+    epochs: int
+    rate: float
+    anchored: int
+    most_anchoring: float
+
+
+FINE_TUNING = {
+    Knowledge.GOOD: FineTuning(3, 0.2, 150_000, 5.0),
+    Knowledge.FAIR: FineTuning(8, 0.32, 30_000, 1.0),
+    Knowledge.POOR: FineTuning(8, 0.5, 0, 0.0),  # what it knew is of little worth
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +87,7 @@ class Recipe:
     Attributes:
         most_epochs: more passes than this would overfit, however much time there is.
         rate: the learning rate, as a ratio of the cell's own.
-        final_learning_rate, averaging, noise, clip: see `TrainingSettings`.
+        final_learning_rate, averaging, anchoring, noise, clip: see `TrainingSettings`.
     """
 
     num_layers: int
@@ -70,6 +99,7 @@ class Recipe:
     rate: float
     final_learning_rate: float
     averaging: float | None
+    anchoring: float
     noise: float
     clip: float
     batch_size: int
@@ -125,6 +155,7 @@ def choose(
         recurrent_dropout=_recurrent_dropout(epochs),
         final_learning_rate=FINAL_LEARNING_RATE,
         averaging=AVERAGING,
+        anchoring=0.0,
         noise=NOISE if large else 0.0,
         clip=TrainingSettings.clip,
         **_batches(train_characters, epochs),
@@ -137,34 +168,35 @@ def fine_tune(
     operations: float | None = None,
     epochs: int | None = None,
     precision: str = "float32",
-    familiar: bool = True,
+    knowledge: Knowledge = Knowledge.GOOD,
 ) -> Recipe:
     """Return good settings for a text and a network that knows other texts: fewer passes, at a lower learning rate.
 
     Args:
-        familiar: whether the network knows texts of this kind. If not, it needs more passes at a higher rate.
+        knowledge: of such texts. Where it is not good, the network needs more passes at a higher rate.
 
     The other arguments are those of `choose`.
     """
     train_characters = max(train_characters, 1)
     usual = operations or _usual_operations(train_characters, precision)
     characters = usual / operations_per_character(config)
-    if familiar and not operations:
-        characters = FINE_TUNING_CHARACTERS
-    most = FINE_TUNING_EPOCHS if familiar else UNFAMILIAR_EPOCHS
-    epochs = epochs or max(round(min(characters / train_characters, most)), 1)
+    kind, careful = FINE_TUNING[knowledge], knowledge is Knowledge.GOOD
+    if careful and not operations:
+        characters = FEW_CHARACTERS
+    epochs = epochs or max(round(min(characters / train_characters, kind.epochs)), 1)
     return Recipe(
         config.num_layers,
         config.hidden_size,
         epochs=epochs,
-        most_epochs=most,
-        rate=FINE_TUNING_RATE if familiar else UNFAMILIAR_RATE_OF_LSTM if config.cell == "lstm" else UNFAMILIAR_RATE,
-        dropout=(0.2 if epochs > 1 else 0.1) if familiar else _dropout(epochs),
-        recurrent_dropout=0.0 if familiar else _recurrent_dropout(epochs),
-        final_learning_rate=TrainingSettings.final_learning_rate if familiar else FINAL_LEARNING_RATE,
-        averaging=None if familiar else AVERAGING,  # it gains nothing in the few passes of a familiar text
+        most_epochs=kind.epochs,
+        rate=min(kind.rate, LSTM_RATE) if config.cell == "lstm" else kind.rate,
+        dropout=(0.2 if epochs > 1 else 0.1) if careful else _dropout(epochs),
+        recurrent_dropout=0.0 if careful else _recurrent_dropout(epochs),
+        final_learning_rate=TrainingSettings.final_learning_rate if careful else FINAL_LEARNING_RATE,
+        averaging=None if careful else AVERAGING,  # it gains nothing in a few careful passes
+        anchoring=min(kind.anchored / train_characters, kind.most_anchoring),
         noise=0.0,
-        clip=TrainingSettings.clip if familiar else UNFAMILIAR_CLIP,
+        clip=TrainingSettings.clip if careful else FINE_TUNING_CLIP,
         **_batches(train_characters, epochs),
     )
 

@@ -93,8 +93,8 @@ def put_aside(path: Path) -> None:
 
 
 def size_on_disk(model: "CharModel") -> int:
-    """Return the bytes that a run takes: three saves with two moments and an average a weight, the best model twice."""
-    return 4 * (3 * 4 + 2) * sum(parameter.numel() for parameter in model.parameters())
+    """Return the bytes that a run takes: three saves with five numbers a weight, the best model twice."""
+    return 4 * (3 * 5 + 2) * sum(parameter.numel() for parameter in model.parameters())
 
 
 def remove_run(folder: Path) -> tuple[int, list[str]]:

@@ -28,6 +28,7 @@ class TrainingSettings:
             constant.
         averaging: evaluate and keep an average of the weights, over about the last 1 / `averaging` of the steps; None
             keeps those of the last step.
+        anchoring: weight decay towards the weights that training begins with, of all parameters, decoupled; 0 is none.
         weight_decay: of the weight matrices, not the biases: decoupled in AdamW, an L2 penalty in SGD.
         noise: about so many occurrences of each character are replaced by rare ones, see `RareCharacters`; 0 replaces
             none.
@@ -46,6 +47,7 @@ class TrainingSettings:
     warmup_steps: int = 50
     final_learning_rate: float = 0.02
     averaging: float | None = None
+    anchoring: float = 0.0
     weight_decay: float = 0.03
     noise: float = 0.0
     clip: float = 1.0
@@ -63,7 +65,7 @@ class TrainingSettings:
             raise InputError(f"{self.seconds:g}: must be at most {LONGEST:g}", setting="seconds")
         if self.learning_rate > 1e38:
             raise InputError(f"{self.learning_rate:g}: too large for a float32", setting="learning_rate")
-        for name in ("warmup_steps", "final_learning_rate", "weight_decay", "noise"):
+        for name in ("warmup_steps", "final_learning_rate", "anchoring", "weight_decay", "noise"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{getattr(self, name)}: must not be negative", setting=name)
 

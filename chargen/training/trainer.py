@@ -11,6 +11,7 @@ from torch import Tensor
 
 from chargen.errors import InputError, TrainingError
 from chargen.report.words import counted
+from chargen.training.anchor import Anchor
 from chargen.training.averaging import WeightAverage
 from chargen.training.clock import seconds_worked
 from chargen.training.dropout import DropoutMasks
@@ -76,6 +77,8 @@ class Trainer:
         allow_tf32(self.device, settings.precision)
         self.optimizer = make_optimizer(settings.optimizer, model, settings.weight_decay)
         self.average = WeightAverage(model, settings.averaging)
+        self._anchor = Anchor(model, settings.anchoring)
+        self._kept = self.optimizer.moments | self.average.tensors | self._anchor.tensors  # changed in place
         self.masks = DropoutMasks(self.device, processes.rank, processes.size)
         self.threads = Threads(multiplications(model, own_rows.stop - own_rows.start))
         self.now = 0.0  # seconds of training, as all processes know it
@@ -122,7 +125,7 @@ class Trainer:
         self.position.elapsed = self._tick()
         state = [self.processes.gather(part, dim=1) for part in self.state or ()]  # (L*D, B, H) each
         tensors = {f"state.{number}": part for number, part in enumerate(state)}
-        return tensors | self.optimizer.moments | self.average.tensors, asdict(self.position)
+        return tensors | self._kept, asdict(self.position)
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Go on from a `snapshot`, with the model's weights as they were then.
@@ -132,7 +135,7 @@ class Trainer:
         """
         self.position = Position(**numbers)
         self.now = self.position.elapsed
-        for name, kept in (self.optimizer.moments | self.average.tensors).items():
+        for name, kept in self._kept.items():
             kept.copy_(_of_shape(kept.shape, name, tensors))
         if "state.0" in tensors:  # there is none before the first step
             rows = self.processes.rows(self.settings.batching.batch_size)
@@ -236,6 +239,7 @@ class Trainer:
         if self.device.type == "cpu":  # reading it waits for a GPU; there the losses tell, before anything is saved
             self._require_finite(norm.item())  # the norm is finite if the loss is, and the same in all processes
         self.optimizer.step(position.step, position.learning_rate, (norm / settings.clip).clamp(min=1))
+        self._anchor.update(position.learning_rate)
         self.average.update(position.step)
         return loss
 

@@ -14,6 +14,7 @@ from chargen.training.automatic import choose
 from chargen.training.base import BASE
 from chargen.training.clock import seconds_worked
 from chargen.training.plan import FixedSettings
+from chargen.training.recipe import Knowledge
 
 CPU = torch.device("cpu")
 SMALL = {"hidden_size": 8, "epochs": 2, "batch_size": 4, "num_steps": 16}
@@ -71,9 +72,9 @@ def test_a_text_that_looks_strange_to_the_base_is_learned_from_it_at_a_higher_ra
     asked, _ = choose(corpus, CPU, FixedSettings(epochs=1), base=Checkpoint.load(find(BASE)), init_from=BASE)
     assert metadata["init_from"] == BASE
     assert said[0].startswith("beginning from the base model english, which has much to learn here")
-    usual, strange = CELLS["lstm"].learning_rate, recipe.fine_tune(2_000, plan.model.config, familiar=False)
+    usual, strange = CELLS["lstm"].learning_rate, recipe.fine_tune(2_000, plan.model.config, knowledge=Knowledge.FAIR)
     assert plan.settings.learning_rate == asked.settings.learning_rate == pytest.approx(strange.rate * usual)
-    assert strange.rate > recipe.FINE_TUNING_RATE
+    assert strange.rate > recipe.FINE_TUNING[Knowledge.GOOD].rate
 
 
 def test_a_run_that_is_there_is_kept_and_an_unknown_option_named(poem, tmp_path):

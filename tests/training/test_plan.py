@@ -13,7 +13,7 @@ from chargen.training import plan as planning
 from chargen.training import recipe
 from chargen.training.model import CharModel
 from chargen.training.plan import FixedSettings, make_plan, operations_per_second
-from chargen.training.recipe import FINE_TUNING_RATE, choose
+from chargen.training.recipe import FINE_TUNING, Knowledge, choose
 
 CPU = torch.device("cpu")
 LETTERS = Vocabulary("abcdefgh")
@@ -94,23 +94,23 @@ def test_fine_tuning_keeps_the_network_and_lowers_the_learning_rate():
     plan = make_plan(CORPUS, CPU, base=base)
     assert (plan.model.config.cell, plan.model.config.hidden_size, plan.model.config.num_layers) == ("gru", 24, 2)
     np.testing.assert_array_equal(plan.model.output.weight.detach().numpy(), base.weights["output.weight"])
-    assert plan.settings.learning_rate == pytest.approx(FINE_TUNING_RATE * CELLS["gru"].learning_rate)
+    assert plan.settings.learning_rate == pytest.approx(FINE_TUNING[Knowledge.GOOD].rate * CELLS["gru"].learning_rate)
     assert (plan.settings.final_learning_rate, plan.settings.averaging) == (0.02, None)
 
 
 @pytest.mark.parametrize(
-    ("cell", "familiar", "fixed", "trained"),
+    ("cell", "knowledge", "fixed", "trained"),
     [
-        pytest.param("lstm", False, FixedSettings(), "capped-lstm", marks=needs_kernels),
-        ("lstm", False, FixedSettings(engine="torch"), "lstm"),
-        ("lstm", True, FixedSettings(), "lstm"),
-        ("lstm", False, FixedSettings(cell="lstm"), "lstm"),
-        ("gru", False, FixedSettings(), "gru"),
+        pytest.param("lstm", Knowledge.POOR, FixedSettings(), "capped-lstm", marks=needs_kernels),
+        ("lstm", Knowledge.POOR, FixedSettings(engine="torch"), "lstm"),
+        ("lstm", Knowledge.FAIR, FixedSettings(), "lstm"),
+        ("lstm", Knowledge.POOR, FixedSettings(cell="lstm"), "lstm"),
+        ("gru", Knowledge.POOR, FixedSettings(), "gru"),
     ],
 )
-def test_an_lstm_that_does_not_know_the_text_becomes_a_capped_one(cell, familiar, fixed, trained):
+def test_an_lstm_that_does_not_know_the_text_becomes_a_capped_one(cell, knowledge, fixed, trained):
     base = CharModel(8, cell, hidden_size=24).to_checkpoint(LETTERS)
-    plan = make_plan(CORPUS, CPU, fixed, base=base, familiar=familiar)
+    plan = make_plan(CORPUS, CPU, fixed, base=base, knowledge=knowledge)
     assert plan.model.config.cell == trained
     for name, weights in base.weights.items():
         np.testing.assert_array_equal(plan.model.state_dict()[name], weights)
@@ -119,7 +119,7 @@ def test_an_lstm_that_does_not_know_the_text_becomes_a_capped_one(cell, familiar
 def test_how_long_it_takes_is_known_also_where_the_network_knows_the_text_worse_than_guessing_does():
     model = CharModel(8, "gru", hidden_size=24)
     model.output.bias.data[0] = 30.0
-    assert make_plan(CORPUS, CPU, base=model.to_checkpoint(LETTERS), familiar=False).seconds > 0
+    assert make_plan(CORPUS, CPU, base=model.to_checkpoint(LETTERS), knowledge=Knowledge.POOR).seconds > 0
 
 
 def test_a_network_that_contradicts_the_one_to_begin_with_is_refused():

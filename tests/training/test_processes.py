@@ -55,7 +55,7 @@ def trained(cell, partition, processes):
     engine = "native" if partition == "sequential" and library.path() else "torch"  # each has its turn
     model = CharModel(len(VOCABULARY), cell, 16, 2, dropout=0.3, recurrent_dropout=0.2, engine=engine)
     batching = Batching(4, 16, partition, seed=3)
-    settings = TrainingSettings(epochs=2, batching=batching, clip=0.5, learning_rate=0.02, averaging=3.0)
+    settings = TrainingSettings(epochs=2, batching=batching, clip=0.5, learning_rate=0.02, averaging=3.0, anchoring=1.0)
     records = list(fit(model, IDS[:1000], HELD_OUT, settings, processes))
     epochs = [record for record in records if isinstance(record, EpochRecord)]
     steps = [record.loss for record in records if not isinstance(record, EpochRecord)]

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from chargen.network.config import ModelConfig, network_for
 from chargen.text.batches import Batching
 from chargen.training.recipe import (
-    FINE_TUNING_EPOCHS,
+    FINE_TUNING,
     MOST_EPOCHS,
     NETWORKS,
-    UNFAMILIAR_EPOCHS,
     USUAL_OPERATIONS,
+    Knowledge,
     choose,
     fine_tune,
     operations_per_character,
@@ -97,24 +97,27 @@ def test_dropout_grows_with_the_number_of_epochs():
 def test_a_network_that_knows_the_language_reads_a_small_text_a_few_times_and_a_large_one_once():
     config = ModelConfig(65, "lstm", 768)
     poem, novel, saga = (fine_tune(n, config) for n in (10_000, 160_000, 3_000_000))
-    assert FINE_TUNING_EPOCHS == poem.epochs > novel.epochs > saga.epochs == 1
+    assert FINE_TUNING[Knowledge.GOOD].epochs == poem.epochs > novel.epochs > saga.epochs == 1
     assert novel.dropout > saga.dropout
     assert novel.rate < choose(160_000, 65).rate
+    assert poem.anchoring == 5 > novel.anchoring > 10 * saga.anchoring > 0 == choose(160_000, 65).anchoring
     assert (novel.num_layers, novel.hidden_size) == (1, 768)
 
 
-def test_an_unfamiliar_text_is_read_more_often_at_a_higher_rate_but_no_longer_than_from_nothing():
+def test_the_less_a_network_knows_of_a_text_the_more_it_learns_but_no_longer_than_from_nothing():
     config = ModelConfig(65, "capped-lstm", 768)
-    familiar, strange = (fine_tune(100_000, config, familiar=knows) for knows in (True, False))
-    assert familiar.rate < strange.rate < choose(100_000, 65).rate
-    assert familiar.epochs == FINE_TUNING_EPOCHS < strange.epochs == strange.most_epochs == UNFAMILIAR_EPOCHS
-    assert (strange.dropout, strange.recurrent_dropout) == (0.5, 0.15)
-    assert (familiar.clip, strange.clip) == (1.0, 0.25)
-    assert familiar.rate < fine_tune(100_000, ModelConfig(65, "lstm", 768), familiar=False).rate < strange.rate
-    assert (familiar.final_learning_rate, familiar.averaging) == (0.02, None)
-    assert (strange.final_learning_rate, strange.averaging) == (0.15, 30)
+    good, fair, poor = (fine_tune(100_000, config, knowledge=knowledge) for knowledge in Knowledge)
+    assert good.rate < fair.rate < poor.rate < choose(100_000, 65).rate
+    assert good.anchoring > fair.anchoring > poor.anchoring == 0
+    assert good.epochs < fair.epochs == poor.epochs == poor.most_epochs
+    assert (good.clip, good.final_learning_rate, good.averaging) == (1.0, 0.02, None)
+    for some in (fair, poor):
+        assert (some.dropout, some.recurrent_dropout) == (0.5, 0.15)
+        assert (some.clip, some.final_learning_rate, some.averaging) == (0.25, 0.15, 30)
+    assert fine_tune(100_000, ModelConfig(65, "lstm", 768), knowledge=Knowledge.POOR).rate == fair.rate
     for characters in (1_000_000, 3_000_000):
-        taken = fine_tune(characters, config, familiar=False).epochs * characters * operations_per_character(config)
+        epochs = fine_tune(characters, config, knowledge=Knowledge.POOR).epochs
+        taken = epochs * characters * operations_per_character(config)
         assert taken == pytest.approx(USUAL_OPERATIONS * characters / 1_000_000, rel=0.2)
 
 

@@ -11,6 +11,7 @@ import torch
 from chargen.errors import CheckpointError, InputError, SaveError, TrainingError
 from chargen.files import atomic
 from chargen.network.checkpoint import Checkpoint
+from chargen.network.native import library
 from chargen.report import plots
 from chargen.text.batches import Batching
 from chargen.text.corpus import Corpus, Origin, load_corpus
@@ -160,7 +161,7 @@ def test_resumed_at_any_step_a_run_ends_with_the_same_bits(
     monkeypatch.setattr(plots, "save_losses", lambda *_: None)  # takes longer than all the rest
     corpus = Corpus("letters", VOCABULARY, IDS[:165], IDS[:60], "0" * 64, origin=Origin())
     options = {"batching": Batching(4, 10, partition, seed=3), "precision": precision, "epochs": 2}
-    options["averaging"] = 3.0 if partition == "sequential" else None
+    options |= {"averaging": 3.0} if partition == "sequential" else {"anchoring": 2.0}
 
     def model():
         torch.manual_seed(1)
@@ -252,6 +253,19 @@ def test_another_environment_goes_on_but_says_so(tmp_path, monkeypatch):
         assert f"torch was {version}, is 99" in note
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.skipif(len(library.usable_paths()) < 2, reason="NO SECOND PATH OF THE NATIVE KERNELS")
+def test_another_path_of_the_kernels_goes_on_but_says_so(tmp_path, monkeypatch):
+    monkeypatch.delenv("CHARGEN_NATIVE", raising=False)
+    fastest = library.path()
+    model = CharModel(len(VOCABULARY), "gru", 16, engine="native")
+    list(itertools.islice(begin(tmp_path / "run", model=model).records(), 2))
+    monkeypatch.setenv("CHARGEN_NATIVE", "portable")
+    resumed = Run.resume(tmp_path / "run", CORPUS)
+    assert f"engine was native ({fastest}), is native (portable)" in resumed.notes[0]
+    list(resumed.records())
+    assert resumed.finished
 
 
 def test_a_save_every_so_often_and_after_epochs(tmp_path, monkeypatch):

@@ -177,6 +177,16 @@ def test_the_average_of_the_weights_is_what_is_evaluated_and_left():
     assert averaged.valid_loss < last.valid_loss
 
 
+def test_anchored_weights_end_nearer_to_where_they_began():
+    def distance(anchoring):
+        model = make()
+        before = model.output.weight.detach().clone()  # (V, H)
+        epochs(fit(model, NOISY, NOISY[:0], settings(epochs=2, anchoring=anchoring)))
+        return torch.dist(model.output.weight, before).item()
+
+    assert distance(20.0) < 0.5 * distance(0.0)
+
+
 def test_early_stopping_stops_after_the_patience_and_not_before():
     """Held-out text of the opposite order can only get worse as the cycle is learned."""
     history = epochs(fit(make(), CYCLE, CYCLE[:200][::-1].copy(), settings(epochs=40, patience=3, learning_rate=0.02)))
