@@ -18,6 +18,11 @@ class Anchor:
         self.tensors = {f"beginning.{name}": weights.detach().clone() for name, weights in named}
         self._trained, self._decay = [weights for _, weights in named], decay
 
+    def begin(self) -> None:
+        """Take the weights as they are now for those at the beginning."""
+        for weights, beginning in zip(self._trained, self.tensors.values(), strict=True):
+            beginning.copy_(weights.detach())
+
     @torch.no_grad()
     def update(self, learning_rate: float) -> None:
         """Move the weights back towards those at the beginning, after a step at this learning rate."""

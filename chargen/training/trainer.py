@@ -92,6 +92,8 @@ class Trainer:
         Whenever a record is yielded, `snapshot` returns all that the next step depends on.
         """
         self._parallel = self.processes.parallel(self.model)  # takes seconds to load the first time
+        if self.position.step == 0:  # now that all processes have the weights of the first one
+            self._anchor.begin()
         self.looked = seconds_worked()
         self._tick()
         try:
