@@ -85,7 +85,7 @@ def show(separator: str, prefix: str, pieces: Iterable[str], copied: "Copied | N
     wrap = WordWrap(width_of(sys.stdout))
     sys.stdout.write(separator)
     if copied is None:
-        for piece in (prefix, *pieces):
+        for piece in itertools.chain([prefix], pieces):
             sys.stdout.write(wrap.add(piece))
             sys.stdout.flush()
         sys.stdout.write(wrap.rest() + "\n")

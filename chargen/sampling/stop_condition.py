@@ -71,7 +71,10 @@ class StopCondition:
         """Pass pieces of a text on until it ends, and hold back what may turn out to lie beyond its end."""
         text, shown, end = "", 0, self.end("")
         while end is None:
-            text, end = self.grown(text, next(pieces))
+            for character in next(pieces):
+                text += character  # in place, as long as nothing else holds the text: a long one is never copied
+                if (end := self.end(text)) is not None:
+                    break
             certain = len(text) - self._pending(text) if end is None else end
             if certain > shown:
                 yield text[shown:certain]

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from chargen.cli.main import main
+from chargen.cli.texts import show
 
 
 @pytest.fixture
@@ -26,6 +27,18 @@ def sample(tmp_path, monkeypatch, capsys, spelling):
 def test_what_the_prompt_has_beyond_the_model_is_replaced_and_said(sample):
     out, err = sample("ab.'", "“a…", "--length", "4")
     assert (out, err) == ("'a...'ab.\n", "new to the model: “ read as ', … read as ...\n")
+
+
+def test_a_text_is_shown_while_it_is_written(capsys):
+    shown = []
+
+    def pieces():
+        for piece in ("b", "c"):
+            yield piece
+            shown.append(capsys.readouterr().out)
+
+    show("", "a", pieces(), None)
+    assert shown == ["ab", "c"]
 
 
 def test_stop_texts_are_typed_as_separators_are(sample):
