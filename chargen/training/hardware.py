@@ -94,8 +94,8 @@ def pick_engine(
 
     Both follow from the network, the device and the processor, so that the same seed gives the same model however busy
     the machine is. A CPU runs the native kernels where they have vectors, but PyTorch's layers for a large LSTM or RNN
-    with large batches, and for a large LSTM on a processor with AMX, the tiles of which only they use. PyTorch has no
-    layer of a capped LSTM. A large network is trained in bfloat16 where the processor multiplies in it.
+    with large batches, and for a large LSTM on a processor with AMX where only they use its tiles. PyTorch has no layer
+    of a capped LSTM. A large network is trained in bfloat16 where the processor multiplies in it.
 
     Args:
         engine, precision: what is fixed; None leaves it open.
@@ -113,7 +113,8 @@ def pick_engine(
     if engine is None:
         fast = library.path(precision or "float32") not in (None, "portable")
         heavy = config.cell in ("rnn", "lstm") and CELLS[config.cell].gates * config.hidden_size**2 > HEAVY
-        beaten = (large and has_tiles and config.cell == "lstm") or (heavy and batch_size > MANY)
+        only_theirs = has_tiles and library.path("bfloat16") != "amx"
+        beaten = (large and only_theirs and config.cell == "lstm") or (heavy and batch_size > MANY)
         engine = "native" if fast and not beaten else "torch"
     if precision is None:
         multiplies = library.path("bfloat16") if engine == "native" else has_tiles or _has("_is_avx512_bf16_supported")

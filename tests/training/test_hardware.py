@@ -39,8 +39,11 @@ def let_run(monkeypatch, **paths):
         ("lstm", 64, "avx512bf16", (None, "bfloat16"), ("native", "bfloat16")),
         ("lstm", 64, "avx512bf16", ("torch",), ("torch", "float32")),
         ("gru", 512, "avx2", (None, "bfloat16"), ("torch", "bfloat16")),
-        ("lstm", 512, "amx", (), ("torch", "bfloat16")),
-        ("lstm", 512, "amx", ("native",), ("native", "bfloat16")),
+        ("lstm", 512, "amx", (), ("native", "bfloat16")),
+        ("lstm", 512, "amx", (None, None, 64), ("torch", "bfloat16")),
+        ("lstm", 512, "amx by PyTorch alone", (), ("torch", "bfloat16")),
+        ("lstm", 512, "amx by PyTorch alone", ("native",), ("native", "bfloat16")),
+        ("capped-lstm", 512, "amx by PyTorch alone", (), ("native", "bfloat16")),
         ("gru", 512, "amx", (), ("native", "bfloat16")),
         ("lstm", 512, "avx512bf16", (None, None, 32), ("native", "bfloat16")),
         ("lstm", 512, "avx512bf16", (None, None, 64), ("torch", "bfloat16")),
@@ -53,10 +56,10 @@ def let_run(monkeypatch, **paths):
 def test_engine_and_precision_follow_from_the_network_and_the_processor(
     monkeypatch, cell, units, processor, fixed, picked
 ):
-    bfloat16 = processor in ("avx512bf16", "amx")
+    bfloat16 = processor != "avx2"
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: processor == "amx", raising=False)
-    let_run(monkeypatch, float32="avx2", bfloat16="avx512bf16" if bfloat16 else None)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: "amx" in processor, raising=False)
+    let_run(monkeypatch, float32="avx2", bfloat16={"avx2": None, "amx": "amx"}.get(processor, "avx512bf16"))
     assert pick_engine(CPU, ModelConfig(5, cell, units), *fixed) == picked
 
 

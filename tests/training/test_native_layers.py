@@ -66,17 +66,16 @@ def results(run, cell, x, state, weights, seed=0):
 def check_against_equations(cell, B, T, H, inputs, ids, precision, seed=0):
     """Hold the native layer to the equations.
 
-    A sum of N float32 products differs from the exact one by about sqrt(N) roundings of its largest part, where
-    roundings are independent. N is the longest sum on the way: the G * H units and the inputs of a step, or the T * B
-    rows of a weight's gradient. The gates and the steps through time multiply it by a factor, for which 64 is ample.
+    The products of a sum are rounded independently, and its terms have both signs, so that it differs from the exact
+    one by few roundings of the largest element. The gates, and the steps through time, multiply that: over 300 shapes
+    in float32 by 35 at most, most often by less than 5.
     """
     with autocast(torch.device("cpu"), precision):
         found = results(run_layer, cell, *random_layer(cell, B, T, H, inputs, ids, seed))
     expected = results(equations, cell, *random_layer(cell, B, T, H, inputs, ids, seed, torch.float64))
-    N = CELLS[cell].gates * H + inputs + T * B
     assert found.keys() == expected.keys()
     for name, part in expected.items():
-        allowed = 64 * N**0.5 * ROUNDING[precision] * max(1.0, part.abs().max().item())
+        allowed = 64 * ROUNDING[precision] * max(1.0, part.abs().max().item())
         assert found[name].dtype == torch.float32
         difference = (found[name].double() - part).abs().max().item()
         assert difference <= allowed, f"{name}: {difference:.1e} above {allowed:.1e}"

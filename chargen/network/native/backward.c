@@ -36,7 +36,7 @@ static void pack_backward(const struct run *run, struct range own, struct range 
 /* dh += ds W_hh, with the ds of step t */
 static void pass_back(const struct run *run, struct range units, long t) {
     long size = run->G * run->units * PANEL * PANEL;
-    run->path->product(run->B, units.end - units.begin, run->G * run->units, at(run, run->ds.left, t * run->B * PANEL),
+    run->path->product(run->B, units.end - units.begin, run->G * run->units, left_at(run, &run->ds, 0, t * run->B),
                        run->ds.stride, at(run, run->recurrent_back, units.begin * size), size,
                        run->dh + units.begin * run->B * PANEL, run->B * PANEL);
 }
@@ -57,31 +57,51 @@ static void step_backward(const struct run *run, struct range own, long t) {
                                               run->slot, h + before, c + before, h + after, c + after, dh, dc);
         for (long slot = 0; slot < run->cell->slots; slot++) {
             clear_columns(run->ds.panels + slot * run->slot + gates, run->B, u, run->H);
-            make_left(run, &run->ds, slot * run->slot + gates, run->B);
+            make_left(run, &run->ds, slot * run->units + u, t * run->B, run->B);
         }
     }
 }
 
-/* Return a list's panel as gradients read it, written to its place `to` on the right where that is a copy. */
-static const void *right_panel(const struct run *run, const struct list *list, long offset, long to) {
-    if (!run->path->as_left) return list->panels + offset;
-    void *right = at(run, list->right, to * list->right_stride);
-    run->path->as_right(run->T * run->B, list->panels + offset, PANEL, right);
-    return right;
+/* Copy a panel of what the weights multiply for the right side of gradients. */
+static void make_right(const struct run *run, const struct list *list, long panel) {
+    if (!run->path->as_left) return;
+    long rows = run->T * run->B, written = (rows + 1) / 2 * 2;
+    void *right = at(run, list->right, panel * list->right_stride);
+    run->path->as_right(rows, list->panels + panel * list->stride, PANEL, right);
+    memset(at(run, right, written * PANEL), 0, (run->gradient_rows - written) * PANEL * run->path->number_size);
 }
 
-/* The gradients of one gate's weights for a few panels of units, whose ds are on the right: one product over all T * B
-   rows. What the weights multiply passes through the caches once for all these units. */
-static void gate_gradient(const struct run *run, const void *const ds[], struct range units, const struct list *list,
-                          long panels, long gate, long width, float *weights) {
-    for (long j = 0, some; j < panels; j += some) {
-        const void *right = at(run, list->right, j * list->right_stride);
-        some = j + 1 < panels ? 2 : 1;
-        for (long u = units.begin; u < units.end; u++) {
-            float tiles[2 * PANEL * PANEL];
-            run->path->gradient(run->T * run->B, some, ds[u - units.begin], right, list->right_stride, tiles);
-            for (long i = 0; i < some; i++)
-                unpack_tile(tiles + i * PANEL * PANEL, gate, u, j + i, run->H, width, weights);
+/* Return a slot's ds of some panels of units for the left side of gradients. */
+static void *gradient_left(const struct run *run, long slot, struct range units) {
+    const struct path *path = run->path;
+    float *ds = run->ds.panels + slot * run->slot;
+    if (!path->as_left) return ds + units.begin * run->ds.stride;
+    for (long u = units.begin; u < units.end; u++) {
+        void *to = at(run, run->ds.right, u * run->ds.right_stride);
+        if (path->as_gradient_left)
+            path->as_gradient_left(run->T * run->B, ds + u * run->ds.stride, to);
+        else
+            path->as_right(run->T * run->B, ds + u * run->ds.stride, PANEL, to);
+    }
+    return at(run, run->ds.right, units.begin * run->ds.right_stride);
+}
+
+static long one_or_two(long left) { return left > 1 ? 2 : 1; }
+
+/* The gradients of one gate's weights for a few panels of units: one product over all T * B rows. What the weights
+   multiply passes through the caches once for all these units. */
+static void gate_gradient(const struct run *run, void *ds, struct range units, const struct list *list, long panels,
+                          long gate, long width, float *weights) {
+    for (long j = 0, right; j < panels; j += right) {
+        void *b = at(run, list->right, j * list->right_stride);
+        right = one_or_two(panels - j);
+        for (long u = units.begin, left; u < units.end; u += left) {
+            float tiles[4 * PANEL * PANEL];
+            left = one_or_two(units.end - u);
+            void *a = at(run, ds, (u - units.begin) * run->ds.right_stride);
+            run->path->gradient(run->gradient_rows, left, right, a, run->ds.right_stride, b, list->right_stride, tiles);
+            for (long i = 0; i < left * right; i++)
+                unpack_tile(tiles + i * PANEL * PANEL, gate, u + i / right, j + i % right, run->H, width, weights);
         }
     }
 }
@@ -115,10 +135,8 @@ static void weight_gradients(const struct run *run, struct range own) {
     for (long slot = 0; slot < run->cell->slots; slot++)
         for (long begin = own.begin; begin < own.end; begin += TOGETHER) {
             struct range units = next_units(own, begin);
-            const void *ds[TOGETHER];
+            void *ds = gradient_left(run, slot, units);
             long g = slot - run->first_input_slot;
-            for (long u = begin; u < units.end; u++)
-                ds[u - begin] = right_panel(run, &run->ds, slot * run->slot + u * run->ds.stride, u);
             if (slot < run->G)
                 gate_gradient(run, ds, units, &run->h, run->units, run->cell->recurrent_gate[slot], run->H, layer->dW_hh);
             if (g >= 0)
@@ -133,8 +151,8 @@ static void input_gradients(const struct run *run, struct range times) {
     long size = G * run->units * PANEL * PANEL, stride = panel_size(run->T * run->B);
     for (long j = 0; j < run->columns; j++) memset(run->dx + j * stride + begin, 0, rows * PANEL * sizeof(float));
     run->path->product(rows, run->columns, G * run->units,
-                       at(run, run->ds.left, run->first_input_slot * run->slot + begin), run->ds.stride, run->input_back,
-                       size, run->dx + begin, stride);
+                       left_at(run, &run->ds, run->first_input_slot * run->units, times.begin * run->B), run->ds.stride,
+                       run->input_back, size, run->dx + begin, stride);
     for (long j = 0; j < run->columns; j++) {
         float *dx = run->dx + j * stride + begin;
         for (long t = times.begin; t < times.end; t++, dx += run->B * PANEL)
@@ -156,9 +174,9 @@ void backward_task(void *argument, struct team *team, long rank, long threads) {
     for (long u = own.begin; u < own.end; u++) {
         begin_gradient(layer->d_h_end, run, u, run->dh + u * run->B * PANEL);
         begin_gradient(layer->d_c_end, run, u, run->dc + u * run->B * PANEL);
-        right_panel(run, &run->h, u * run->h.stride, u);
+        make_right(run, &run->h, u);
     }
-    for (long j = columns.begin; j < columns.end; j++) right_panel(run, &run->x, j * run->x.stride, j);
+    for (long j = columns.begin; j < columns.end; j++) make_right(run, &run->x, j);
     for (long t = run->T - 1; t >= 0; t--) {
         step_backward(run, own, t);
         wait_for_all(team);
@@ -170,4 +188,5 @@ void backward_task(void *argument, struct team *team, long rank, long threads) {
     }
     if (layer->dx) input_gradients(run, share_of(run->T, rank, threads));
     weight_gradients(run, own);
+    leave(run);
 }

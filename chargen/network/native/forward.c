@@ -6,9 +6,9 @@
 /* The number of a panel in `input` or `table`. */
 static long input_panel(const struct run *run, long g, long u) { return g * run->units + u; }
 
-/* Where the gates of step t, and the state before it, begin in a panel. */
+/* Where the gates of step t begin in a panel, and the row where the state before it does. */
 static long gates_at(const struct run *run, long t) { return run->layer->forgets ? 0 : t * run->B * PANEL; }
-static long state_at(const struct run *run, long t) { return (run->layer->forgets ? t % 2 : t) * run->B * PANEL; }
+static long state_row(const struct run *run, long t) { return (run->layer->forgets ? t % 2 : t) * run->B; }
 
 /* The sums of a slot, which become its gates. */
 static float *sums_of(const struct run *run, long slot, long u) {
@@ -68,7 +68,7 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
             repeat_row(run->bias + (slot * run->units + u) * PANEL, rows, sums);
         }
     for (long g = 0, size = run->columns * PANEL * PANEL; g < run->G && run->columns; g++)
-        run->path->product(rows, own.end - own.begin, run->columns, at(run, run->x.left, times.begin * run->B * PANEL),
+        run->path->product(rows, own.end - own.begin, run->columns, left_at(run, &run->x, 0, times.begin * run->B),
                            run->x.stride, at(run, run->input, input_panel(run, g, own.begin) * size), size,
                            sums_of(run, run->first_input_slot + g, own.begin) + begin, run->gates.stride);
 }
@@ -77,13 +77,13 @@ static void begin_sums(const struct run *run, struct range own, struct range tim
 static void add_recurrent(const struct run *run, struct range units, long t) {
     long G = run->G, size = run->units * PANEL * PANEL;
     for (long g = 0; g < G; g++)
-        run->path->product(run->B, units.end - units.begin, run->units, at(run, run->h.left, state_at(run, t)),
+        run->path->product(run->B, units.end - units.begin, run->units, left_at(run, &run->h, 0, state_row(run, t)),
                            run->h.stride, at(run, run->recurrent, (units.begin * G + g) * size), G * size,
                            sums_of(run, g, units.begin) + gates_at(run, t), run->gates.stride);
 }
 
 static void step_forward(const struct run *run, struct range own, long t) {
-    long before = state_at(run, t), after = state_at(run, t + 1);
+    long before = state_row(run, t) * PANEL, after = state_row(run, t + 1) * PANEL;
     for (long u = own.begin; u < own.end; u++) {
         if ((u - own.begin) % TOGETHER == 0) add_recurrent(run, next_units(own, u), t);
         float *gates = sums_of(run, 0, u) + gates_at(run, t);
@@ -91,7 +91,7 @@ static void step_forward(const struct run *run, struct range own, long t) {
         run->path->forward[run->layer->cell](run->B * PANEL, gates, run->slot, h + before, c + before, h + after,
                                              c + after);
         clear_columns(h + after, run->B, u, run->H);
-        make_left(run, &run->h, u * run->h.stride + after, run->B);
+        make_left(run, &run->h, u, state_row(run, t + 1), run->B);
         unpack_rows(h + after, run->B, u, run->H, run->layer->outputs + t * run->H, run->T * run->H);
     }
 }
@@ -104,12 +104,12 @@ void forward_task(void *argument, struct team *team, long rank, long threads) {
     if (!layer->packed_before) pack_forward(run, own);
     for (long u = own.begin; u < own.end; u++) {
         pack_rows(layer->h_begin, run->H, run->B, u, run->H, run->h.panels + u * run->h.stride);
-        make_left(run, &run->h, u * run->h.stride, run->B);
+        make_left(run, &run->h, u, 0, run->B);
         if (has_c) pack_rows(layer->c_begin, run->H, run->B, u, run->H, run->c.panels + u * run->c.stride);
     }
-    if (run->columns) pack_input(layer->x, run->B, run->T, run->inputs, times, run->x.stride, run->x.panels);
+    if (run->columns) pack_input(layer->x, run->B, run->T, run->inputs, times, run->columns, run->x.stride, run->x.panels);
     for (long j = 0; j < run->columns; j++)
-        make_left(run, &run->x, j * run->x.stride + times.begin * run->B * PANEL, (times.end - times.begin) * run->B);
+        make_left(run, &run->x, j, times.begin * run->B, (times.end - times.begin) * run->B);
     wait_for_all(team);
     int step_by_step = layer->ids || layer->forgets;
     if (!step_by_step) begin_sums(run, own, (struct range){0, run->T});
@@ -118,8 +118,9 @@ void forward_task(void *argument, struct team *team, long rank, long threads) {
         step_forward(run, own, t);
         wait_for_all(team);
     }
+    leave(run);
     for (long u = own.begin; u < own.end; u++) {
-        long last = state_at(run, run->T);
+        long last = state_row(run, run->T) * PANEL;
         unpack_rows(run->h.panels + u * run->h.stride + last, run->B, u, run->H, layer->h_end, run->H);
         if (has_c) unpack_rows(run->c.panels + u * run->c.stride + last, run->B, u, run->H, layer->c_end, run->H);
     }

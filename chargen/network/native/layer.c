@@ -26,6 +26,9 @@ const struct path *const paths[] = {
 #if defined(HAS_AVX512BF16)
     &avx512bf16_path,
 #endif
+#if defined(HAS_AMX)
+    &amx_path,
+#endif
 };
 enum { PATHS = sizeof paths / sizeof *paths };
 

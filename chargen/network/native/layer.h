@@ -36,25 +36,32 @@ struct matrix {
 
    Products read *numbers*: floats, or floats rounded to two bytes. Where numbers are floats, a panel of floats is read as
    it is, and as_left is null. Else as_left writes a panel of floats as a product reads it on its left. as_right writes
-   `rows` rows of 16 floats, `stride` apart, as a product reads them on its right, and as the gradient reads both; an odd
+   `rows` rows of 16 floats, `stride` apart, as a product reads them on its right, and the gradient on both sides; an odd
    number of rows is followed by one of zeros where two bytes are a number. transposed_as_right does so for the first
    `rows` columns, a multiple of 16, of 16 rows `stride` apart. All that they write lies as far apart, counted in numbers,
-   as the rows of a panel in floats. */
+   as the rows of a panel in floats, or of `side_by_side` panels, whose rows as_left writes next to each other. */
 struct path {
     const char *name;
     int (*runs_here)(void);
-    long number_size; /* bytes */
+    long number_size;  /* bytes */
+    long side_by_side; /* 1 or 2; every list has a multiple of so many panels */
+    long depth;        /* of how many rows the gradient's panels are a multiple: 1, 2 or more, the last of them zeros */
     void (*as_left)(long rows, const float *panel, void *left);
     void (*as_right)(long rows, const float *from, long stride, void *right);
+    /* Write a panel, and zeros up to the depth, as the gradient reads it on its left; null where that is as on its right. */
+    void (*as_gradient_left)(long rows, const float *panel, void *left);
     void (*transposed_as_right)(long rows, const float *from, long stride, void *right);
     /* c += a w: c is `rows` rows of `panels` panels, `c_stride` apart; a, of `chunks` panels `a_stride` numbers apart, has
        as many rows; w is as many panels as c, `w_stride` apart, of 16 * chunks rows. Each sum runs over the columns of a
        in their order, whatever the number of rows and panels. */
     void (*product)(long rows, long panels, long chunks, const void *a, long a_stride, const void *w, long w_stride,
                     float *c, long c_stride);
-    /* c = a^T b, 16 x 16, of two panels of `rows` rows; or two such c, one after the other, of a and the two panels of b,
-       `b_stride` numbers apart. */
-    void (*gradient)(long rows, long panels, const void *a, const void *b, long b_stride, float *c);
+    /* c[i][j] = a[i]^T b[j], 16 x 16 each, of `left` and `right` panels, 1 or 2, of `rows` rows; those of a lie `a_stride`
+       numbers apart, those of b `b_stride`. */
+    void (*gradient)(long rows, long left, long right, const void *a, long a_stride, const void *b, long b_stride,
+                     float *c);
+    /* What a thread does when it has computed its last product of a task; or null. */
+    void (*leave)(void);
     /* The sum of all rows of a panel. */
     void (*sum_rows)(long rows, const float *panel, float *sum);
     /* Add row t * B + b of a panel to the row ids[b][t] of a table. */
@@ -81,6 +88,10 @@ extern const struct path avx2_path, avx512_path;
 #if defined(__clang__) || __GNUC__ >= 10 /* older ones do not know its instructions */
 #define HAS_AVX512BF16 1
 extern const struct path avx512bf16_path;
+#endif
+#if defined(__linux__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define HAS_AMX 1
+extern const struct path amx_path;
 #endif
 #endif
 

@@ -9,6 +9,7 @@ from chargen.errors import InputError
 
 VARIABLE = "CHARGEN_NATIVE"  # an environment variable: a path's name, or "off"
 PATHS = {  # the precision of their products; the fastest first
+    "amx": "bfloat16",
     "avx512bf16": "bfloat16",
     "avx512": "float32",
     "avx2": "float32",

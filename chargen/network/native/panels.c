@@ -10,7 +10,7 @@ long panel_size(long rows) { return (rows < 64 ? rows : (rows + 24) / 64 * 64 + 
 
 static long columns_in(long panel_index, long width) {
     long rest = width - panel_index * PANEL;
-    return rest < PANEL ? rest : PANEL;
+    return rest < 0 ? 0 : rest < PANEL ? rest : PANEL;
 }
 
 struct block unit_rows(const float *weights, long gate, long u, long H, long width) {
@@ -87,9 +87,10 @@ void add_rows(const float *restrict matrix, long stride, long rows, long panel_i
             for (long i = 0; i < columns; i++) panel[i] += matrix[i];
 }
 
-/* x, (B, T, inputs), becomes panels `stride` floats apart, of the rows of some steps. */
-void pack_input(const float *x, long B, long T, long inputs, struct range times, long stride, float *panels) {
-    for (long j = 0; j < panels_of(inputs); j++)
+/* x, (B, T, inputs), becomes `columns` panels, `stride` floats apart, of the rows of some steps. */
+void pack_input(const float *x, long B, long T, long inputs, struct range times, long columns, long stride,
+                float *panels) {
+    for (long j = 0; j < columns; j++)
         for (long t = times.begin; t < times.end; t++)
             pack_rows(x + t * inputs, T * inputs, B, j, inputs, panels + j * stride + t * B * PANEL);
 }

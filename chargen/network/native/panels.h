@@ -31,7 +31,8 @@ void clear_columns(float *panel, long rows, long panel_index, long width);
 void fetch_rows(const float *matrix, long stride, long rows, struct range panels);
 void add_rows(const float *matrix, long stride, long rows, long panel_index, long width, float *panel);
 void unpack_rows(const float *panel, long rows, long panel_index, long width, float *matrix, long stride);
-void pack_input(const float *x, long B, long T, long inputs, struct range times, long stride, float *panels);
+void pack_input(const float *x, long B, long T, long inputs, struct range times, long columns, long stride,
+                float *panels);
 
 void gather_rows(const float *table, const int64_t *ids, long B, long T, struct range times, float *panel);
 

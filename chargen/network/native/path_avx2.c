@@ -34,6 +34,7 @@ INLINE long tile_rows(long left, long panels) {
     return panels > 1 ? 1 : left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS;
 }
 
+#include "sums.h"
 #include "products.h"
 #include "packing.h"
 
@@ -57,6 +58,8 @@ const struct path avx2_path = {
     .name = "avx2",
     .runs_here = has_avx2,
     .number_size = sizeof(number),
+    .side_by_side = 1,
+    .depth = 1,
     .as_right = as_right,
     .transposed_as_right = transposed_as_right,
     .product = product,

@@ -5,6 +5,7 @@
 
 #include "avx512.h"
 #include "floats.h"
+#include "sums.h"
 #include "products.h"
 #include "packing.h"
 
@@ -29,6 +30,8 @@ const struct path avx512_path = {
     .name = "avx512",
     .runs_here = has_avx512,
     .number_size = sizeof(number),
+    .side_by_side = 1,
+    .depth = 1,
     .as_right = as_right,
     .transposed_as_right = transposed_as_right,
     .product = product,

@@ -32,6 +32,7 @@ INLINE void interleave(vec one, vec other, vec *low, vec *high) {
 
 INLINE long tile_rows(long left, long panels) { return panels > 1 ? 1 : left < ROWS ? left : ROWS; }
 
+#include "sums.h"
 #include "products.h"
 #include "packing.h"
 
@@ -41,6 +42,8 @@ const struct path portable_path = {
     .name = "portable",
     .runs_here = always,
     .number_size = sizeof(number),
+    .side_by_side = 1,
+    .depth = 1,
     .as_right = as_right,
     .transposed_as_right = transposed_as_right,
     .product = product,

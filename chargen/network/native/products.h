@@ -5,7 +5,6 @@
    fills such a vector with the same DEEP numbers; add_product; ROWS, the most rows of 16 sums that a tile keeps in
    registers; and tile_rows, how many the next tile takes of those that are left, of 1 or 2 panels side by side. */
 
-enum { VECTORS = PANEL / WIDTH };
 enum { CHUNKS = 8 }; /* of 16 columns of a: so many rows of w, at most 8 KB, stay in the first cache for all rows of a */
 enum { AHEAD = 2 * CHUNKS * PANEL * PANEL }; /* how many numbers ahead w is fetched, which lies in a far cache */
 enum { DEPTH = 128 }; /* rows of two panels, at most 8 KB each, that stay in the first cache */
@@ -119,8 +118,7 @@ INLINE void gradient_tile(const long columns, const long panels, long rows, cons
         for (long j = 0; j < VECTORS; j++) store(c + (i % panels * PANEL + i / panels) * PANEL + j * WIDTH, sums[i][j]);
 }
 
-TARGET static void gradient(long rows, long panels, const void *one, const void *other, long b_stride, float *c) {
-    const number *a = one, *b = other;
+TARGET static void panel_gradient(long rows, long panels, const number *a, const number *b, long b_stride, float *c) {
     for (long i = 0; i < panels * PANEL * PANEL; i += WIDTH) store(c + i, all(0));
     for (; rows > 0; rows -= DEPTH, a += DEPTH * PANEL, b += DEPTH * PANEL) {
         long some = rows < DEPTH ? rows : DEPTH;
@@ -148,20 +146,8 @@ TARGET static void gradient(long rows, long panels, const void *one, const void 
     }
 }
 
-TARGET static void sum_rows(long rows, const float *panel, float *sum) {
-    vec sums[VECTORS];
-    for (long j = 0; j < VECTORS; j++) sums[j] = all(0);
-    for (long r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (long j = 0; j < VECTORS; j++) sums[j] += load(panel + r * PANEL + j * WIDTH);
-    for (long j = 0; j < VECTORS; j++) store(sum + j * WIDTH, sums[j]);
-}
-
-TARGET static void scatter_rows(long B, long T, const float *panel, const int64_t *ids, float *table) {
-    for (long t = 0; t < T; t++)
-        for (long b = 0; b < B; b++, panel += PANEL) {
-            float *row = table + ids[b * T + t] * PANEL;
-#pragma GCC unroll 4
-            for (long j = 0; j < VECTORS; j++) store(row + j * WIDTH, load(row + j * WIDTH) + load(panel + j * WIDTH));
-        }
+TARGET static void gradient(long rows, long left, long right, const void *a, long a_stride, const void *b, long b_stride,
+                            float *c) {
+    for (long i = 0; i < left; i++)
+        panel_gradient(rows, right, (const number *)a + i * a_stride, b, b_stride, c + i * right * PANEL * PANEL);
 }

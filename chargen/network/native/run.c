@@ -29,20 +29,25 @@ static void take_left(struct memory *memory, const struct path *path, struct lis
 }
 
 static void take_right(struct memory *memory, const struct path *path, struct list *list, long count, long rows) {
-    list->right_stride = path->as_left ? 2 * panel_size((rows + 1) / 2) : list->stride; /* pairs of rows fill lines */
+    list->right_stride = path->as_left ? 2 * panel_size(rows / 2) : list->stride; /* pairs of rows fill lines */
     list->right = path->as_left ? take_numbers(memory, path, count * list->right_stride) : list->panels;
 }
+
+static long rounded_up(long count, long multiple) { return (count + multiple - 1) / multiple * multiple; }
 
 void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]) {
     const struct cell *cell = &cells[layer->cell];
     const struct path *path = paths[layer->path];
     struct memory packed = {layer->packed, 0}, saved = {layer->saved, 0}, scratch = {layer->scratch, 0};
-    long units = panels_of(layer->H), columns = layer->ids ? 0 : panels_of(layer->inputs), rows = layer->T * layer->B;
+    long units = rounded_up(panels_of(layer->H), path->side_by_side), rows = layer->T * layer->B;
+    long columns = layer->ids ? 0 : rounded_up(panels_of(layer->inputs), path->side_by_side);
     long gate_rows = layer->forgets ? layer->B : rows, state_rows = gate_rows + layer->B;
+    long gradient_rows = rounded_up(rows, path->depth);
     long table = layer->ids ? cell->gates * units * layer->inputs * PANEL : 0;
     *run = (struct run){
         .layer = layer, .cell = cell, .path = path, .B = layer->B, .T = layer->T, .H = layer->H, .G = cell->gates,
         .inputs = layer->inputs, .units = units, .columns = columns, .first_input_slot = cell->slots - cell->gates,
+        .gradient_rows = gradient_rows,
     };
     run->bias = take(&packed, cell->slots * units * PANEL);
     run->recurrent = take_numbers(&packed, path, units * cell->gates * units * PANEL * PANEL);
@@ -57,9 +62,9 @@ void lay_out(struct run *run, const struct layer *layer, int64_t floats[3]) {
     take_left(&saved, path, &run->x, columns);
     run->ds = take_list(&scratch, cell->slots * units, rows);
     take_left(&scratch, path, &run->ds, cell->slots * units);
-    take_right(&scratch, path, &run->ds, units, rows);
-    take_right(&scratch, path, &run->h, units, rows);
-    take_right(&scratch, path, &run->x, columns, rows);
+    take_right(&scratch, path, &run->ds, units, gradient_rows);
+    take_right(&scratch, path, &run->h, units, gradient_rows);
+    take_right(&scratch, path, &run->x, columns, gradient_rows);
     run->dh = take(&scratch, units * layer->B * PANEL);
     run->dc = take(&scratch, units * layer->B * PANEL);
     run->recurrent_back = take_numbers(&scratch, path, units * cell->gates * units * PANEL * PANEL);
@@ -82,7 +87,19 @@ struct range next_units(struct range own, long begin) {
 
 void *at(const struct run *run, void *numbers, long offset) { return (char *)numbers + offset * run->path->number_size; }
 
-/* Copy `rows` rows of a list, from `offset` on, for the left side of products. */
-void make_left(const struct run *run, const struct list *list, long offset, long rows) {
-    if (run->path->as_left) run->path->as_left(rows, list->panels + offset, at(run, list->left, offset));
+/* What each thread does after its last product. */
+void leave(const struct run *run) {
+    if (run->path->leave) run->path->leave();
+}
+
+/* Where a row of a panel begins in the copies for the left side of products. */
+void *left_at(const struct run *run, const struct list *list, long panel, long row) {
+    long side = run->path->side_by_side, place = panel % side;
+    return at(run, list->left, (panel - place) * list->stride + (row * side + place) * PANEL);
+}
+
+/* Copy rows of a panel for the left side of products. */
+void make_left(const struct run *run, const struct list *list, long panel, long row, long rows) {
+    if (!run->path->as_left) return;
+    run->path->as_left(rows, list->panels + panel * list->stride + row * PANEL, left_at(run, list, panel, row));
 }

@@ -18,7 +18,8 @@ struct run {
     const struct cell *cell;
     const struct path *path;
     long B, T, H, G, inputs;
-    long units, columns;  /* panels of H units and of the dense inputs */
+    long units, columns;  /* panels of H units and of the dense inputs, as many as lie side by side */
+    long gradient_rows;   /* T * B, or a little more, up to the path's depth */
     long first_input_slot;
     long slot;            /* floats in the panels of one slot: units * gates.stride */
     /* packed */
@@ -48,7 +49,9 @@ struct range share_of(long count, long rank, long threads);
 struct range next_units(struct range own, long begin);
 void *at(const struct run *run, void *numbers, long offset);
 void forward_alone(const struct layer *layer);
-void make_left(const struct run *run, const struct list *list, long offset, long rows);
+void leave(const struct run *run);
+void *left_at(const struct run *run, const struct list *list, long panel, long row);
+void make_left(const struct run *run, const struct list *list, long panel, long row, long rows);
 
 task forward_task, backward_task;
 
