@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 import requests
+from hypothesis import settings
 
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
@@ -19,6 +20,10 @@ from chargen.text.vocabulary import Vocabulary
 for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
     if signal.getsignal(number := getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine breaks no property
+settings.load_profile("unhurried")
 
 
 class Browser:

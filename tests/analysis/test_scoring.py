@@ -111,7 +111,7 @@ def test_it_agrees_with_the_evaluation_of_training(length):
 
 
 @given(st.lists(st.integers(0, len(TEXT)), max_size=8))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_where_the_pieces_begin_and_end_changes_no_bit(cuts):
     cuts = [0, *sorted(cuts), len(TEXT)]
     pieces = [TEXT[a:b] for a, b in itertools.pairwise(cuts)]

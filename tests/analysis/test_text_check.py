@@ -166,7 +166,7 @@ def test_unknown_settings_are_refused(settings):
         examine("text", b"text", SMALL, **settings)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(bytes(3), "utf-8")
 @given(
     st.binary().filter(lambda data: not (data.startswith(tuple(PACKERS)) or kind_of(data))),

@@ -29,7 +29,7 @@ def all_ids(corpus):
     return np.concatenate([corpus.train_ids, corpus.valid_ids])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(AWKWARD.map("".join), min_size=1, max_size=3),
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252"]),

@@ -15,7 +15,7 @@ AWKWARD = st.lists(
 ).map("".join)
 
 code_points = st.text(st.characters(categories=None))  # lone surrogates too
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 def naive_letters(text):

@@ -17,7 +17,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 code_points = st.text(st.characters(categories=None))  # lone surrogates too: what argv makes of bytes that are no UTF-8
 few_letters = st.text(st.sampled_from("aAbBéÉß \nñ9½☃😀\ud83d"))  # so that a text and a vocabulary overlap often
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=60)
 
 
 def shared_text(name):

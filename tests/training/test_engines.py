@@ -50,7 +50,7 @@ def results(run_layer, cell, x, state, weights, of_outputs, of_state, dtype):
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
 @pytest.mark.parametrize("cell", sorted(CELLS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     B=st.integers(1, 5),
     T=st.integers(1, 6),

@@ -103,7 +103,7 @@ def test_a_large_layer_equals_the_equations(precision, cell):
     ids=st.booleans(),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_shape_equals_the_equations(precision, cell, B, T, H, inputs, ids, seed):
     check_against_equations(cell, B, T, H, inputs, ids, precision, seed)
 
