@@ -44,13 +44,14 @@ def start(*arguments, cwd, **options):
 
 
 def wait_for(process, words):
-    """Read what the process prints until a line has `words`; return the line. It is killed after two minutes."""
-    deadline = threading.Timer(120, process.kill)
+    """Read what the process prints until a line has `words`; return it all. The process is killed after two minutes."""
+    read, deadline = "", threading.Timer(120, process.kill)
     deadline.start()
     try:
         for line in process.stderr:
+            read += line
             if words in line:
-                return line
+                return read
     finally:
         deadline.cancel()
     pytest.fail(f"the process ended, or two minutes passed, without a word of {words!r}")
