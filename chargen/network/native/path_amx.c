@@ -52,7 +52,7 @@ TARGET static void leave(void) {
     set_up = 0;
 }
 
-/* c += a w for up to 32 rows and 2 panels: each tile on the right is read once for two on the left. */
+/* c += a w for 17 to 32 rows and up to 2 panels: each tile on the right is read once for two on the left. */
 TARGET static void product_of_many_rows(long rows, long panels, long pairs, const number *a, long a_stride,
                                         const number *w, long w_stride, float *c, long c_stride) {
     float *lower = c + TILE_ROWS * PANEL;
@@ -83,7 +83,7 @@ TARGET static void product_of_many_rows(long rows, long panels, long pairs, cons
     }
 }
 
-/* c += a w for up to 16 rows and 4 panels. */
+/* c += a w for up to 16 rows and up to 4 panels. */
 TARGET static void product_of_few_rows(long rows, long panels, long pairs, const number *a, long a_stride,
                                        const number *w, long w_stride, float *c, long c_stride) {
     set_up_tiles(rows, rows);
