@@ -8,28 +8,30 @@ LATE = 1.0  # seconds of a delay that count; on a busy machine too, a thread tha
 
 
 class _Heart(threading.Thread):
-    """Tells by its own delays that the whole process was stopped; a busy processor or a slow disk do not delay it."""
+    """Tells by delays that the whole process was stopped; a busy processor or a slow disk do not delay its beats."""
 
     def __init__(self) -> None:
         super().__init__(name="chargen-clock", daemon=True)
-        self._beat = time.perf_counter(), time.process_time(), 0.0  # the last one, and the seconds lost until then
+        self._lock = threading.Lock()
+        self._last = time.perf_counter(), time.process_time(), 0.0  # the last beat, and the seconds lost until then
         self.start()
 
     def run(self) -> None:
         while True:
             time.sleep(BEAT)
-            now, computed = time.perf_counter(), time.process_time()
-            self._beat = now, computed, self.lost(now, computed)
+            self.beat()
 
-    def lost(self, now: float, computed: float) -> float:
-        """Return the seconds until `now` in which the process was stopped.
+    def beat(self) -> float:
+        """Return the time now, without the seconds in which the process was stopped.
 
-        Args:
-            computed: the processor time of this process until now. A beat is late also where other code holds the
-                interpreter's lock; then the process computes, and that counts.
+        A beat is late also where other code holds the interpreter's lock; then the process computes, and that counts.
         """
-        last, before, lost = self._beat
-        return lost + max(now - last - max(computed - before, LATE), 0.0)
+        with self._lock:
+            now, computed = time.perf_counter(), time.process_time()
+            last, computed_before, lost = self._last
+            lost += max(now - last - max(computed - computed_before, LATE), 0.0)
+            self._last = now, computed, lost
+            return now - lost
 
 
 _heart: _Heart | None = None
@@ -43,5 +45,4 @@ def seconds_worked() -> float:
     global _heart
     if _heart is None or not _heart.is_alive():  # a process that was forked has no thread of its own
         _heart = _Heart()
-    now = time.perf_counter()
-    return now - _heart.lost(now, time.process_time())
+    return _heart.beat()

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from chargen.training import clock
+
 PROGRAM = """
 import sys, time
 from chargen.training import clock
@@ -43,3 +45,15 @@ def test_time_in_which_no_other_thread_may_run_counts():
     """A sum of a range holds the interpreter's lock to its end."""
     counted, computed = started("sum(range(60_000_000))").communicate()[0].split()
     assert float(counted) > 0.9 * float(computed) > 0.5
+
+
+def test_time_goes_on_at_once_after_a_stop(monkeypatch):
+    """Although the thread that looks at the clock has not been woken yet."""
+    for name, value in {"BEAT": 3600, "LATE": 0.2, "_heart": None}.items():
+        monkeypatch.setattr(clock, name, value)
+    began = clock.seconds_worked()
+    time.sleep(0.5)
+    gone_on = clock.seconds_worked()
+    time.sleep(0.05)
+    assert gone_on - began == pytest.approx(0.2, abs=0.01)
+    assert 0.05 <= clock.seconds_worked() - gone_on < 0.5
