@@ -1,10 +1,12 @@
-"""What several tests need: a browser (headless Chromium, driven by the WebDriver protocol), a precision, a model."""
+"""What several tests need: the command, a browser (headless Chromium, by WebDriver), a precision, a model."""
 
 import contextlib
+import io
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import requests
 from hypothesis import settings
 
+from chargen.cli.main import main
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.config import ModelConfig
 from chargen.text.vocabulary import Vocabulary
@@ -24,6 +27,32 @@ for name in {"SIGINT", "SIGTERM", "SIGHUP"} & set(dir(signal)):
 
 settings.register_profile("unhurried", deadline=None)  # a busy machine breaks no property
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session")
+def chargen_here():
+    """A function that runs `chargen ...` in this process, since each of its own takes seconds to load PyTorch."""
+    return _chargen_here
+
+
+def _chargen_here(*arguments, cwd, input="", **variables):
+    """Return what `subprocess.run` would, after a command in a folder with these variables of the environment."""
+    arguments = list(map(str, arguments))
+    given = {"stdin": input if isinstance(input, bytes) else input.encode(), "stdout": b"", "stderr": b""}
+    streams = {name: io.TextIOWrapper(io.BytesIO(data), "utf-8") for name, data in given.items()}
+    with pytest.MonkeyPatch.context() as changed:
+        changed.chdir(cwd)
+        for name, value in variables.items():
+            changed.setenv(name, str(value))
+        for name, stream in streams.items():
+            changed.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+    for stream in streams.values():
+        stream.seek(0)
+    return subprocess.CompletedProcess(
+        arguments, ended.value.code, *(streams[to].read() for to in ("stdout", "stderr"))
+    )
 
 
 class Browser:

@@ -135,7 +135,7 @@ def test_a_signal_that_is_to_be_ignored_is_ignored(folder):
     assert process.returncode == 143
 
 
-def kill_and_resume(folder, kills, seconds, options, seed=0, after=""):
+def kill_and_resume(chargen_here, folder, kills, seconds, options, seed=0, after=""):
     """Kill a run at random moments and resume it until it is through; return how often it was resumed.
 
     Args:
@@ -172,14 +172,14 @@ def kill_and_resume(folder, kills, seconds, options, seed=0, after=""):
         announced = max([announced, *saved])
         if "saved after" in stderr:
             arguments = ["--resume", "killed"]
-    result = chargen("train", *arguments, cwd=folder, timeout=1200)
+    result = chargen_here("train", *arguments, cwd=folder)
     assert result.returncode == 0, result.stderr
     same_result(folder)
     return resumed
 
 
-def uninterrupted(folder, options):
-    assert chargen("train", "poem.txt", "--name", "whole", *options, cwd=folder, timeout=1200).returncode == 0
+def uninterrupted(chargen_here, folder, options):
+    assert chargen_here("train", "poem.txt", "--name", "whole", *options, cwd=folder).returncode == 0
 
 
 def same_result(folder):
@@ -192,18 +192,18 @@ def same_result(folder):
     ]
 
 
-def test_killed_at_random_moments_a_run_ends_with_the_same_bits(folder):
+def test_killed_at_random_moments_a_run_ends_with_the_same_bits(folder, chargen_here):
     (folder / "poem.txt").write_text(POEM * 100)
     options = [*SMALL, "--epochs", "40"]
-    uninterrupted(folder, options)
-    assert kill_and_resume(folder, kills=2, seconds=(0.0, 0.5), options=options, after="saved after") == 1
+    uninterrupted(chargen_here, folder, options)
+    assert kill_and_resume(chargen_here, folder, kills=2, seconds=(0.0, 0.5), options=options, after="saved after") == 1
 
 
 @pytest.mark.soak
-def test_300_kills(folder):
+def test_300_kills(folder, chargen_here):
     options = [*SMALL, "--epochs", "600", "--patience", "600"]
-    uninterrupted(folder, options)
-    restarts = kill_and_resume(folder, kills=300, seconds=(0.0, 3.0), options=options)
+    uninterrupted(chargen_here, folder, options)
+    restarts = kill_and_resume(chargen_here, folder, kills=300, seconds=(0.0, 3.0), options=options)
     print(f"300 kills, {restarts} of them of a run that had been resumed")
 
 
@@ -231,15 +231,15 @@ def test_a_classroom_of_20_trains_at_once_in_one_folder_and_one_cache(folder):
     assert len(list((folder / "cache" / "encoded").glob("*.ids"))) == 1
 
 
-def test_resume_by_the_same_command_by_name_or_alone(folder):
+def test_resume_by_the_same_command_by_name_or_alone(folder, chargen_here):
     options = ["--hidden-size", "8", "--sample-every", "0", "--epochs", "2", "--normalize", "lower", "--seed", "3"]
     (folder / "poem.txt").write_text(POEM * 40)
-    assert chargen("train", "poem.txt", *options, cwd=folder).returncode == 0
+    assert chargen_here("train", "poem.txt", *options, cwd=folder).returncode == 0
     for arguments in (["poem.txt", *options, "--resume"], ["--resume"]):
-        result = chargen("train", *arguments, cwd=folder)
+        result = chargen_here("train", *arguments, cwd=folder)
         assert result.returncode == 0, result.stderr
         assert "poem-lstm is finished; give --epochs 4 to train further" in result.stderr
-    result = chargen("train", "-", "--resume", "poem-lstm", "--epochs", "3", cwd=folder, input=POEM * 40)
+    result = chargen_here("train", "-", "--resume", "poem-lstm", "--epochs", "3", cwd=folder, input=POEM * 40)
     assert result.returncode == 0, result.stderr
     assert "epoch 3/3  training" in result.stderr
     assert len((folder / "checkpoints/poem-lstm/history.jsonl").read_text().splitlines()) == 3
@@ -265,7 +265,7 @@ def test_time_while_it_is_stopped_does_not_use_up_its_budget(folder):
     assert 0 < position["seconds"] < position["elapsed"] < waited - 1.5
 
 
-def test_a_budget_can_be_extended(folder):
+def test_a_budget_can_be_extended(folder, chargen_here):
     def stopped_soon(*arguments):
         process = start("train", *arguments, "--sample-every", "0", cwd=folder)
         wait_for(process, "epoch ")
@@ -274,21 +274,21 @@ def test_a_budget_can_be_extended(folder):
         return Checkpoint.load(folder / "checkpoints/timed/last.safetensors").provenance
 
     before = stopped_soon("poem.txt", "--budget", "10m", "--hidden-size", "64", "--name", "timed")
-    refused(chargen("train", "--resume", "timed", "--epochs", "9", cwd=folder), "a budget of 600s")
+    refused(chargen_here("train", "--resume", "timed", "--epochs", "9", cwd=folder), "a budget of 600s")
     after = stopped_soon("--resume", "timed", "--budget", "11m")
     assert after.settings["seconds"] == pytest.approx(before.settings["seconds"] + 60)
     assert after.metadata["budget"] == 660
-    refused(chargen("train", "--resume", "timed", "--budget", "9m", cwd=folder), "give at least that much")
+    refused(chargen_here("train", "--resume", "timed", "--budget", "9m", cwd=folder), "give at least that much")
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def stopped(tmp_path_factory, chargen_here):
     """A folder with a run of 2 epochs, of which more could be trained."""
     folder = tmp_path_factory.mktemp("stopped")
     (folder / "poem.txt").write_text(POEM * 40)
     (folder / "other.txt").write_text(POEM * 41)
     options = ["--hidden-size", "8", "--epochs", "2", "--sample-every", "0", "--name", "run"]
-    assert chargen("train", "poem.txt", *options, cwd=folder).returncode == 0
+    assert chargen_here("train", "poem.txt", *options, cwd=folder).returncode == 0
     return folder
 
 
@@ -326,12 +326,12 @@ def test_what_resuming_cannot_do_is_refused_by_name(stopped, arguments, words, m
     assert weights(stopped / "checkpoints/run/last.safetensors") == before
 
 
-def test_a_second_trainer_is_refused(folder):
+def test_a_second_trainer_is_refused(folder, chargen_here):
     process = start("train", "poem.txt", *LONG, cwd=folder)
     wait_for(process, epoch(1))
     owner = f"process {process.pid} is training in"
-    refused(chargen("train", "poem.txt", *LONG, "--overwrite", cwd=folder), owner)
-    refused(chargen("train", "--resume", "long", cwd=folder), owner)
+    refused(chargen_here("train", "poem.txt", *LONG, "--overwrite", cwd=folder), owner)
+    refused(chargen_here("train", "--resume", "long", cwd=folder), owner)
     process.terminate()
     process.communicate(timeout=20)
     assert process.returncode == 143
@@ -387,7 +387,7 @@ def test_a_limit_that_holds_no_save_is_refused_before_training(folder):
     assert "held-out" not in result.stderr
 
 
-def test_a_folder_that_may_not_be_written_is_refused_before_training(folder):
+def test_a_folder_that_may_not_be_written_is_refused_before_training(folder, chargen_here):
     runs = folder / "checkpoints"
     runs.mkdir()
     mounted = subprocess.run(
@@ -398,25 +398,25 @@ def test_a_folder_that_may_not_be_written_is_refused_before_training(folder):
             pytest.skip("ROOT MAY WRITE ANYWHERE AND MAY NOT MOUNT HERE: a read-only folder was not tried")
         runs.chmod(0o500)
     try:
-        refused(chargen("train", "poem.txt", *LONG, cwd=folder), "cannot write in", "train where you may write")
+        refused(chargen_here("train", "poem.txt", *LONG, cwd=folder), "cannot write in", "train where you may write")
     finally:
         if mounted.returncode == 0:
             subprocess.run(["umount", str(runs)], check=True)
 
 
-def test_a_learning_rate_that_bursts_it_is_told_and_the_last_save_kept(folder):
+def test_a_learning_rate_that_bursts_it_is_told_and_the_last_save_kept(folder, chargen_here):
     options = [*LONG, "--cell", "rnn", "--learning-rate", "1e38", "--optimizer", "sgd", "--clip", "1e38"]
-    result = chargen("train", "poem.txt", *options, cwd=folder)
+    result = chargen_here("train", "poem.txt", *options, cwd=folder)
     refused(result, "training diverged: ", "--learning-rate (it was 1e+38)", code=1)
     Checkpoint.load(folder / "checkpoints/long/last.safetensors")
 
 
-def test_a_terminal_is_never_sent_the_control_characters_of_a_model(folder):
+def test_a_terminal_is_never_sent_the_control_characters_of_a_model(folder, chargen_here):
     import pty
 
     (folder / "red.txt").write_text("\x1b[31mred\x1b[0m\x07 " * 500)
     options = ["--hidden-size", "16", "--epochs", "1", "--sample-every", "0"]
-    assert chargen("train", "red.txt", *options, cwd=folder).returncode == 0
+    assert chargen_here("train", "red.txt", *options, cwd=folder).returncode == 0
     sample = ["sample", "\x1b[31m", "--temperature", "5", "--length", "300", "--seed", "1"]
     assert "\x1b" in chargen(*sample, cwd=folder).stdout
     ours, theirs = pty.openpty()

@@ -47,11 +47,11 @@ def refused(result, *words, code=2):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(tmp_path_factory, chargen_here):
     """A folder with a poem and a run named poem-lstm, and what training it printed."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "poem.txt").write_text(POEM)
-    result = chargen("train", "poem.txt", *SMALL, cwd=folder)
+    result = chargen_here("train", "poem.txt", *SMALL, cwd=folder)
     assert result.returncode == 0, result.stderr
     return folder, result
 
@@ -87,8 +87,8 @@ def test_train_reports_each_epoch_and_keeps_the_run(trained):
     assert "only 220 characters held out" in result.stderr
 
 
-def test_an_existing_run_is_refused_by_name(trained):
-    refused(chargen("train", "poem.txt", *SMALL, cwd=trained[0]), "poem-lstm", "--overwrite", "--name")
+def test_an_existing_run_is_refused_by_name(trained, chargen_here):
+    refused(chargen_here("train", "poem.txt", *SMALL, cwd=trained[0]), "poem-lstm", "--overwrite", "--name")
 
 
 def test_train_from_standard_input_and_by_module(tmp_path):
@@ -270,9 +270,9 @@ def test_info_shows_what_a_checkpoint_holds(trained):
     assert not re.search(r"\d\.\d{5}", text), "no fifteen digits"
 
 
-def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path):
+def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path, chargen_here):
     picture = tmp_path / "losses.png"
-    result = chargen("info", "poem-lstm", "--plot", picture, cwd=trained[0])
+    result = chargen_here("info", "poem-lstm", "--plot", picture, cwd=trained[0])
     assert (result.returncode, result.stdout) == (0, "")
     assert picture.read_bytes() == (trained[0] / "checkpoints" / "poem-lstm" / "loss.png").read_bytes()
     baselines = json.loads(chargen("info", "--json", cwd=trained[0]).stdout)["metadata"]["baselines"]
@@ -281,10 +281,10 @@ def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path):
     refused(chargen("info", "poem-lstm", "--plot", tmp_path / "no" / "x.png", cwd=trained[0]), "there is no folder")
 
 
-def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
+def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path, chargen_here):
     (tmp_path / "poem.txt").write_text(POEM)
     options = ["--preset", "d2l", "--epochs", "1", "--cell", "rnn", "--batch-size", "8", "--seed", "7"]
-    assert chargen("train", "poem.txt", *options, cwd=tmp_path).returncode == 0
+    assert chargen_here("train", "poem.txt", *options, cwd=tmp_path).returncode == 0
     about = json.loads(chargen("info", "--json", cwd=tmp_path).stdout)
     assert about["normalization"] == "letters"
     assert about["hidden_size"] == 256
@@ -309,14 +309,14 @@ def test_the_textbook_preset_and_what_a_person_types_wins(tmp_path):
     }
 
 
-def test_every_training_option_reaches_the_run(tmp_path):
+def test_every_training_option_reaches_the_run(tmp_path, chargen_here):
     (tmp_path / "poem.txt").write_text(POEM)
     options = "--normalize lower --max-chars 1500 --valid-fraction 0.2 --cell gru --hidden-size 6 --num-layers 2"
     options += " --dropout 0.1 --partition random --epochs 1 --optimizer sgd --warmup-steps 1 --final-learning-rate 0.5"
     options += " --clip 2 --batch-size 3 --num-steps 9 --seed 4 --device cpu --sample-every 0 --name mine"
     options += " --patience 7 --precision bfloat16 --learning-rate 0.5 --weight-decay 0.25"
     options += " --recurrent-dropout 0.2 --valid-chars 250"
-    result = chargen("train", "poem.txt", *options.split(), cwd=tmp_path)
+    result = chargen_here("train", "poem.txt", *options.split(), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "    | " not in result.stderr
     assert "the first 250 held-out characters are read after each epoch" in result.stderr
@@ -354,11 +354,11 @@ def test_a_budget_is_kept(tmp_path):
     assert json.loads(history[-1])["learning_rate"] < 0.25 * rate, "the schedule ends with the budget"
 
 
-def test_fine_tuning_begins_where_the_other_model_ended(trained, tmp_path):
+def test_fine_tuning_begins_where_the_other_model_ended(trained, tmp_path, chargen_here):
     (tmp_path / "shout.txt").write_text(POEM.replace("tyger", "TYGER"))
     best = trained[0] / "checkpoints" / "poem-lstm" / "best.safetensors"
     options = ["--init-from", best, "--epochs", "1", "--learning-rate", "1e-9", "--name", "tuned"]
-    result = chargen("train", "shout.txt", *options, cwd=tmp_path)
+    result = chargen_here("train", "shout.txt", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "best.safetensors: 'EGRTY'" in result.stderr
     with (
@@ -369,7 +369,7 @@ def test_fine_tuning_begins_where_the_other_model_ended(trained, tmp_path):
         np.testing.assert_allclose(after.get_tensor(name), before.get_tensor(name), atol=1e-5)
 
 
-def test_help_of_a_command_and_quiet_training(tmp_path):
+def test_help_of_a_command_and_quiet_training(tmp_path, chargen_here):
     shown = chargen("help", "train", cwd=tmp_path).stdout
     assert shown == chargen("train", "--help", cwd=tmp_path).stdout
     assert [line for line in shown.splitlines() if re.match(r"\w+:$", line)] == [
@@ -380,7 +380,7 @@ def test_help_of_a_command_and_quiet_training(tmp_path):
     near = "no option --temp; did you mean --temperature or --temperatures?"
     refused(chargen("sample", "--temp", "1", cwd=tmp_path), near)
     (tmp_path / "poem.txt").write_text(POEM)
-    result = chargen("train", "poem.txt", *SMALL, "--quiet", cwd=tmp_path)
+    result = chargen_here("train", "poem.txt", *SMALL, "--quiet", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
@@ -460,10 +460,10 @@ def test_bad_input_gets_one_clear_line(tmp_path, monkeypatch, capsys, arguments,
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_a_place_that_cannot_be_written_is_named(tmp_path, chargen_here):
     (tmp_path / "poem.txt").write_text(POEM)
     (tmp_path / "checkpoints").write_text("a file where the folder should be")
-    refused(chargen("train", "poem.txt", *SMALL, cwd=tmp_path), "cannot write", "checkpoints")
+    refused(chargen_here("train", "poem.txt", *SMALL, cwd=tmp_path), "cannot write", "checkpoints")
 
 
 def test_unknown_characters_of_a_prefix(trained):
@@ -512,14 +512,13 @@ def test_help_and_sampling_never_load_torch(trained, arguments):
     assert subprocess.run([sys.executable, "-c", program], cwd=trained[0], capture_output=True).returncode == 0
 
 
-def test_a_folder_too_large_for_memory_is_learned_resumed_and_audited(tmp_path):
+def test_a_folder_too_large_for_memory_is_learned_resumed_and_audited(tmp_path, chargen_here):
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "a.txt").write_text(POEM)
     (tmp_path / "books" / "b.txt").write_text(POEM.upper())
-    environment = {**os.environ, "CHARGEN_CACHE": str(tmp_path / "cache")}
 
     def run(*arguments):
-        result = chargen(*arguments, cwd=tmp_path, env=environment)
+        result = chargen_here(*arguments, cwd=tmp_path, CHARGEN_CACHE=tmp_path / "cache")
         assert result.returncode == 0, result.stderr
         return result
 

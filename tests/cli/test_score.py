@@ -259,14 +259,15 @@ def test_a_long_text_is_shown_in_part_and_the_page_says_so(folder, tmp_path, bro
     assert "shows" not in done(folder, tmp_path / "long.txt", *options).stderr
 
 
-def test_a_model_that_learns_what_it_has_predicted_is_measured_beside_the_plain_one(folder):
+def test_a_model_that_learns_what_it_has_predicted_is_measured_beside_the_plain_one(folder, chargen_here):
     before = (folder / "one.safetensors").read_bytes()
-    plain = json.loads(chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json").stdout)
-    result = chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--json", "--adapt")
+    options = ["score", "cat.txt", "--checkpoint", "one.safetensors"]
+    plain = json.loads(chargen_here(*options, "--json", cwd=folder).stdout)
+    result = chargen_here(*options, "--json", "--adapt", cwd=folder)
     adapted = json.loads(result.stdout)
     assert adapted.pop("adapted")["bits_per_character"] < plain["bits_per_character"] - 0.03
     assert adapted == plain
-    result = chargen(folder, "cat.txt", "--checkpoint", "one.safetensors", "--compare", "one.safetensors", "--adapt")
+    result = chargen_here(*options, "--compare", "one.safetensors", "--adapt", cwd=folder)
     assert [line.split("  ")[0] for line in result.stdout.splitlines()] == ["one", "one", "one adapted", "one adapted"]
     assert (folder / "one.safetensors").read_bytes() == before
 
