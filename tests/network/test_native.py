@@ -276,7 +276,7 @@ def test_sanitizers_find_nothing(tmp_path, sanitizers):
     if not compiler or not SOURCES.exists():
         pytest.skip("NOT CHECKED: the sanitizers need gcc and the sources")
     built = tmp_path / "_kernels.so"
-    flags = ["-O1", "-g", "-std=gnu11", "-fPIC", "-shared", "-pthread", f"-fsanitize={sanitizers}", "-o", built]
+    flags = ["-O0", "-g", "-std=gnu11", "-fPIC", "-shared", "-pthread", f"-fsanitize={sanitizers}", "-o", built]
     runtime = "libasan.so" if "address" in sanitizers else "libtsan.so"
     compiling = subprocess.run([compiler, *flags, *SOURCES.glob("*.c")], capture_output=True, text=True)
     if compiling.returncode:
