@@ -12,7 +12,7 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.network import cells
-from chargen.network.cells import CELLS, State, layer_weights
+from chargen.network.cells import CELLS, LayerWeights, State, layer_weights
 from chargen.network.checkpoint import Checkpoint
 from chargen.network.native import library
 from chargen.network.native.packed import PackedLayer
@@ -57,7 +57,7 @@ class Decoder:
         self.held: dict[int, float] = {}
         self.known_words: KnownWords | None = None
         self._words = checkpoint.words
-        weights = {name: array.astype(np.float32, order="F") for name, array in checkpoint.weights.items()}
+        weights = {name: np.asarray(array, np.float32) for name, array in checkpoint.weights.items()}
         self._cell = CELLS[self.config.cell].step
         self._layers = [layer_weights(weights, layer) for layer in range(self.config.num_layers)]
         self._one_hot = not self.config.embedding_size
@@ -98,7 +98,7 @@ class Decoder:
         if len(ids) == 1 and self._step_network and not held:
             return self._step_network.step(int(ids[0]), state)
         x, next_state = self._rows.take(ids, 0), []  # (B, G*H), or of an embedding (B, embedding_size)
-        for layer, weights in enumerate(self._layers):
+        for layer, weights in enumerate(self._by_columns):
             a = x if layer == 0 and self._one_hot else x @ weights.W_ih.T + weights.b_ih  # (B, G*H)
             next_state.append(self._cell(a, state[layer], weights))  # (B, H) each
             if held:
@@ -134,6 +134,11 @@ class Decoder:
         if not settings.temperature or settings.top_k or settings.top_p or self.held or self.known_words:
             return None
         return self._step_network if texts == 1 else self._texts_network if texts >= MANY else None
+
+    @cached_property
+    def _by_columns(self) -> list[LayerWeights]:
+        """The layers' weights as NumPy multiplies a few rows by them fastest."""
+        return [LayerWeights(*map(np.asfortranarray, weights)) for weights in self._layers]
 
     @cached_property
     def _step_network(self) -> StepNetwork | None:
