@@ -88,6 +88,12 @@ def test_a_short_text_gets_batches_that_fit(characters):
     assert Batching(recipe.batch_size, recipe.num_steps).batches_per_epoch(characters) >= 1
 
 
+@pytest.mark.parametrize(("characters", "new", "known"), [(2500, 1, 1), (9000, 2, 4), (27_000, 6, 6), (99_000, 16, 16)])
+def test_a_network_that_knows_texts_learns_a_short_one_in_larger_batches(characters, new, known):
+    assert choose(characters, 65).batch_size == new
+    assert fine_tune(characters, ModelConfig(65, "lstm", 768)).batch_size == known
+
+
 def test_dropout_grows_with_the_number_of_epochs():
     recipe = choose(1_000_000, 65)
     assert recipe.dropout == round(0.1 + 0.2 * math.log(recipe.epochs), 2)
