@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from chargen.network.cells import CELLS
 from chargen.network.config import ONE_HOT_LIMIT, ModelConfig, network_for
@@ -43,9 +44,7 @@ AVERAGING = 30.0  # one over the share of the steps that the average reaches bac
 LARGE_VOCABULARY_RATE = 0.3  # of the usual learning rate, where there are more characters than ONE_HOT_LIMIT
 LARGE_VOCABULARY_TIME = 1.5  # times the usual operations, for more passes; most are in the output layer, which is fast
 NOISE = 0.75  # of the occurrences of each of its characters, see `chargen.training.noise`
-FEWEST_STEPS = 64  # of an epoch, if the text is long enough; a shorter text gets smaller batches
-FEWEST_FINE_TUNING_STEPS = 32  # with a batch of up to SMALL_BATCH: half the time, and as good
-SMALL_BATCH = 4
+SHORT_TEXT = 16_384  # below, a network that knows texts learns in shorter batches, and in half as many an epoch
 FEW_CHARACTERS = 350_000  # a network that knows such texts well reads a small one until it has read this many
 FINE_TUNING_CLIP = 0.25  # with which the higher rates of fine-tuning do not make a network diverge
 LSTM_RATE = 0.32  # of the usual learning rate; at a higher one the memory of a trained LSTM may grow without bounds
@@ -81,6 +80,18 @@ FINE_TUNING = {
     Knowledge.FAIR: FineTuning(8, 0.32, 30_000, 1.0),
     Knowledge.POOR: FineTuning(8, 0.5, 0, 0.0),  # what it knew is of little worth
 }
+
+
+class Batches(NamedTuple):
+    """The size of a batch, as far as the text is long enough for `fewest` of them an epoch."""
+
+    rows: int
+    num_steps: int
+    fewest: int
+
+
+BATCHES = Batches(16, 64, fewest=64)
+SMALL_BATCHES = Batches(8, 32, fewest=32)
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ def choose(
         anchoring=0.0,
         noise=NOISE if large else 0.0,
         clip=TrainingSettings.clip,
-        **_batches(train_characters, epochs),
+        **_batches(train_characters, epochs, BATCHES),
     )
 
 
@@ -200,7 +211,7 @@ def fine_tune(
         anchoring=min(kind.anchored / train_characters, kind.most_anchoring),
         noise=0.0,
         clip=TrainingSettings.clip if careful else FINE_TUNING_CLIP,
-        **_batches(train_characters, epochs, FEWEST_FINE_TUNING_STEPS),
+        **_batches(train_characters, epochs, SMALL_BATCHES if train_characters < SHORT_TEXT else BATCHES),
     )
 
 
@@ -218,13 +229,12 @@ def _recurrent_dropout(epochs: int) -> float:
     return 0.15 if epochs >= MANY_EPOCHS else 0.0
 
 
-def _batches(train_characters: int, epochs: int, fewest_steps: int = FEWEST_STEPS) -> dict[str, int]:
-    num_steps = max(min(64, train_characters // 4), 1)
-    windows = train_characters // num_steps
-    small = min(SMALL_BATCH, windows // fewest_steps)
+def _batches(train_characters: int, epochs: int, most: Batches) -> dict[str, int]:
+    num_steps = max(min(most.num_steps, train_characters // 4), 1)
+    rows = train_characters // (num_steps * most.fewest)
     return {
         "num_steps": num_steps,
-        "batch_size": max(min(16, windows // FEWEST_STEPS), small, 1),
+        "batch_size": max(min(most.rows, rows), 1),
         "patience": max(epochs // 3, 5),  # the loss may stand still for long before the learning rate falls
     }
 

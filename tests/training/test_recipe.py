@@ -88,10 +88,23 @@ def test_a_short_text_gets_batches_that_fit(characters):
     assert Batching(recipe.batch_size, recipe.num_steps).batches_per_epoch(characters) >= 1
 
 
-@pytest.mark.parametrize(("characters", "new", "known"), [(2500, 1, 1), (9000, 2, 4), (27_000, 6, 6), (99_000, 16, 16)])
-def test_a_network_that_knows_texts_learns_a_short_one_in_larger_batches(characters, new, known):
-    assert choose(characters, 65).batch_size == new
-    assert fine_tune(characters, ModelConfig(65, "lstm", 768)).batch_size == known
+@pytest.mark.parametrize(
+    ("characters", "new", "known"),
+    [
+        (2500, (1, 64), (2, 32)),
+        (9000, (2, 64), (8, 32)),
+        (16_383, (3, 64), (8, 32)),
+        (16_384, (4, 64), (4, 64)),
+        (99_000, (16, 64), (16, 64)),
+    ],
+)
+def test_a_network_that_knows_texts_learns_a_short_one_in_half_as_many_batches(characters, new, known):
+    assert rows_and_steps(choose(characters, 65)) == new
+    assert rows_and_steps(fine_tune(characters, ModelConfig(65, "lstm", 768))) == known
+
+
+def rows_and_steps(recipe):
+    return recipe.batch_size, recipe.num_steps
 
 
 def test_dropout_grows_with_the_number_of_epochs():
