@@ -4,8 +4,6 @@ python benchmarks/bench.py [CORPUS]        CORPUS: what `chargen train` takes, b
 """
 
 import json
-import os
-import platform
 import statistics
 import sys
 import time
@@ -17,6 +15,7 @@ import plain
 import torch
 
 from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
+from chargen.cli.info import machine_facts
 from chargen.network.config import ModelConfig
 from chargen.training.hardware import pick_engine
 from chargen.training.plan import make_plan
@@ -35,10 +34,10 @@ def main():
     corpus = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "tiny-shakespeare")
     rows = [*training_speed(corpus), *sampling_speed(corpus), *time_to_loss(corpus)]
     precision = " in ".join(pick_engine(CPU, ModelConfig(65)))
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {precision}"
+    machine = machine_facts() | {"the default network": precision}
     results = {"machine": machine, "corpus": corpus.name, "rows": rows}
     Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{machine}; medians of {ROUNDS} rounds in turns\n")
+    print(f"\n{', '.join(machine.values())}; medians of {ROUNDS} rounds in turns\n")
     print(f"{'measured':58} {'unit':>13} {'chargen':>10} {'plain':>10} {'ratio':>6}")
     for row in rows:
         print(f"{row['what']:58} {row['unit']:>13} {row['chargen']!s:>10} {row['plain']!s:>10} {row['ratio']!s:>6}")

@@ -21,13 +21,14 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
 
     MODEL is a .safetensors file, a forecaster's too, or the name of a run; without it, the newest run is shown.
     """
+    from chargen.cli.facts import show_facts, show_forecaster, show_model
+
     if machine:
         refuse_with(context, "--machine", "model", "as_json", "digest", "plot")
-        _show_machine()
+        show_facts(machine_facts())
         return
     from dataclasses import asdict
 
-    from chargen.cli.facts import show_forecaster, show_model
     from chargen.errors import InputError
     from chargen.network.checkpoint import Checkpoint, find
     from chargen.report.plots import save_losses
@@ -68,17 +69,17 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
     show_model(path, loaded)
 
 
-def _show_machine() -> None:
+def machine_facts() -> dict[str, str]:
+    """Return what training and sampling run on here, by name."""
     import os
     import platform
     from importlib import metadata
 
     from chargen import __version__
-    from chargen.cli.facts import show_facts
     from chargen.network.native import library
 
     kernels = ", ".join(filter(None, map(library.path, ("bfloat16", "float32"))))
-    facts = {
+    return {
         "chargen": __version__,
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "native kernels": kernels or "not built, or switched off by CHARGEN_NATIVE",
@@ -86,7 +87,6 @@ def _show_machine() -> None:
         **{name: metadata.version(name) for name in ("torch", "numpy")},
         "python": f"{platform.python_version()} on {platform.system()}",
     }
-    show_facts(facts)
 
 
 def _processor() -> str:
