@@ -5,8 +5,10 @@ a few texts side by side, and everything where there are no kernels.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,15 @@ BEGINNINGS = "\n 。"  # after the first of them that a model knows, a text begi
 EMPTY_LINES = 0.01  # the probability of a second line end from which on a text is taken to have empty lines
 AT_A_TIME = 16  # characters that are written at a time, too few for a person to notice
 MANY = 8  # texts side by side, from which on the kernels are faster than NumPy
-THREADS = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)  # of the kernels
+
+
+def _threads() -> int:
+    """Return as many threads as OpenMP takes; its variable may be a list, whose first number counts."""
+    wanted = re.match("[1-9][0-9]*", os.environ.get("OMP_NUM_THREADS", ""))
+    return int(wanted[0]) if wanted else os.cpu_count() or 1
+
+
+THREADS = _threads()  # of the kernels
 
 
 class Decoder:
@@ -65,6 +75,11 @@ class Decoder:
         first = self._layers[0]
         self._rows = first.W_ih.T + first.b_ih if self._one_hot else weights["embedding.weight"]
         self._output_weight, self._output_bias = weights["output.weight"].T, weights["output.bias"]  # (L*H, V), (V,)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what a copy makes anew where it needs it; the kernels' memory cannot be copied."""
+        kept = vars(self).items()
+        return {name: value for name, value in kept if not isinstance(vars(Decoder).get(name), cached_property)}
 
     def keep_to_known_words(self) -> None:
         """Write only words of the texts that the model learned from, see `KnownWords`, in every text begun from now on.

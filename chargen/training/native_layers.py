@@ -15,15 +15,20 @@ from chargen.network.native.calls import backward, forward
 WORK = 1e6  # floating point operations of a step that are worth a thread, which meets the others after each
 
 
+def empty(shape: int | tuple[int, ...]) -> Tensor:
+    """Return a tensor that the kernels can write to, whatever type and device PyTorch makes tensors on by default."""
+    return torch.empty(shape, dtype=torch.float32, device="cpu")
+
+
 class Workspace(threading.local):
     """Memory that only one call uses, kept for the next one: the system zeroes what is new, page by page."""
 
-    _memory = torch.empty(0)
+    _memory = empty(0)
 
     def __call__(self, size: int) -> Tensor:
         """Return at least `size` floats with any values, which the next call may overwrite."""
         if len(self._memory) < size:
-            self._memory = torch.empty(size)
+            self._memory = empty(size)
         return self._memory
 
 
@@ -44,19 +49,27 @@ class NativeLayer(torch.autograd.Function):
             x: dense input (B, T, inputs), or ids (B, T).
             arrays: the four weights and the state.
         """
-        x = x.long().contiguous() if x.ndim == 2 else x.contiguous()  # (B, T) or (B, T, inputs)
+        x = x.long() if x.ndim == 2 and not x.is_floating_point() else x
+        x = x.contiguous()  # (B, T) or (B, T, inputs)
         weights = LayerWeights(*(array.contiguous() for array in arrays[:4]))
         state = tuple(array.contiguous() for array in arrays[4:])  # (B, H) each
-        outputs, end, saved = forward(cell, x, state, weights, torch.empty, threads, precision, workspace, forgets)
+        outputs, end, saved = forward(cell, x, state, weights, empty, threads, precision, workspace, forgets)
         ctx.cell, ctx.threads, ctx.precision = cell, threads, precision
         ctx.save_for_backward(x, saved, *weights)
         ctx.set_materialize_grads(False)
         return outputs, *end
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, d_outputs: Tensor | None, *d_end: Tensor | None) -> tuple[Tensor | None, ...]:
-        """Return the gradients of what `forward` was given."""
+        """Return the gradients of what `forward` was given.
+
+        Raises:
+            RuntimeError: they should have gradients of their own.
+        """
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "the native kernels have no second derivative; leave out create_graph or use PyTorch's layers"
+            )
         x, saved, *weights = ctx.saved_tensors
         d_outputs, *d_state = (d if d is None else d.contiguous() for d in (d_outputs, *d_end))
         gradients = backward(
@@ -66,7 +79,7 @@ class NativeLayer(torch.autograd.Function):
             saved,
             d_outputs,
             tuple(d_state),
-            torch.empty,
+            empty,
             ctx.threads,
             ctx.precision,
             wants_dx=ctx.needs_input_grad[4],

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -173,15 +174,22 @@ def test_a_gradient_of_the_wrong_shape_is_refused():
         backward("rnn", x, weights, saved, outputs[:, 1:].copy(), end, empty)
     with pytest.raises(ValueError, match="saved has shape"):
         backward("rnn", x, weights, saved[1:], outputs, end, empty)
+    with pytest.raises(ValueError, match="a state of 2 arrays"):
+        backward("rnn", x, weights, saved, outputs, (None, None), empty)
+    with pytest.raises(ValueError, match="W_hh has gaps"):
+        backward("rnn", x, weights._replace(W_hh=weights.W_hh.T.copy().T), saved, outputs, end, empty)
 
 
 @needs_kernels
 @pytest.mark.parametrize("wrong", [-1, 5, 2**40])
 def test_ids_out_of_range_are_refused(wrong):
     x, state, weights = random_layer("lstm", 2, 3, 4, 5, ids=True)
+    outputs, end, saved = forward("lstm", x, state, weights, empty)
     x[1, 2] = wrong
     with pytest.raises(IndexError, match="below 5"):
         forward("lstm", x, state, weights, empty)
+    with pytest.raises(IndexError, match="below 5"):
+        backward("lstm", x, weights, saved, outputs, end, empty)
 
 
 @needs_kernels
@@ -200,6 +208,23 @@ def test_a_packed_layer_goes_on_where_it_stopped(only_float32, cell, B, ids):
         outputs, state = layer.run(x[:, t : t + 1], state)
         np.testing.assert_array_equal(outputs[:, 0], expected[:, t])
     np.testing.assert_array_equal(state, expected_end)
+
+
+@needs_kernels
+def test_threads_of_python_take_turns_with_a_packed_layer(only_float32):
+    layer = PackedLayer("lstm", random_layer("lstm", 1, 1, 70, 20, ids=True)[2])
+    calls = [random_layer("lstm", 8, T, 70, 20, ids=True, seed=T)[:2] for T in (1, 1, 2, 3)] * 50
+    alone = [layer.run(x, state)[0] for x, state in calls]
+    with ThreadPoolExecutor(4) as pool:
+        together = pool.map(lambda call: layer.run(*call)[0], calls)
+        assert all(map(np.array_equal, together, alone))
+
+
+@needs_kernels
+def test_fractions_are_no_ids():
+    _, state, weights = random_layer("gru", 2, 3, 4, 5, ids=True)
+    with pytest.raises(ValueError, match="x has type float32, expected int64"):
+        PackedLayer("gru", weights).run(np.ones((2, 3), np.float32), state)
 
 
 def test_without_the_library_there_is_no_path(monkeypatch):

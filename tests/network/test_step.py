@@ -1,5 +1,6 @@
 """One text, and many side by side, on the native kernels against the equations."""
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -107,6 +108,31 @@ def test_threads_do_not_mix_their_texts():
     alone = [read(seed) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         np.testing.assert_array_equal(list(pool.map(read, range(4))), alone)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer that sends signals")
+def test_after_an_interrupted_call_a_state_is_the_one_that_it_was():
+    layers, output, _ = make_network("lstm", 9, 200, 1, 0, normal)
+    network = StepNetwork("lstm", layers, output)
+    logits, state = network.step(4, begin_state("lstm", 1, 200))
+    expected, _ = network.step(7, state)
+    logits, state = network.step(4, begin_state("lstm", 1, 200))
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.02)  # long before the call ends, which no signal cuts short
+        with pytest.raises(KeyboardInterrupt):
+            network.write(logits, state, 1.0, 0.0, np.full((1, 50_000), 0.5))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(network.step(7, state)[0], expected)
+
+
+def test_a_state_that_was_returned_cannot_be_changed():
+    layers, output, _ = make_network("gru", 9, 20, 1, 0, normal)
+    _, ((h,),) = StepNetwork("gru", layers, output).step(4, begin_state("gru", 1, 20))
+    with pytest.raises(ValueError, match="read-only"):
+        h[0, 3] = 1
 
 
 def test_nan_goes_through_as_nan():

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -82,3 +86,10 @@ def test_only_plain_settings_are_written_by_the_kernels(make):
 def test_a_bidirectional_model_is_refused_with_the_reason(make):
     with pytest.raises(InputError, match="yet to be"):
         make(ModelConfig(len(LETTERS), "gru", 6, bidirectional=True))
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [("3,2", 3), ("3", 3), ("many", os.cpu_count()), ("0", os.cpu_count())])
+def test_the_kernels_take_as_many_threads_as_openmp(monkeypatch, wanted, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    code = "from chargen.sampling.decoder import THREADS; print(THREADS)"
+    assert int(subprocess.check_output([sys.executable, "-c", code])) == threads

@@ -1,8 +1,10 @@
+import pickle
+
 import pytest
 
 from chargen.errors import InputError, UnknownCharacterError
 from chargen.network.config import ModelConfig
-from chargen.sampling.decoder import AT_A_TIME
+from chargen.sampling.decoder import AT_A_TIME, MANY
 from chargen.sampling.filters import AS_LEARNED, SamplingSettings
 from chargen.sampling.sampler import SIDE_BY_SIDE
 from chargen.text.vocabulary import Vocabulary
@@ -19,6 +21,13 @@ def test_the_same_seed_writes_the_same_text_and_another_one_another(make):
     sampler = make()
     assert sampler.sample("abc", 60, seed=4) == sampler.sample("abc", 60, seed=4)
     assert sampler.sample("abc", 60, seed=4) != sampler.sample("abc", 60, seed=5)
+
+
+def test_a_copy_writes_the_same_text_after_the_kernels_have_run(make):
+    sampler = make()
+    text = sampler.sample("abc", 60, seed=4)
+    list(sampler.samples(MANY, "abc", 60))
+    assert pickle.loads(pickle.dumps(sampler)).sample("abc", 60, seed=4) == text
 
 
 def test_the_stream_is_the_sample_in_pieces(make):

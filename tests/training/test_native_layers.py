@@ -191,6 +191,26 @@ def test_backward_twice_gives_the_same(cell):
     assert all(map(torch.equal, first, second))
 
 
+def test_a_second_derivative_is_refused():
+    x, state, weights = random_layer("gru", 3, 4, 20, 5, ids=True, seed=4)
+    outputs, _ = run_layer("gru", x, state, weights)
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.autograd.grad(outputs.sum(), weights, create_graph=True)
+
+
+def test_the_default_type_of_pytorch_changes_nothing():
+    expected = results(run_layer, "gru", *random_layer("gru", 3, 4, 20, 5, ids=False, seed=4))
+    arguments = random_layer("gru", 3, 4, 20, 5, ids=False, seed=4)
+    torch.set_default_dtype(torch.float64)
+    try:
+        outputs, _ = run_layer("gru", *arguments)
+        (gradient,) = torch.autograd.grad(outputs.sum(), arguments[0])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(outputs, expected["outputs"])
+    assert gradient.dtype == torch.float32
+
+
 @cells
 def test_masked_weights_pass_gradients_on(cell):
     """Recurrent dropout multiplies W_hh by a mask outside the layer."""
@@ -224,5 +244,7 @@ def test_other_types_are_refused():
     with pytest.raises(ValueError, match=r"x has type torch\.float64, expected float32"):
         run_layer("gru", x, state, weights)
     x, state, weights = random_layer("gru", 3, 4, 20, 5, ids=False, seed=8)
+    with pytest.raises(ValueError, match=r"x has type torch\.float32, expected int64"):
+        run_layer("gru", x[:, :, 0], state, weights)
     with pytest.raises(ValueError, match="W_hh is on meta"):
         run_layer("gru", x, state, weights._replace(W_hh=copy.copy(weights.W_hh).detach().to("meta")))

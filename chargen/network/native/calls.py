@@ -94,13 +94,13 @@ def memory_sizes(job: Job) -> dict[str, int]:
     return dict(zip(MEMORY, floats, strict=True))
 
 
-def run_forward(job: Job) -> None:
-    """Run a call forward.
+def run(direction: str, job: Job) -> None:
+    """Run a call "forward" or "backward".
 
     Raises:
         IndexError: an id is not below the number of inputs.
     """
-    if library().chargen_forward(job):
+    if getattr(library(), f"chargen_{direction}")(job):
         raise IndexError(f"an id is out of range: ids must be at least 0 and below {job.inputs}")
 
 
@@ -143,7 +143,7 @@ def forward(
     fill(job, {"packed": packed, "saved": saved, "outputs": outputs})
     fill(job, dict(zip(("h_begin", "c_begin"), state, strict=False)))
     fill(job, dict(zip(("h_end", "c_end"), end, strict=False)))
-    run_forward(job)
+    run("forward", job)
     return outputs, end, saved
 
 
@@ -169,7 +169,12 @@ def backward(
         d_end: the gradients of the next state, each (B, H) or None for zeros.
         wants_dx: whether dense input gets a gradient.
         workspace: as for `forward`.
+
+    Raises:
+        ValueError, IndexError: as for `forward`.
     """
+    d_begin = tuple(empty((len(x), weights.W_hh.shape[-1])) for _ in d_end)  # (B, H) each
+    check(cell, x, d_begin, weights)
     job = make_job(cell, x, weights, threads, precision)
     B, T, H = job.B, job.T, job.H
     if d_outputs is not None:
@@ -181,11 +186,10 @@ def backward(
     check_array("saved", saved, (sizes["saved"],))
     scratch = (workspace or empty)(sizes["scratch"])
     dx = empty((B, T, job.inputs)) if x.ndim == 3 and wants_dx else None  # (B, T, inputs)
-    d_begin = tuple(empty((B, H)) for _ in d_end)  # (B, H) each
     d_weights = LayerWeights(*(empty(tuple(weight.shape)) for weight in weights))
     fill(job, {"saved": saved, "scratch": scratch, "d_outputs": d_outputs, "dx": dx})
     fill(job, dict(zip(("d_h_end", "d_c_end"), d_end, strict=False)))
     fill(job, dict(zip(("dh_begin", "dc_begin"), d_begin, strict=False)))
     fill(job, {f"d{name}": gradient for name, gradient in d_weights._asdict().items()})
-    library().chargen_backward(job)
+    run("backward", job)
     return Gradients(dx, d_begin, d_weights)

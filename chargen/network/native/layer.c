@@ -79,11 +79,14 @@ EXPORT void chargen_sizes(const struct layer *layer, int64_t floats[3]) {
 }
 
 /* Returns -1, and does nothing, where an id is out of range. */
-EXPORT int64_t chargen_forward(const struct layer *layer) {
+static int64_t call_if_ids_are_in_range(const struct layer *layer, task *function) {
     for (long i = 0; layer->ids && i < layer->B * layer->T; i++)
         if (layer->ids[i] < 0 || layer->ids[i] >= layer->inputs) return -1;
-    call(layer, forward_task);
+    call(layer, function);
     return 0;
 }
 
-EXPORT void chargen_backward(const struct layer *layer) { call(layer, backward_task); }
+EXPORT int64_t chargen_forward(const struct layer *layer) { return call_if_ids_are_in_range(layer, forward_task); }
+
+/* The ids again, which may have changed since. */
+EXPORT int64_t chargen_backward(const struct layer *layer) { return call_if_ids_are_in_range(layer, backward_task); }

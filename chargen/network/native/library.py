@@ -147,7 +147,7 @@ def load(file: Path) -> ctypes.CDLL | None:
     loaded.chargen_sizes.argtypes = [ctypes.POINTER(Job), ctypes.POINTER(ctypes.c_int64)]
     loaded.chargen_sizes.restype = None
     loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
-    loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], None
+    loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
     loaded.chargen_read.argtypes, loaded.chargen_read.restype = [ctypes.POINTER(Network), ctypes.c_int64], None
     loaded.chargen_write.restype = ctypes.c_int64
     loaded.chargen_write.argtypes = [

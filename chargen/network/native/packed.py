@@ -1,9 +1,11 @@
 """`PackedLayer`: a layer whose weights stay packed for the native kernels, for sampling and scoring with NumPy."""
 
+from threading import Lock
+
 import numpy as np
 
 from chargen.network.cells import CELLS, LayerWeights
-from chargen.network.native.calls import check, check_input, fill, make_job, memory_sizes, run_forward
+from chargen.network.native.calls import check, check_input, fill, make_job, memory_sizes, run
 from chargen.network.native.library import Job
 
 LINE = 64  # bytes of a cache line, where every row of a panel begins
@@ -17,10 +19,7 @@ def aligned_empty(size: int) -> np.ndarray:
 
 
 class PackedLayer:
-    """A layer that packs its float32 weights once, at its first run, and runs as often as asked.
-
-    One object must not run in two threads at the same time.
-    """
+    """A layer that packs its float32 weights once, at its first run, and runs as often as asked."""
 
     def __init__(self, cell: str, weights: LayerWeights, threads: int = 1):
         """Keep float32 weights of NumPy: W_ih (G*H, inputs), W_hh (G*H, H), b_ih and b_hh (G*H,)."""
@@ -30,6 +29,7 @@ class PackedLayer:
         self._packed: dict[int, np.ndarray] = {}  # by the dimensions of x: ids look rows up, dense input multiplies
         self._jobs: dict[tuple[int, ...], tuple[Job, int]] = {}  # by the shape of x; each with the memory that it needs
         self._memory = aligned_empty(0)  # what all of them work in
+        self._lock = Lock()  # one run at a time, since they share these
 
     def run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Run the layer over a sequence.
@@ -45,8 +45,12 @@ class PackedLayer:
             ValueError: a shape or a type is wrong.
             IndexError: an id is not below the number of inputs.
         """
-        x = np.ascontiguousarray(x, np.int64 if x.ndim == 2 else x.dtype)
+        x = np.ascontiguousarray(x, np.int64 if x.ndim == 2 and x.dtype.kind in "iu" else x.dtype)
         state = tuple(np.ascontiguousarray(part) for part in state)
+        with self._lock:
+            return self._run(x, state)
+
+    def _run(self, x: np.ndarray, state: tuple[np.ndarray, ...]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         if x.shape not in self._jobs:
             self._prepare(x, state)
         job, size = self._jobs[x.shape]
@@ -59,7 +63,7 @@ class PackedLayer:
         fill(job, {"x" if x.ndim == 3 else "ids": x, "outputs": outputs, "saved": self._memory})
         fill(job, dict(zip(("h_begin", "c_begin"), state, strict=False)))
         fill(job, dict(zip(("h_end", "c_end"), end, strict=False)))
-        run_forward(job)
+        run("forward", job)
         self._is_packed.add(x.ndim)
         return outputs, end
 

@@ -109,13 +109,15 @@ class StepNetwork:
 
     def _go_to(self, state: tuple[State, ...]) -> None:
         """Let the memory hold a state."""
-        if state is not self._after:
+        held, self._after = self._after, None  # a call that Ctrl-C ends leaves the memory after no state known here
+        if state is not held:
             for part, arrays in zip(self._kept, zip(*state, strict=True), strict=True):
                 part[:] = np.concatenate(arrays)
 
     def _predicted(self) -> tuple[np.ndarray, tuple[State, ...]]:
         """Return copies of the logits, (1, V), and the state, which the memory holds."""
         layers = self._kept.swapaxes(0, 1)[:, :, None].copy()  # (L, states, 1, H)
+        layers.flags.writeable = False  # it is known by its identity
         self._after = tuple(map(tuple, layers))
         return self._logits[None, : self._V].copy(), self._after
 

@@ -41,6 +41,7 @@ struct team {
 };
 
 static const double USEFUL = 0.6; /* the share of its time that a further thread must work to be worth it */
+static const long LONG = 1000000000; /* nanoseconds that no call takes, unless the process was stopped meanwhile */
 
 /* The threads, ours or OpenMP's, in the one call that uses them at a time. */
 static struct team pool = {
@@ -190,7 +191,7 @@ static void run_in_pool(long threads, task *function, void *argument) {
     double working = threads - (double)atomic_load(&pool.waited) / (end - start + 1);
     disturbed = working < 1 + USEFUL * (threads - 1) ? disturbed + 1 : 0;
     if (disturbed < BY_CHANCE) return;
-    alone_until = end + ALONE * (end - start);
+    alone_until = end + ALONE * (end - start < LONG ? end - start : LONG);
     disturbed = BY_CHANCE - 1; /* so that the next one says whether it goes on */
 }
 
