@@ -14,7 +14,7 @@ from pathlib import Path
 import plain
 import torch
 
-from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, evaluate, load_corpus
+from chargen import Batching, CharModel, EpochRecord, Sampler, TrainingSettings, load_corpus
 from chargen.cli.info import machine_facts
 from chargen.network.config import ModelConfig
 from chargen.training.hardware import pick_engine
@@ -28,11 +28,13 @@ SHAPES = ((256, 32, 35), (512, 32, 64))  # hidden size, batch size, steps
 SAMPLED = ((1, 256), (1, 512), (2, 512))  # layers, hidden size
 TARGETS = (1.88, 1.50)  # nats per character of validation
 PLAIN_LIMIT = 300  # seconds after which the plain loop is given up
+PLAIN_STEPS = 160  # between two of its evaluations
+WRITTEN = 1500  # characters of one stream
 
 
 def main():
     corpus = load_corpus(sys.argv[1] if len(sys.argv) > 1 else "tiny-shakespeare")
-    rows = [*training_speed(corpus), *sampling_speed(corpus), *time_to_loss(corpus)]
+    rows = list(measured(corpus))
     precision = " in ".join(pick_engine(CPU, ModelConfig(65)))
     machine = machine_facts() | {"the default network": precision}
     results = {"machine": machine, "corpus": corpus.name, "rows": rows}
@@ -41,6 +43,12 @@ def main():
     print(f"{'measured':58} {'unit':>13} {'chargen':>10} {'plain':>10} {'ratio':>6}")
     for row in rows:
         print(f"{row['what']:58} {row['unit']:>13} {row['chargen']!s:>10} {row['plain']!s:>10} {row['ratio']!s:>6}")
+
+
+def measured(corpus):
+    yield from training_speed(corpus)
+    yield from sampling_speed(corpus)
+    yield from time_to_loss(corpus)
 
 
 def row(what, unit, chargen, plain_figure, ratio):
@@ -109,11 +117,11 @@ def side_by_side(sampler, prefix, length):
     return list(sampler.samples(32, prefix, length))
 
 
-def characters_per_second(sample, *begin, length=1500):
+def characters_per_second(sample, *begin):
     """Return the speed of one stream."""
     began = time.perf_counter()
-    sample(*begin, length=length)
-    return length / (time.perf_counter() - began)
+    sample(*begin, length=WRITTEN)
+    return WRITTEN / (time.perf_counter() - began)
 
 
 def time_to_loss(corpus):
@@ -148,27 +156,12 @@ def plain_history(corpus):
     seconds, best, since_best = 0.0, float("inf"), 0
     while seconds < PLAIN_LIMIT and best > min(TARGETS) and since_best < 8:
         began = time.perf_counter()
-        for _ in islice(steps, 160):
+        for _ in islice(steps, PLAIN_STEPS):
             pass
         seconds += time.perf_counter() - began
-        loss = evaluate(PlainAsCharModel(model), valid_ids)
+        loss = plain.evaluate(model, valid_ids)
         best, since_best = (loss, 0) if loss < best else (best, since_best + 1)
         yield seconds, loss
-
-
-class PlainAsCharModel(torch.nn.Module):
-    """The plain model with the interface that `evaluate` expects."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model, self.config = model, model
-
-    def begin_state(self, batch_size):
-        zeros = torch.zeros(1, batch_size, self.model.rnn.hidden_size)
-        return zeros, zeros.clone()
-
-    def forward(self, X, state):
-        return self.model(X, state)
 
 
 if __name__ == "__main__":

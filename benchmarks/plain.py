@@ -41,6 +41,17 @@ def train(model, ids, batch_size, num_steps, learning_rate=2e-3):
 
 
 @torch.no_grad()
+def evaluate(model, ids, rows=32):
+    """Return the mean loss of predicting `ids`, (characters,), read in rows side by side."""
+    model.eval()
+    length = (len(ids) - 1) // rows
+    X, Y = (ids[begin : rows * length + begin].view(rows, length) for begin in (0, 1))
+    logits, _ = model(X)
+    model.train()
+    return F.cross_entropy(logits.flatten(0, 1), Y.flatten()).item()
+
+
+@torch.no_grad()
 def sample(model, prefix, length, temperature=0.8):
     """Return ids written after `prefix`, ids of shape (1, T)."""
     model.eval()
