@@ -27,7 +27,7 @@ def main(rounds=15, *threads):
     print(f"{'layer':10} {'threads':>7} {'native':>8} {'torch':>8} {'ratio':>6} {'best':>8} {'best':>8} {'ratio':>6}")
     for count in threads or (1, 2):
         torch.set_num_threads(count)
-        for cell in CELLS:
+        for cell in LAYERS:
             for hidden_size in SIZES:
                 native, library = in_turns(rounds, *steps(cell, hidden_size))
                 a, b = 1e3 * statistics.median(native), 1e3 * statistics.median(library)

@@ -3,7 +3,8 @@
     python benchmarks/search.py CORPUS TABLE [key=value ...]        keys and defaults: see DEFAULTS
 
 It has more switches than chargen, for what was tried and left out; search.tsv holds what came of it. Losses are read
-in 32 rows without warm-up, so they are about 0.001 above those that `chargen train` reports.
+in 32 rows without warm-up, so they are about 0.001 above those that `chargen train` reports. It needs a processor on
+which PyTorch's layers compute in bfloat16.
 """
 
 import math
