@@ -55,8 +55,10 @@ def find_steps(series: Sequence[Sequence], texts: Sequence[Sequence[str]], form:
         gaps: whether rows may be missing anywhere, because they will be filled; else only as holidays among weekdays.
 
     Raises:
-        StepError: a time does not follow the one before.
+        StepError: a time does not follow the one before, or no series has two.
     """
+    if all(len(own) < 2 for own in series):
+        raise StepError(0, 0, f"{texts[0][0]} alone tells no step", "add rows, or ignore the times with {count_rows}")
     error: StepError | None = None
     found = []
     for clock in _clocks(series, form):
@@ -106,8 +108,6 @@ def _clocks(series: Sequence[Sequence], form: Clock) -> list[Clock]:
     if not isinstance(everything[0], datetime):
         return [clock(WHOLE, _common(b - a for a, b in pairs))]
     clocks = [clock(FIXED, _common((b - a) // MICROSECOND for a, b in pairs))]
-    if not pairs:
-        return clocks
     if len({time.time() for time in everything}) == 1:
         day = max(time.day for time in everything)
         months = _common(month(b) - month(a) for a, b in pairs)

@@ -102,6 +102,10 @@ BAD = [
     ("ds,y\n\n1,1\n2,\n", "line 4: y is missing (''); fill it, see fill"),
     ("ds,y\n1,nan\n", "line 2: y is missing ('nan')"),
     ("ds,y\n1,1e999\n", "line 2: y is '1e999', not a finite number; correct it, or remove the row"),
+    (
+        "ds,y\n2024-01-01,1\n",
+        "line 2: ds: 2024-01-01 alone tells no step; add rows, or ignore the times with count_rows",
+    ),
     ("ds,y\n1,1\n2,2\n4,3\n5,4\n", "line 4: ds: 4 after 2 leaves a gap: the step is 1; fill it, see fill, or ignore"),
     ("ds,y\n1,1\n2,2\n3e999999999,3\n", "line 4: ds: '3e999999999' is not a time of the same form as '1'"),
     ("ds,y\n1,1\n2,2\n2,3\n", "line 4: ds: 2 appears twice; remove one of the rows, name the columns that tell"),
