@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,26 @@ def _chargen_here(*arguments, cwd, input="", **variables):
     return subprocess.CompletedProcess(
         arguments, ended.value.code, *(streams[to].read() for to in ("stdout", "stderr"))
     )
+
+
+@pytest.fixture
+def ended_by():
+    """A function that ends a process by a signal; see `_ended_by`."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("this system does not tell how long a process computed")
+    return _ended_by
+
+
+def _ended_by(number, process):
+    """Return what a process prints after a signal, and the seconds that it computes, as many on a busy machine."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    computed = sum(map(int, stat[11:13])) / os.sysconf("SC_CLK_TCK")
+    before = os.times()
+    process.send_signal(number)
+    _, printed = process.communicate(timeout=60)
+    after = os.times()
+    ended = after.children_user + after.children_system - before.children_user - before.children_system
+    return printed, ended - computed
 
 
 class Browser:
