@@ -1,5 +1,18 @@
-"""`python -m chargen`."""
+"""`chargen`, and `python -m chargen`."""
 
-from chargen.cli.main import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; Ctrl-C while it still loads ends it in one line too."""
+    try:
+        from chargen.cli.main import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("chargen: stopped\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -171,7 +171,7 @@ def _blocks(pieces: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
         yield held, start
     elif start == 0:
         left = "is empty" if len(held) == 0 else "has only one character"
-        raise InputError(f"the text {left}", "give at least two, to predict one from the other")
+        raise InputError(f"the text {left}", "give at least two characters, since the first is not predicted")
 
 
 def _predict(sampler: Sampler, ids: np.ndarray, start: int, top: int) -> Predictions:

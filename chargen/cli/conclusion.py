@@ -28,6 +28,8 @@ def _verdict(run, best) -> list[str]:
     if best.valid_loss is None:
         return ["nothing was held out, so nobody knows whether it has learned the text by heart"]
     baselines, bits = run.metadata.get("baselines") or {}, best.score / math.log(2)
+    if bits < 0.0005:
+        return ["it predicts all of the held-out text: there is nothing left to learn"]
     ahead = {name: reached for name, reached in baselines.items() if round(reached, 3) <= round(bits, 3)}  # as shown
     simpler = ", ".join(f"{name} ({reached:.3f} bits)" for name, reached in (ahead or baselines).items())
     verdict = [f"not yet better than {simpler}: {_remedy(run, ahead)}" if ahead else f"better than {simpler}"][

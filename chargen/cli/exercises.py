@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from chargen.cli.commands import Whole, positive
-from chargen.cli.options import quiet_option, require_output, say, tell
+from chargen.cli.options import overwrite_option, quiet_option, require_output, say, tell
 from chargen.report.terminal import table, width_of
 from chargen.report.words import counted
 from chargen.series.exercises.catalog import CELLS, EXERCISES
@@ -32,11 +32,14 @@ def list_exercises():
 @click.option(
     "--from-scratch", is_flag=True, help="Run the equations of chargen.network.cells instead of PyTorch's layers."
 )
-@click.option("--out", type=click.Path(dir_okay=False), help="File of the picture.  [default: TASK.png]")
+@click.option(
+    "--out", type=click.Path(dir_okay=False), help="File of the picture.  [default: TASK.png, which is replaced]"
+)
 @click.option("--animate", is_flag=True, help="sin-to-cos only: also write a GIF of the prediction during training.")
 @click.option("--json", "as_json", is_flag=True, help="Print settings and figures as one JSON object.")
+@overwrite_option
 @quiet_option
-def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
+def run(task, cell, epochs, seed, from_scratch, out, animate, as_json, overwrite):
     """Do the exercise TASK: train, measure, and draw a picture."""
     from chargen.cli.progress import show_exercise
     from chargen.report.plots import picture_format
@@ -53,7 +56,8 @@ def run(task, cell, epochs, seed, from_scratch, out, animate, as_json):
     picture = out or f"{task}.png"
     if animate and picture.endswith(".gif"):
         raise click.UsageError(f"--out {picture}: the animation is written there; name the picture .png")
-    require_output(picture)
+    for target in (picture, _animation(picture) if animate else None):
+        require_output(target, overwrite or out is None)
     picture_format(picture)
     settings = {
         "task": task,
@@ -88,9 +92,14 @@ def _save(outcome, picture: str) -> None:
     save_panels(outcome.panels, picture)
     say(f"wrote {picture}")
     if outcome.frames:
-        animation = f"{os.path.splitext(picture)[0]}.gif"
+        animation = _animation(picture)
         save_animation(outcome.frames, animation)
         say(f"wrote {animation}")
+
+
+def _animation(picture: str) -> str:
+    """Return the path of the animation that belongs to a picture."""
+    return f"{os.path.splitext(picture)[0]}.gif"
 
 
 def _text(value) -> str:

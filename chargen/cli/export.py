@@ -7,6 +7,7 @@ import click
 from chargen.cli.options import (
     checkpoint_option,
     files_of,
+    overwrite_option,
     quiet_option,
     require_output,
     say,
@@ -16,7 +17,7 @@ from chargen.cli.options import (
 
 
 @click.command()
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False))
 @checkpoint_option
 @click.option("--html", is_flag=True, help="Write a page that runs the model in a browser, without any network.")
 @click.option(
@@ -25,14 +26,15 @@ from chargen.cli.options import (
     default="8",
     help="Bits of each weight; 8 cost about 0.0001 bits per character, 16 even less.",
 )
+@overwrite_option
 @quiet_option
-def export(out: Path, checkpoint: str | None, html: bool, bits: str):
+def export(out: str, checkpoint: str | None, html: bool, bits: str, overwrite: bool):
     """Write a model to OUT, a smaller .safetensors file to pass on, or a web page that writes.
 
     Every command reads the smaller file as any other model. It cannot be resumed, but `train --init-from` begins
     with it.
     """
-    if out.suffix == ".html" and not html:
+    if out.endswith(".html") and not html:
         raise click.UsageError(f"{out} is the name of a page; give --html too, or a name that ends in .safetensors")
     use_one_blas_thread()
     from dataclasses import replace
@@ -41,18 +43,18 @@ def export(out: Path, checkpoint: str | None, html: bool, bits: str):
     from chargen.report.words import size
 
     path = find(checkpoint)
-    require_output(out, *files_of(path))
+    require_output(out, overwrite, *files_of(path))
     if checkpoint is None:
         say_model(path)
-    model = Checkpoint.load(path)
+    target, model = Path(out), Checkpoint.load(path)
     finished = replace(model, provenance=replace(model.provenance, resume=None), resume={}, bits=int(bits))
     if html:
         from chargen.analysis.model_page import model_page
         from chargen.files.atomic import write_atomically
 
-        write_atomically(out, model_page(finished, model_name(path)).encode("utf-8", "replace"))
-        say(f"wrote {out}: {size(out.stat().st_size)}; open it in a browser")
+        write_atomically(target, model_page(finished, model_name(path)).encode("utf-8", "replace"))
+        say(f"wrote {out}: {size(target.stat().st_size)}; open it in a browser")
         return
-    finished.save(out)
-    before, after = (size(file.stat().st_size) for file in (path, out))
+    finished.save(target)
+    before, after = (size(file.stat().st_size) for file in (path, target))
     say(f"wrote {out}: {after}, in {bits} bits; before: {before}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from chargen.cli.commands import Command, Decimal, Whole, positive
-from chargen.cli.options import require_output, say, tell
+from chargen.cli.options import overwrite_option, require_output, say, tell
 from chargen.cli.table_options import NAMES, SUFFIX, require_apart, rows, table_options
 from chargen.report.words import counted
 from chargen.series.exercises.catalog import RECURRENT
@@ -80,7 +80,7 @@ class Window(click.ParamType):
     help="The same seed gives the same forecaster.",
 )
 @click.option("--out", help=f"The forecaster's file.  [default: FILE's name with {SUFFIX}]", show_default=False)
-@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@overwrite_option
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the backtest: what came, and what was forecast.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -99,8 +99,8 @@ def fit(context, file, reading, out, overwrite, plot, as_json, seasons, model, *
     if 0 in seasons and len(seasons) > 1:
         raise click.UsageError("--season 0 means no season; leave out the other --season")
     out = Path(out or f"{short_name(file)}{SUFFIX}")
-    _refuse_existing(out, file, overwrite)
-    require_output(plot, file)
+    for target in (out, plot):
+        require_output(target, overwrite, file)
     require_apart(out, plot)
     if plot:
         picture_format(plot)
@@ -113,17 +113,9 @@ def fit(context, file, reading, out, overwrite, plot, as_json, seasons, model, *
         click.echo(json.dumps(_summary(out, table, forecaster)))
     else:
         show_backtest(forecaster)
+    say(f"saved {out}; now try: chargen series forecast {str(out).removesuffix(SUFFIX)}")
     if plot:
         _draw(plot, table, forecaster)
-    say(f"saved {out}; now try: chargen series forecast {str(out).removesuffix(SUFFIX)}")
-
-
-def _refuse_existing(out: Path, file: str, overwrite: bool) -> None:
-    from chargen.errors import InputError
-
-    require_output(out, file)
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists", "choose another {out}, or replace it with {overwrite}")
 
 
 def _fitted(context, file, table, **options):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from chargen.cli.commands import Whole, positive
-from chargen.cli.options import require_output, say
+from chargen.cli.options import overwrite_option, require_output, say
 from chargen.cli.table_options import SUFFIX, require_apart, rows
 from chargen.report.words import counted
 
@@ -31,13 +31,14 @@ from chargen.report.words import counted
 @click.option("--series", multiple=True, help="Forecast only the series of this unique_id; may be repeated.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the CSV to a file.  [default: stdout]")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Draw the forecast as a PNG.")
+@overwrite_option
 @click.option(
     "--history",
     type=positive,
     help="Rows of history in the picture.  [default: four horizons, or a third of all rows]",
     show_default=False,
 )
-def forecast(model, horizon, levels, newer, series, out, plot, history):
+def forecast(model, horizon, levels, newer, series, out, plot, history, overwrite):
     """Continue the series that a forecaster has learned.
 
     MODEL is the forecaster's file, air.forecaster.safetensors, or just air.
@@ -51,13 +52,12 @@ def forecast(model, horizon, levels, newer, series, out, plot, history):
 
     model = _find(model)
     for target in (out, plot):
-        require_output(target, model, newer)
+        require_output(target, overwrite, model, newer)
     if plot:
         picture_format(plot)
     if out:
         require_apart(out, plot)
     forecaster = Forecaster.load(model)
-    _keep_the_table(forecaster, out, plot)
     if newer:
         _extend(forecaster, newer)
     horizon = horizon or forecaster.settings.horizon
@@ -84,15 +84,6 @@ def _find(name: str) -> str:
         if os.path.exists(path):
             return path
     raise InputError(f"no forecaster {name!r}", suggestion(name, sorted(map(str, Path().glob(f"*{SUFFIX}")))))
-
-
-def _keep_the_table(forecaster, *outputs: str | None) -> None:
-    """Raise InputError if an output would replace the file that a forecaster was fitted to, known by its name alone."""
-    from chargen.errors import InputError
-
-    for output in filter(None, outputs):
-        if os.path.exists(output) and os.path.basename(output) == forecaster.about.get("file"):
-            raise InputError(f"{output} is the table that it was fitted to", "write to another file")
 
 
 def _extend(forecaster, newer: str) -> None:

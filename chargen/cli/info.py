@@ -5,7 +5,7 @@ import json
 import click
 
 from chargen.cli.completion import complete_models
-from chargen.cli.options import files_of, refuse_with, require_output
+from chargen.cli.options import files_of, overwrite_option, refuse_with, require_output
 from chargen.cli.table_options import SUFFIX
 
 
@@ -15,8 +15,17 @@ from chargen.cli.table_options import SUFFIX
 @click.option("--digest", is_flag=True, help="Print only a SHA-256 of what was learned; equal models have the same.")
 @click.option("--machine", is_flag=True, help="Show what training and sampling run on here instead.")
 @click.option("--plot", type=click.Path(dir_okay=False), help="Plot the losses of the run as a PNG here instead.")
+@overwrite_option
 @click.pass_context
-def info(context: click.Context, model: str | None, as_json: bool, digest: bool, machine: bool, plot: str | None):
+def info(
+    context: click.Context,
+    model: str | None,
+    as_json: bool,
+    digest: bool,
+    machine: bool,
+    plot: str | None,
+    overwrite: bool,
+):
     """Show the settings and results of a model.
 
     MODEL is a .safetensors file, a forecaster's too, or the name of a run; without it, the newest run is shown.
@@ -39,7 +48,7 @@ def info(context: click.Context, model: str | None, as_json: bool, digest: bool,
     if digest:
         refuse_with(context, "--digest", "as_json", "plot")
     path = find(model)
-    require_output(plot, *files_of(path))
+    require_output(plot, overwrite, *files_of(path))
     if path.name.endswith(SUFFIX) and not (plot or as_json or digest):
         show_forecaster(path)
         return

@@ -13,6 +13,7 @@ from chargen.cli.options import (
     column_option,
     encoding_option,
     files_of,
+    overwrite_option,
     quiet_option,
     require_output,
     say,
@@ -28,7 +29,7 @@ from chargen.report.words import counted
 @checkpoint_option
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, resolve_path=True, path_type=Path),
+    type=click.Path(dir_okay=False),
     help="Write a page that colours the first 3,000 characters by the activation of any unit.",
 )
 @click.option("--top", type=positive, default=3, help="Number of units to show for each feature.")
@@ -36,16 +37,18 @@ from chargen.report.words import counted
 @encoding_option
 @unknown_option("error")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@overwrite_option
 @quiet_option
 def inspect(
     file: str,
     checkpoint: str | None,
-    html: Path | None,
+    html: str | None,
     top: int,
     column: str | None,
     encoding: str,
     unknown: str,
     as_json: bool,
+    overwrite: bool,
 ):
     """Find the hidden units that follow quotations, lines, words.
 
@@ -67,7 +70,7 @@ def inspect(
         say_model(path)
     sampler = Sampler(Checkpoint.load(path))
     name, texts = documents(file)
-    require_output(html, *files_of(path), *(text.path for text in texts))
+    require_output(html, overwrite, *files_of(path), *(text.path for text in texts))
     stream = TextStream(texts, ReadingOptions(encoding, column=column))
     text = _beginning(stream, LONGEST)
     inspection = inspect_text(sampler, text, top, unknown)
@@ -77,7 +80,7 @@ def inspect(
         say(f"{name}: reading the first {LONGEST:,} characters; there are more")
     if html:
         write_atomically(
-            html, activation_page(inspection, f"{name}, read by {model_name(path)}").encode("utf-8", "replace")
+            Path(html), activation_page(inspection, f"{name}, read by {model_name(path)}").encode("utf-8", "replace")
         )
         say(f"wrote {html}; open it in a browser")
     if as_json:

@@ -21,7 +21,7 @@ from chargen.cli.score import score
 from chargen.cli.series import series
 from chargen.cli.train import train
 from chargen.errors import ChargenError
-from chargen.report.terminal import Escaping, fitted
+from chargen.report.terminal import Escaping, Talk, fitted
 from chargen.report.words import suggestion
 
 OUT_OF_MEMORY = "out of memory; give a smaller network (--hidden-size), batch (--batch-size) or text at a time"
@@ -48,15 +48,15 @@ for command in (train, sample, score, inspect, info, runs, export, corpora, seri
 
 def main(args: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 a failure or a closed pipe, 2 bad usage or bad input, 130 for Ctrl-C."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # the shell has closed it
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # the shell has closed it; who writes to stdout has to know that
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
         if isinstance(getattr(sys, name), io.TextIOWrapper):  # texts are UTF-8 wherever they come from and go
             getattr(sys, name).reconfigure(encoding="utf-8", errors="backslashreplace")
     warnings.formatwarning = lambda message, *_: fitted(f"note: {message}", sys.stderr) + "\n"
     with (
         contextlib.redirect_stdout(Escaping(sys.stdout)),
-        contextlib.redirect_stderr(Escaping(sys.stderr, always=True)),
+        contextlib.redirect_stderr(Talk(sys.stderr)),
     ):
         _run(args)
 
@@ -74,7 +74,7 @@ def _run(args: list[str] | None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        _fail(_worded(error, context) + hint, error.exit_code)
+        _fail(_worded(error, context, sys.argv[1:] if args is None else args) + hint, error.exit_code)
     except (click.Abort, KeyboardInterrupt):  # an Abort is a RuntimeError too
         _fail("stopped", 130)
     except ChargenError as error:
@@ -93,13 +93,19 @@ def _run(args: list[str] | None) -> None:
         _fail(f"{error.filename or 'cannot write to standard output'}: {error.strerror or error}", 1)
 
 
-def _worded(error: click.ClickException, context: click.Context | None) -> str:
+def _worded(error: click.ClickException, context: click.Context | None, typed: list[str]) -> str:
     if isinstance(error, click.NoSuchOption) and context:
+        if file := next((word for word in typed if word.startswith(error.option_name) and os.path.exists(word)), None):
+            return f"{file}: a name that begins with - looks like an option; write it ./{file}"
         known = [name for option in context.command.params for name in option.opts if name.startswith("--")]
         return f"no option {error.option_name}; {suggestion(error.option_name, known)}"
     if isinstance(error, click.BadParameter) and error.param:
         return _worded_for(error.param, error)
-    return " ".join(error.format_message().split()).removesuffix(".")
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    if context and (extra := re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message)):
+        usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
+        return f"{extra[1]}: more than it takes, which is {usage}"
+    return message
 
 
 def _worded_for(parameter: click.Parameter, error: click.BadParameter) -> str:
@@ -109,7 +115,7 @@ def _worded_for(parameter: click.Parameter, error: click.BadParameter) -> str:
     if isinstance(error, click.MissingParameter):
         return f"{name} is missing{choices}"
     if choices:
-        return f"{name} {error.message.partition(' is not one of')[0]}: unknown{choices}"
+        return f"{name} {re.split(' is not ', error.message)[0]}: unknown{choices}"
     message = error.message.removesuffix(".")
     return f"{name}: {message[0].lower()}{message[1:]}" if message[0].isupper() else f"{name} {message}"
 

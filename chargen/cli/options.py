@@ -119,25 +119,33 @@ def refuse_with(context: click.Context, option: str, *others: str) -> None:
             raise click.UsageError(f"{option} cannot be combined with {name}; leave one of them out")
 
 
-def require_output(path: str | os.PathLike | None, *inputs: str | os.PathLike | None) -> None:
-    """Raise InputError, before any work is done, if a file cannot be written, or would replace one that is read.
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+
+
+def require_output(path: str | os.PathLike | None, overwrite: bool, *inputs: str | os.PathLike | None) -> None:
+    """Raise InputError, before any work is done, if a file cannot be written, or would replace another.
 
     Args:
         path: of the file; None where nothing is written.
+        overwrite: whether it may replace one that this command does not read.
         inputs: what the command reads: paths, or what is no path; of a model, see `files_of`.
     """
     if path is None:
         return
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise InputError(
-            f"there is no folder {folder} for {os.path.basename(path)}", "create it, or choose another place"
-        )
-    if not os.path.basename(path):
+    folder, name = os.path.split(path)
+    if name in ("", "-") or os.path.isdir(path):
         raise InputError(f"{os.fspath(path)!r} is not the name of a file", "give one")
+    if not os.path.isdir(folder or "."):
+        raise InputError(f"there is no folder {folder} for {name}", "create it, or choose another place")
+    if not os.access(folder or ".", os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: its folder may not be changed", "choose another one")
+    if not os.path.lexists(path):
+        return
     for one in inputs:
         if one is not None and os.path.exists(one) and os.path.exists(path) and os.path.samefile(one, path):
             raise InputError(f"{path} is a file that this command reads", "write to another one")
+    if not overwrite:
+        raise InputError(f"{path} exists", "choose another name, or replace it with {overwrite}")
 
 
 def files_of(model: Path) -> list[Path]:

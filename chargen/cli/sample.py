@@ -48,7 +48,7 @@ PREFIX_LIMIT = 100_000_000  # bytes of a prefix from a file or standard input
 @click.option(
     "--temperatures",
     metavar="0.3,0.7,1.0",
-    callback=lambda context, option, value: value and _numbers(context, option, value),
+    callback=lambda context, option, value: None if value is None else _numbers(context, option, value),
     help="Write with each of these temperatures in turn.",
 )
 @click.option("--top-k", type=positive, help="Sample from the k most likely characters.")
@@ -134,9 +134,11 @@ def sample(
     prefix = " ".join(prefix)
     filters = {name: options.pop(name) for name in vars(SamplingSettings())}
     _refuse_combinations(context, *filters)
+    if encoding and not (prefix_file or prefix == "-" or audit or only_new):
+        raise click.UsageError("--encoding is that of a file: of --prefix-file, - or --audit CORPUS; give one of them")
     model = _load(checkpoint)
     sampler = Sampler(model)
-    sampler.held = dict(held_units.parse(text, model.config) for text in hold)
+    sampler.held = held_units.parse_all(hold, model.config)
     if known_words:
         sampler.keep_to_known_words()
     settings = SamplingSettings(temperature=0) if options.pop("greedy") else SamplingSettings(**filters)
@@ -236,6 +238,11 @@ def _read_prefix(prefix: str, file: str | None, encoding: str) -> str:
     if file is not None and prefix:
         raise click.UsageError("PREFIX and --prefix-file cannot be combined; leave one of them out")
     if file is None and prefix != "-":
+        if byte := next((character for character in prefix if "\udc80" <= character <= "\udcff"), None):
+            raise InputError(
+                f"PREFIX is not utf-8: it has the byte 0x{ord(byte) & 0xFF:02x}",
+                "write it to a file, and give that as --prefix-file with its {encoding}",
+            )
         return prefix
     path = None if file in (None, "-") else file
     name = "standard input" if path is None else path or "''"

@@ -18,6 +18,7 @@ from chargen.cli.options import (
     column_option,
     encoding_option,
     files_of,
+    overwrite_option,
     quiet,
     quiet_option,
     require_output,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:  # these take a while to load
 @column_option
 @encoding_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@overwrite_option
 @quiet_option
 def score(
     file: str,
@@ -74,6 +76,7 @@ def score(
     column: str | None,
     encoding: str,
     as_json: bool,
+    overwrite: bool,
 ):
     """Measure how well a model predicts the text in FILE.
 
@@ -95,7 +98,9 @@ def score(
     texts = documents(file)[1]
     paths, models = _load([checkpoint] if other is None else [checkpoint, other])
     samplers, adaptations = [Sampler(model) for model in models], _adaptations(models) if adapt else []
-    require_output(html, *(name for path in paths for name in files_of(path)), *(text.path for text in texts))
+    require_output(
+        html, overwrite, *(name for path in paths for name in files_of(path)), *(text.path for text in texts)
+    )
     if checkpoint is None:
         say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)

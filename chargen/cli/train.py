@@ -91,7 +91,7 @@ def _preset(context: click.Context, _, name: str | None) -> str | None:
 @click.option(
     "--name",
     metavar="NAME",
-    help="Name of the run's folder under checkpoints/.  [default: CORPUS-CELL]",
+    help="Name of the run's folder under checkpoints/.  [default: CORPUS-lstm, or another --cell]",
     show_default=False,
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run of that name.")

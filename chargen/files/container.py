@@ -26,6 +26,7 @@ KINDS = {  # what they are for, said to whoever mistakes one for another
 DEEPEST = 12  # of a description; a corpus of several texts takes 4
 LARGEST_HEADER = 32_000_000  # bytes; a vocabulary of all of Unicode takes 14 million
 NAMES = 4_000_000  # bytes of it, for the names and shapes of the tensors
+COPY_AGAIN = "copy or download it again, or train again"
 
 
 def write_tensors(
@@ -143,8 +144,11 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
     try:
         with os.fdopen(open_file(path), "rb") as file:
             (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
-        if header > min(LARGEST_HEADER, path.stat().st_size):
+            begins_well = header <= LARGEST_HEADER and file.read(1) == b"{"
+        if not begins_well:
             raise DamagedError(f"{path} is not a checkpoint: it does not begin as a safetensors file does")
+        if header > path.stat().st_size:
+            raise DamagedError(f"{path} is cut off after {path.stat().st_size:,} bytes", COPY_AGAIN)
         _require_memory(path)
         with safe_open(path, framework="numpy") as file:
             names = list(file.keys())
@@ -155,4 +159,4 @@ def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]
         reason = unreadable(path, error)
         raise CheckpointError(reason.message, reason.advice) from None
     except (SafetensorError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path} is damaged, or no checkpoint: {error}") from None
+        raise DamagedError(f"{path} is cut off or damaged, or no checkpoint ({error})", COPY_AGAIN) from None

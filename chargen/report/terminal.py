@@ -1,12 +1,15 @@
 """Text for terminals: control characters made visible and typed as escapes, marks, colours."""
 
+import contextlib
 import os
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, TextIO
+
+from chargen.errors import InputError
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -40,13 +43,9 @@ class Escaping:
         trusted: the stream itself, for what chargen itself sends, such as colours.
     """
 
-    def __init__(self, stream: TextIO, always: bool = False):
-        """Write to `stream`.
-
-        Args:
-            always: whether to escape also where the stream is no terminal.
-        """
-        self.trusted, self._escapes = stream, always or is_terminal(stream)
+    def __init__(self, stream: TextIO):
+        """Write to `stream`; text is escaped where that is a terminal."""
+        self.trusted, self._escapes = stream, is_terminal(stream)
 
     def write(self, text: str) -> int:
         """Write text; a carriage return at its beginning is obeyed, for progress bars."""
@@ -57,14 +56,54 @@ class Escaping:
         return getattr(self.trusted, name)
 
 
+class Talk(Escaping):
+    """The stream of talk, always escaped. Where it cannot be written, as on a full disk, the work goes on without it.
+
+    A pipe that nobody reads any more ends the work, as it does for other commands.
+    """
+
+    def __init__(self, stream: TextIO):
+        """Write to `stream`."""
+        super().__init__(stream)
+        self._escapes = True
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        with self._going_on():
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what was written on its way."""
+        with self._going_on():
+            self.trusted.flush()
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError:  # what still waits to be written would fail again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.trusted.fileno())
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Return whether people look at what a stream writes."""
     return stream.isatty()
 
 
 def unescaped(text: str) -> str:
-    r"""Return text in which \n stands for a line break, \t for a tab and \\ for a backslash."""
-    return re.sub(r"\\([nt\\])", lambda escape: {"n": "\n", "t": "\t", "\\": "\\"}[escape[1]], text)
+    r"""Return text in which \n stands for a line break, \t for a tab and \\ for a backslash.
+
+    Raises:
+        InputError: something else follows a backslash.
+    """
+    meaning = {r"\n": "\n", r"\t": "\t", r"\\": "\\"}
+    parts = re.split(r"(\\.?)", text, flags=re.DOTALL)  # every second one is an escape
+    if unknown := next((escape for escape in parts[1::2] if escape not in meaning), None):
+        raise InputError(f"{text}: {unknown} has no meaning", r"\n is a line break, \t a tab, \\ a backslash")
+    return "".join(meaning.get(part, part) for part in parts)
 
 
 def mark(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,21 @@ from chargen.network.cells import State
 from chargen.network.config import ModelConfig
 
 LARGEST = 0.999  # where the memory of an LSTM is held; that of an activation of 1 would be infinite
+
+
+def parse_all(texts: Sequence[str], config: ModelConfig) -> dict[int, float]:
+    """Return what `parse` does, of several texts, as a dict.
+
+    Raises:
+        InputError: see `parse`; or a unit is named twice.
+    """
+    held: dict[int, float] = {}
+    for text in texts:
+        unit, activation = parse(text, config)
+        if unit in held:
+            raise InputError(f"{text!r}: the unit is held already", "name each unit once", setting="hold")
+        held[unit] = activation
+    return held
 
 
 def parse(text: str, config: ModelConfig) -> tuple[int, float]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from chargen.errors import UnknownCharacterError
 from chargen.text.alike import curled
 from chargen.text.vocabulary import Vocabulary
 
@@ -18,9 +19,14 @@ def read_prompt(vocabulary: Vocabulary, text: str, unknown: str = "error") -> tu
     text = vocabulary.prepare(text)
     if unknown == "replace":
         text = curled(text, vocabulary.characters)
+    known = vocabulary.encode(text, "replace" if unknown == "replace" else "skip")
+    if text.strip() and not vocabulary.decode(known).strip():
+        never = " ".join(map(repr, dict.fromkeys(text.strip()[:10])))
+        raise UnknownCharacterError(
+            f"the model has never seen any character of this text: {never}",
+            "begin with others, or choose another model",
+        )
     ids = vocabulary.encode(text, unknown)
-    if text.strip() and not vocabulary.decode(ids).strip():
-        vocabulary.encode(text)  # names what is unknown
     found = vocabulary.substitutes(text)
     return ids, _worded(found if unknown == "replace" else dict.fromkeys(found, ""))
 

@@ -56,7 +56,7 @@ def count_model_loss(train_ids: TextIds, valid_ids: TextIds, order: int = ORDER)
         seen = n > 0
         mixed = (event_count[event[~is_train]] + t * probability)[seen] / (n + t)[seen]
         probability[seen] = mixed
-    return float(-np.log(probability).mean())
+    return max(float(-np.log(probability).mean()), 0.0)  # sums of probabilities may exceed 1 in their last bits
 
 
 def xz_bits_per_character(train_text: str, valid_text: str) -> float:

@@ -65,14 +65,16 @@ def encoding_advice(data: bytes, failed: str) -> str:
         failed: the canonical name of the encoding.
     """
     data = data[:SAMPLE]
+    whole = _text_in(data, "utf-8") if failed == "utf-8" else ""
     if failed == "utf-8":
-        if not _text_in(data, "utf-8").isascii():
+        if not whole.isascii():
             return "its last character is cut off; get the whole file, or remove that character"
         beyond = [character for character in data.decode("utf-8", "replace") if not character.isascii()]
         if beyond.count("\ufffd") * 4 < len(beyond):
             return "nearly all of it is; repair the damaged bytes, or drop them: iconv -c -f utf-8 -t utf-8 FILE"
     likely = likely_encoding(data, failed)
-    return f"give its {{encoding}}, for example {likely}" if likely else "give its {encoding}"
+    other = f"give its {{encoding}}, for example {likely}" if likely else "give its {encoding}"
+    return f"its last character is cut off, or it is not utf-8; {other}" if whole else other
 
 
 def likely_encoding(data: bytes, failed: str) -> str:

@@ -54,19 +54,20 @@ class Encoder:
         """Read the documents for the first time.
 
         Args:
-            name: what messages call the text.
+            name: what messages call several documents.
             watch: is called with the number of bytes after each read.
 
         Raises:
             InputError: a document cannot be read or is not in the encoding, or there is no text.
         """
-        self.name, self._texts, self._reading, self._watch = name, texts, reading, watch
+        self.name = texts[0].name if len(texts) == 1 else name
+        self._texts, self._reading, self._watch = texts, reading, watch
         stream, characters, self.length = self._stream(), CharacterSet(), 0
         for piece in self._pieces(stream):
             characters.add(piece)
             self.length += len(piece)
         if not str(characters).strip():
-            raise InputError(f"{name}: the text is empty", "give a text with some characters to learn from")
+            raise InputError(f"{self.name}: the text is empty", "give a text with some characters to learn from")
         self.vocabulary = Vocabulary(str(characters), reading.normalization)
         self.dtype = np.min_scalar_type(len(self.vocabulary) - 1)
         tables = (f"{name}: looks like {table.what}; {table.advice}" for name, table in stream.tables)

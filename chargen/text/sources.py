@@ -128,7 +128,7 @@ def _documents(source: Source) -> tuple[str, list[Document]]:
         return "stdin", [Document("stdin", None)]
     if source is None or not _is_folder(source):
         name, path = locate(source)
-        return name, [Document(name, path)]
+        return name, [Document(path.name if path == Path(str(source)) else name, path)]
     folder = Path(source)
     paths = sorted(_texts_in(folder))
     if not paths:
@@ -213,7 +213,7 @@ def locate(source: Source = None) -> tuple[str, Path]:
             stem(PurePosixPath(unquote(address.path)).name) or str(address.hostname)
         ), downloads.fetch_url(source)
     if is_device(source):
-        raise InputError(f"{source} is a device, which never ends", "give a text file")
+        raise InputError(f"{source} is a device, not a file", "give a text file")
     if os.path.exists(source) and not os.path.isdir(source):  # a file or a pipe
         return folder_name(stem(Path(source).name)), Path(source)
     if source in registry():

@@ -78,7 +78,7 @@ def allow_tf32(device: torch.device, precision: str) -> None:
         InputError: the device cannot compute in tf32.
     """
     if precision == "tf32" and device.type != "cuda":
-        raise InputError(f"tf32: {device.type} cannot compute in it", "choose float32 or bfloat16", setting="precision")
+        raise InputError(f"tf32: {device.type} cannot compute in it", "choose float32", setting="precision")
     if device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 

@@ -265,6 +265,8 @@ class Trainer:
     def _diverged(self, how: str) -> TrainingError:
         rate, clip = self.settings.learning_rate, self.settings.clip
         advice = f"train again with a lower {{learning_rate}} (it was {rate:g}) or {{clip}} (it was {clip:g})"
+        if (decay := self.settings.weight_decay) > 1 and rate * decay > 1:  # each step turns the weights round
+            advice = f"train again with a lower {{weight_decay}} (it was {decay:g})"
         return TrainingError(f"training diverged: {how}", advice)
 
     def _validate(self, progress: Progress) -> Generator[Progress, None, float | None]:

@@ -137,7 +137,7 @@ def test_unknown_characters_are_named_left_out_or_replaced():
     ("text", "words"), [("", "the text is empty"), ("a", "the text has only one character"), ("?", "is empty")]
 )
 def test_a_text_that_is_too_short_is_refused(text, words):
-    with pytest.raises(InputError, match=f"{words}; give at least two, to predict one from the other"):
+    with pytest.raises(InputError, match=f"{words}; give at least two characters, since the first is not predicted"):
         score(make(), text, "skip")
 
 

@@ -38,6 +38,7 @@ def run(*losses, baselines=BASELINES, **settings):
             run((2, 2.05), baselines={BEFORE_LEARNING: 2.04} | BASELINES),
             ["not yet better than english before learning (2.040 bits): give it more text"],
         ),
+        (run((0.1, 0.0004)), ["it predicts all of the held-out text: there is nothing left to learn"]),
         (run((1.0, None)), ["nothing was held out, so nobody knows whether it has learned the text by heart"]),
     ],
 )

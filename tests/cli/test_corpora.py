@@ -230,7 +230,7 @@ def test_check_of_a_table(chargen, tmp_path):
     options = ["--hidden-size", "8", "--epochs", "1", "--batch-size", "4"]
     assert table.splitlines()[1].strip() in chargen("train", "words.csv", *options)[2]
     stderr = chargen(*command.split(), *options, "--overwrite")[2]
-    assert stderr.startswith("words: read 300 texts in the column 'text'\n")
+    assert stderr.startswith("words.csv: read 300 texts in the column 'text'\n")
     assert chargen("train", "--resume", "--epochs", "2")[0] == 0
 
 

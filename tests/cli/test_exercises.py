@@ -111,6 +111,6 @@ def test_bad_usage_is_one_line(arguments, words, run, tmp_path):
 
 def test_a_picture_that_cannot_be_written_is_one_line(run, tmp_path):
     (tmp_path / "full.png").symlink_to("/dev/full")
-    code, _, err = run("run", "next-value", "--epochs", "1", "--out", "full.png")
+    code, _, err = run("run", "next-value", "--epochs", "1", "--out", "full.png", "--overwrite")
     assert code == 1
     assert err.splitlines()[-1].startswith("chargen: cannot write full.png: it is not a file")

@@ -36,7 +36,8 @@ def test_an_exported_model_is_small_and_as_good(chargen, tmp_path):
     whole.save(tmp_path / "whole.safetensors")
     original = json.loads(chargen("info", "whole.safetensors", "--json").stdout)
     for bits, size in ((16, 6_000_000), (8, 3_500_000)):
-        result = chargen("export", "small.safetensors", "--checkpoint", "whole.safetensors", "--bits", bits)
+        options = ("--checkpoint", "whole.safetensors", "--bits", bits, "--overwrite")
+        result = chargen("export", "small.safetensors", *options)
         assert f" MB, in {bits} bits; before: " in result.stderr
         assert (tmp_path / "small.safetensors").stat().st_size < size
         about = json.loads(chargen("info", "small.safetensors", "--json").stdout)
@@ -75,6 +76,9 @@ def test_a_page_is_written_and_small(chargen, tmp_path):
             "model.safetensors is a file that this command reads",
         ),
         (["page.html"], "page.html is the name of a page; give --html too"),
+        (["model.safetensors"], "model.safetensors exists; choose another name, or replace it with --overwrite"),
+        ([""], "'' is not the name of a file; give one"),
+        (["-"], "'-' is not the name of a file; give one"),
         (["--html", "nowhere/page.html"], "there is no folder nowhere"),
         (["nowhere/small.safetensors"], "there is no folder nowhere"),
         (["small.safetensors", "--bits", "4"], "--bits '4': unknown; choose one of 8, 16"),

@@ -221,7 +221,7 @@ def test_a_fault_of_a_second_series_is_named_with_its_own_line(chargen):
         (["fit", "sales.csv", "--column", "sold", "--out", "no/m"], "there is no folder no"),
         (
             ["fit", "sales.csv", "--column", "sold", "--out", "there.safetensors"],
-            "there.safetensors exists; choose another --out, or replace it with --overwrite",
+            "there.safetensors exists; choose another name, or replace it with --overwrite",
         ),
         (["fit", "sales.csv", "--out", "a.png", "--plot", "a.png"], "--out and --plot both name a.png"),
         (["fit", "sales.csv", "--column", "sold", "--windows", "few"], "'few' is not a whole number"),

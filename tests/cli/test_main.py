@@ -277,7 +277,7 @@ def test_info_draws_the_losses_beside_the_baselines(trained, tmp_path, chargen_h
     assert picture.read_bytes() == (trained[0] / "checkpoints" / "poem-lstm" / "loss.png").read_bytes()
     baselines = json.loads(chargen("info", "--json", cwd=trained[0]).stdout)["metadata"]["baselines"]
     assert list(baselines) == ["counts of up to 5 characters", "xz -9"]
-    refused(chargen("info", "time-machine", "--plot", picture, cwd=trained[0]), "history.jsonl")
+    refused(chargen("info", "time-machine", "--plot", tmp_path / "x.png", cwd=trained[0]), "history.jsonl")
     refused(chargen("info", "poem-lstm", "--plot", tmp_path / "no" / "x.png", cwd=trained[0]), "there is no folder")
 
 
@@ -490,6 +490,36 @@ def test_a_closed_pipe_ends_it_quietly(trained):
     sampling.stdout.close()
     assert sampling.wait(20) == 1
     assert sampling.stderr.read().count("\n") == 2, "only the lines that name the checkpoint and the seed"
+
+
+@posix
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_talk_that_cannot_be_written_stops_no_work(trained, tmp_path, stderr):
+    sample = f"{CHARGEN} sample tyger --length 20 --seed 1"
+    told = subprocess.run(["sh", "-c", sample], cwd=trained[0], capture_output=True, timeout=60, check=True)
+    untold = subprocess.run(["sh", "-c", f"{sample} {stderr}"], cwd=trained[0], capture_output=True, timeout=60)
+    assert (untold.returncode, untold.stdout) == (0, told.stdout)
+    (tmp_path / "poem.txt").write_text(POEM)
+    train = " ".join([CHARGEN, "train", "poem.txt", *SMALL, "--from-scratch", stderr])
+    assert subprocess.run(["sh", "-c", train], cwd=tmp_path, timeout=60).returncode == 0
+    assert (tmp_path / "checkpoints" / "poem-lstm" / "loss.png").exists()
+
+
+@posix
+@pytest.mark.parametrize("stdout", [">&-", ">/dev/full"])
+def test_a_text_that_cannot_be_written_is_a_failure(trained, stdout):
+    command = ["sh", "-c", f"{CHARGEN} sample tyger --length 20 --seed 1 {stdout}"]
+    result = subprocess.run(command, cwd=trained[0], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("chargen: cannot write to standard output: ")
+
+
+def test_ctrl_c_while_the_command_line_loads_is_one_line_too(tmp_path):
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt\n")  # as if it came while click is imported
+    command = [sys.executable, "-m", "chargen", "sample"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (130, "chargen: stopped\n")
 
 
 @posix

@@ -39,6 +39,10 @@ def place(tmp_path_factory):
     data = bytearray((GOLDEN / "format-4.safetensors").read_bytes())
     data[20] ^= 255
     (folder / "broken.safetensors").write_bytes(data)
+    whole = (GOLDEN / "format-4.safetensors").read_bytes()
+    (folder / "cut.safetensors").write_bytes(whole[:500])
+    (folder / "short.safetensors").write_bytes(whole[:-1])
+    shutil.copy(folder / "poem.txt", folder / "-poem.txt")
     (folder / "file").write_text("")
     return folder
 
@@ -56,7 +60,7 @@ CASES = [
     ("series fit low.csv --min 0", "low.csv line 152: the value -5 is below 0; give a lower --min"),
     ("series fit low.csv --log", "low.csv line 152: the value -5 has no logarithm; leave out --log"),
     ("series fit word.csv", "word.csv line 152: sold is 'five', not a number"),
-    ("sample a --checkpoint broken.safetensors", "broken.safetensors is damaged, or no checkpoint: "),
+    ("sample a --checkpoint broken.safetensors", "broken.safetensors is cut off or damaged, or no checkpoint ("),
     ("sample a --checkpoint model.safetensors", "no model 'model.safetensors'; did you mean broken"),
     (f"train poem.txt --name {LONG}", "chargen: --name is longer than 200 bytes; give a shorter one"),
     (f"export {LONG}.safetensors --checkpoint finished", "a.safetensors: File name too long; give a shorter name"),
@@ -67,6 +71,16 @@ CASES = [
     ("train --resume finished", "finished holds no run that could be resumed; begin a new run from its best model"),
     ("train --resume none", "chargen: no run 'none'; did you mean gone?"),
     ("info finished --plot x.png", "no file checkpoints/finished/history.jsonl"),
+    ("sample a --checkpoint cut.safetensors", "cut.safetensors is cut off after 500 bytes; copy or"),
+    ("sample a --checkpoint short.safetensors", "not fully covered); copy or download it again, or train again"),
+    ("train -poem.txt", "-poem.txt: a name that begins with - looks like an option; write it ./-poem.txt"),
+    ("train poem.txt --preset x", "--preset 'x': unknown; choose one of d2l"),
+    ("train poem.txt --separator \\q", "/q: /q has no meaning; /n is a line break, /t a tab, // a backslash"),
+    ("score poem.txt twice", "twice: more than it takes, which is chargen score [OPTIONS] FILE"),
+    ("sample a --encoding latin-1", "--encoding is that of a file: of --prefix-file, - or --audit CORPUS"),
+    ("sample a\udcff", "PREFIX is not utf-8: it has the byte 0xff; write it to a file, and give that as --prefix-file"),
+    ("sample a --temperatures=", "--temperatures '' is not a number"),
+    ("sample a --hold 0/1=1 --hold 0/1=-1", "--hold '0/1=-1': the unit is held already; name each unit once"),
     ("train https://example.org/x.txt", "(cannot connect to the proxy that HTTP_PROXY or HTTPS_PROXY names)"),
     ("train http://127.0.0.1:9/x.txt", "(cannot connect to 127.0.0.1:9); download the file yourself to"),
 ]

@@ -82,21 +82,49 @@ def place(tmp_path_factory):
         "inspect texts --checkpoint run --html texts/a.txt",
         "inspect texts --checkpoint run --html checkpoints/run/best.safetensors",
         "export checkpoints/run/last.safetensors --checkpoint run",
-        "series fit sales.csv --column sold --overwrite --out sales.csv",
-        "series fit sales.csv --column sold --overwrite --plot sales.csv",
+        "series fit sales.csv --column sold --out sales.csv",
+        "series fit sales.csv --column sold --plot sales.csv",
         "series forecast sales.forecaster.safetensors --out sales.forecaster.safetensors",
         "series forecast sales.forecaster.safetensors --plot sales.forecaster.safetensors",
-        "series forecast sales.forecaster.safetensors --out sales.csv",
-        "series forecast sales.forecaster.safetensors --plot sales.csv",
     ],
 )
 def test_no_output_replaces_what_is_read(place, chargen, monkeypatch, command):
     monkeypatch.chdir(place)
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    code, _, err = chargen(*command.split())
+    code, _, err = chargen(*command.split(), "--overwrite")
     assert code == 2
     assert err.strip().splitlines()[-1].startswith("chargen: ")
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "info run --plot {there}.png",
+        "score texts/a.txt --checkpoint run --html {there}",
+        "inspect texts/a.txt --checkpoint run --html {there}",
+        "export {there} --checkpoint run",
+        "export --html {there} --checkpoint run",
+        "series fit sales.csv --column sold --horizon 2 --model naive --out {there}",
+        "series fit sales.csv --column sold --horizon 2 --model naive --plot {there}.png --out {new}",
+        "series forecast sales.forecaster.safetensors --out {there}",
+        "series forecast sales.forecaster.safetensors --plot {there}.png",
+        "series run next-value --epochs 1 --out {there}.png",
+        "series run sin-to-cos --epochs 1 --animate --out {there}.svg",
+    ],
+)
+def test_no_output_replaces_a_file_unless_that_is_wanted(place, chargen, monkeypatch, tmp_path, command):
+    monkeypatch.chdir(place)
+    there = [tmp_path / "mine", tmp_path / "mine.png", tmp_path / "mine.gif"]
+    for path in there:
+        path.write_text("years of work")
+    words = command.format(there=there[0], new=tmp_path / "new").split()
+    code, _, err = chargen(*words)
+    assert code == 2
+    assert re.fullmatch(r"chargen: \S*mine\S* exists; choose another name, or replace it with --overwrite", err.strip())
+    assert {path.read_text() for path in there} == {"years of work"}
+    assert chargen(*words, "--overwrite")[0] == 0
+    assert [path.read_bytes() for path in there].count(b"years of work") == len(there) - 1
 
 
 ODD = ("0", "-1", "nan", "inf", "1e400", str(10**30), "")

@@ -52,7 +52,7 @@ def test_the_score_is_one_line(folder):
         f"{len(TEXT) - 1} characters  {expected.loss:.4f} nats  {expected.bits:.4f} bits per character"
         f"  perplexity {expected.perplexity:.2f}\n"
     )
-    assert result.stderr == "cat: dropped a byte order mark\ncat: turned 90 CRLF line ends into LF\n"
+    assert result.stderr == "cat.txt: dropped a byte order mark\ncat.txt: turned 90 CRLF line ends into LF\n"
     assert done(folder, "-", "--checkpoint", "one.safetensors", input=TEXT).stdout == result.stdout
 
 
@@ -99,7 +99,7 @@ def test_the_texts_in_a_column_are_read(folder, tmp_path):
     result = done(folder, tmp_path / "cats.csv", "--checkpoint", "one.safetensors", "--column", "text", "--per-char")
     read = "".join(json.loads(line)["character"] for line in result.stdout.splitlines())
     assert read == "the cat sat\n\non the mat\n"
-    assert result.stderr.startswith("cats: read 2 texts in the column 'text'\n")
+    assert result.stderr.startswith("cats.csv: read 2 texts in the column 'text'\n")
 
 
 def test_a_comparison_shows_both_scores_and_the_passages(folder):
@@ -248,7 +248,7 @@ def test_a_comparison_is_shaded_by_the_difference_and_tells_of_both(browser, pag
 
 def test_a_long_text_is_shown_in_part_and_the_page_says_so(folder, tmp_path, browser):
     (tmp_path / "long.txt").write_text(("the cat sat " * 5000)[: LIMIT + 1])
-    options = ("--checkpoint", "one.safetensors", "--html", tmp_path / "page.html")
+    options = ("--checkpoint", "one.safetensors", "--html", tmp_path / "page.html", "--overwrite")
     result = done(folder, tmp_path / "long.txt", *options)
     assert f"shows the first {LIMIT:,} characters" in result.stderr
     browser.open(tmp_path / "page.html", width=390)

@@ -27,5 +27,5 @@ def test_what_is_left_out_is_said():
 
 @pytest.mark.parametrize("unknown", ["error", "skip", "replace"])
 def test_a_prompt_of_which_nothing_is_known_is_refused(unknown):
-    with pytest.raises(UnknownCharacterError, match="'漢'"):
+    with pytest.raises(UnknownCharacterError, match="never seen any character of this text: '漢'; begin with others"):
         read("abc ", "漢", unknown)

@@ -55,7 +55,7 @@ def test_bundled_story():
 def test_nothing_but_white_space(data):
     assert (
         refusal(written("blank.txt", data))
-        == "blank: the text is empty; give a text with some characters to learn from"
+        == "blank.txt: the text is empty; give a text with some characters to learn from"
     )
 
 
@@ -65,7 +65,7 @@ def test_text_that_normalisation_empties():
 
 def test_binary():
     message = refusal(written("picture.bin", b"x" * 2006 + b"\0\1\2"))
-    assert message == "picture looks binary, not text: NUL at character 2,006; give a plain text file"
+    assert message == "picture.bin looks binary, not text: NUL at character 2,006; give a plain text file"
     message = refusal(written("bare.txt", "Das Haus am See.\n".encode("utf-16-le")))
     assert message.endswith("give a plain text file, or its encoding, which may be utf-16-le")
 
@@ -82,7 +82,7 @@ def test_binary():
 )
 def test_bytes_in_another_encoding(data, encoding, codec, byte, offset, advice):
     message = refusal(written("text.txt", data), encoding=encoding)
-    assert message.startswith(f"text is not {codec}: byte {byte} at offset {offset};")
+    assert message.startswith(f"text.txt is not {codec}: byte {byte} at offset {offset};")
     assert message.endswith(f"give its encoding, for example {advice}")
     assert decode(data, "text", advice)  # the advice works
 
@@ -106,8 +106,8 @@ def test_byte_order_mark_and_crlf_are_dropped_and_noted():
     corpus = load_corpus(written("windows.txt", b"\xef\xbb\xbf" + b"line\r\n" * 1500))
     assert whole_text(corpus) == "line\n" * 1500
     assert corpus.notes == (
-        "windows: dropped a byte order mark",
-        "windows: turned 1,500 CRLF line ends into LF",
+        "windows.txt: dropped a byte order mark",
+        "windows.txt: turned 1,500 CRLF line ends into LF",
     )
 
 

@@ -47,7 +47,8 @@ def test_text_is_the_same_in_chunks_and_as_a_whole_strict_and_lenient(text, enco
     [
         ("naïve ca".encode("latin-1"), "utf-8", "utf-8: byte 0xef at offset 2; give its encoding, for example latin-1"),
         ("1234 café\n".encode(), "ascii", "ascii: byte 0xc3 at offset 8; give its encoding, for example utf-8"),
-        (b"caf\xc3", "utf-8", "utf-8: byte 0xc3 at offset 3; give its encoding, for example latin-1"),
+        (b"caf\xc3", "utf-8", "utf-8: byte 0xc3 at offset 3; its last character is cut off, or it is not utf-8;"
+         " give its encoding, for example latin-1"),
         ("naïve caf".encode() + b"\xc3", "utf-8", "utf-8: byte 0xc3 at offset 10; its last character is cut off;"
          " get the whole file, or remove that character"),
         ("naïve, ÀÉÎõü".encode() + b"\xff", "utf-8", "utf-8: byte 0xff at offset 18; nearly all of it is; repair the"

@@ -51,7 +51,7 @@ def test_a_text_that_was_not_touched_is_not_read_again():
     assert state.st_mtime_ns == os.stat("poem.txt").st_mtime_ns
     np.testing.assert_array_equal(all_ids(again), all_ids(first))
     assert (again.notes, again.sha256) == (first.notes, first.sha256)
-    assert again.notes == ("poem: turned 1 CRLF line ends into LF",)
+    assert again.notes == ("poem.txt: turned 1 CRLF line ends into LF",)
 
 
 def test_a_text_that_was_touched_is_read_again_and_its_ids_are_found():
@@ -126,7 +126,7 @@ def test_a_text_that_changes_between_the_passes_is_refused(monkeypatch):
         write(path, text)
 
     monkeypatch.setattr(ids_cache, "_write", late)
-    with pytest.raises(InputError, match="poem was changed while it was read; start again when it is complete"):
+    with pytest.raises(InputError, match=r"poem\.txt was changed while it was read; start again when it is complete"):
         load_corpus("poem.txt", in_memory=10)
     assert {path.name for path in Path("cache/encoded").iterdir()} <= {".lock"}
 

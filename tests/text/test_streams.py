@@ -31,7 +31,7 @@ def test_a_file_is_read_in_chunks_as_it_is_at_once(tmp_path_factory, text, encod
 def test_bytes_that_are_no_text_are_refused_in_the_words_of_training(tmp_path, data, encoding, chunk):
     (tmp_path / "letter.txt").write_bytes(data)
     with pytest.raises(InputError) as expected:
-        decode(data, "letter", encoding)
+        decode(data, "letter.txt", encoding)
     with pytest.raises(InputError) as refusal:
         list(read_text(tmp_path / "letter.txt", encoding, chunk))
     said, due = (str(error.value).partition("for example")[0] for error in (refusal, expected))
@@ -41,5 +41,5 @@ def test_bytes_that_are_no_text_are_refused_in_the_words_of_training(tmp_path, d
 
 def test_utf_16_without_its_mark_is_asked_for_the_order_of_its_bytes(tmp_path):
     (tmp_path / "letter.txt").write_bytes("text".encode("utf-16-le"))
-    with pytest.raises(InputError, match=r"letter is not utf-16: .*utf-16-le or utf-16-be"):
+    with pytest.raises(InputError, match=r"letter\.txt is not utf-16: .*utf-16-le or utf-16-be"):
         list(read_text(tmp_path / "letter.txt", "utf-16"))

@@ -135,6 +135,6 @@ def test_a_column_is_a_corpus_of_its_own(tmp_path, monkeypatch):
             "read 1 text in the column 'text'",
         ]
     whole = load_corpus(texts[0], in_memory=10)
-    said = "a: looks like a table of 2 columns: id, text; to learn the texts in one of them, give {column} text"
+    said = "a.csv: looks like a table of 2 columns: id, text; to learn the texts in one of them, give {column} text"
     assert whole.notes[-1] == said
     assert len(whole.train_ids) + len(whole.valid_ids) == 26, "the cache holds both"

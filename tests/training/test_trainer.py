@@ -51,6 +51,16 @@ def test_sgd_learns_too():
     assert history[-1].train_loss < 0.5 * history[0].train_loss
 
 
+@pytest.mark.parametrize(
+    ("wild", "blamed"),
+    [({"learning_rate": 1e30}, r"a lower learning_rate \(it was 1e\+30\) or clip \(it was 1\)"),
+     ({"weight_decay": 1e30}, r"a lower weight_decay \(it was 1e\+30\)$")],
+)  # fmt: skip
+def test_divergence_is_blamed_on_what_caused_it(wild, blamed):
+    with pytest.raises(TrainingError, match=f"training diverged: .*; train again with {blamed}"):
+        epochs(fit(make(), CYCLE, CYCLE[:0], settings(**wild)))
+
+
 def test_records_add_up():
     steps_per_epoch = Batching(4, 10).batches_per_epoch(len(CYCLE))
     records = list(fit(make(), CYCLE, CYCLE[:50], settings(epochs=2)))

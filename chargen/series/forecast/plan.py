@@ -73,6 +73,10 @@ def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSett
     """
     for name, values in zip(names, series, strict=True):
         require_within(name, values, settings)
+    most = max(max(map(len, series)) - FEWEST_ROWS, 0) // settings.horizon
+    if settings.folds and settings.folds > most > 0:
+        message = f"{settings.folds:,}: the rows have room for {counted(most, 'horizon')} of {settings.horizon:,}"
+        raise InputError(message, "give fewer, or a smaller {horizon}", setting="folds")
     held = [held_out_rows(len(values), settings.horizon, settings.folds) for values in series]
     trainings = [values[: len(values) - rows] for values, rows in zip(series, held, strict=True)]
     varied = [
@@ -82,7 +86,8 @@ def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSett
     require_sizes(len(series), framing.horizon, framing.window, settings.hidden_size)
     season = _season(framing, [len(training) for training in trainings])
     learned = _learned({number: len(trainings[number]) for number in varied}, framing)
-    if settings.model == NETWORK and not learned:
+    wanted = settings.model == NETWORK or (settings.model == AUTO and settings.window is not None and varied)
+    if wanted and not learned:
         raise _too_short(names, series, framing)
     if settings.model == SEASONAL and not season:
         raise InputError("no season was found in the rows", "give one with {seasons}, or choose another {model}")

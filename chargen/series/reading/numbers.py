@@ -82,6 +82,8 @@ def _no_number(cells: list[str], present: list[int], shapes: dict[str, re.Patter
     advice = "correct it, remove the row, or choose another {column}"
     if "\n" in cells[place]:
         advice = "close the quotation mark that opens there"
+    elif cells[place] == f"({inner})":
+        advice = f"write it as -{inner}, if the brackets mean a negative number"
     elif inner != cells[place] and looks_like_number(inner):
         advice = f"leave out what is not part of the number: {inner}"
     elif _shape(",").fullmatch(cells[place]):

@@ -64,7 +64,7 @@ def short_name(source: str | Path) -> str:
 
 def _read_bytes(source: str, name: str) -> bytes:
     if is_device(source):
-        raise InputError(f"{name} is a device, which never ends", "name a file; standard input is -")
+        raise InputError(f"{name} is a device, not a file", "name a file; standard input is -")
     path = _fetched(source) if is_url(source) else Path(source)
     document = Document(name, None if source == "-" else path)
     with document.reading(), document.open() as file:

@@ -216,7 +216,11 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         ({"a": days(), "b": np.zeros((2, 2))}, {}, r"series 'b': an array of shape \(2, 2\)"),
         ([], {}, "no values; leave this series out"),
         ({}, {}, "no series given"),
-        (days(100), {"horizon": 80, "model": "network"}, "100 rows: too few for the network, which reads 4"),
+        (
+            days(100),
+            {"horizon": 80, "model": "network", "folds": 1},
+            "100 rows: too few for the network, which reads 5",
+        ),
         (days(100) - 100, {"log": True}, "has no logarithm; leave out log"),
         (days(), {"cell": "cnn"}, "cell 'cnn': unknown; choose one of rnn, gru, lstm"),
         (days(), {"seasons": (1,)}, "seasons 1: a season has at least 2 rows"),
@@ -225,6 +229,8 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         (days(), {"minimum": 3, "maximum": 2}, "minimum 3: above the maximum, 2; swap them"),
         (days(), {"model": "arima"}, "model 'arima': unknown; choose one of auto, network, smoothing"),
         (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer season must be a multiple"),
+        (days(100), {"window": 95}, "100 rows: too few for the network, which reads 95"),
+        (days(100), {"folds": 20}, "folds 20: the rows have room for 15 horizons of 6; give fewer"),
         (days(), {"folds": 0}, "folds 0: must be a whole number, at least 1"),
         (days(), {"horizon": 30_000_000}, "horizon 30,000,000: for 1 series these are more than 25,000,000 values"),
         (

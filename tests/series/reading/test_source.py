@@ -88,7 +88,7 @@ def test_an_address_that_does_not_answer(monkeypatch, tmp_path):
 
 
 def test_devices_and_missing_files():
-    with pytest.raises(InputError, match="/dev/zero is a device, which never ends; name a file"):
+    with pytest.raises(InputError, match="/dev/zero is a device, not a file; name a file"):
         read_text("/dev/zero")
     with pytest.raises(InputError, match=r"cannot read nowhere\.csv: No such file"):
         read_text("nowhere.csv")
