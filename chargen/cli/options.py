@@ -162,5 +162,5 @@ def use_one_blas_thread() -> None:
     """
     from chargen.network.native import library
 
-    if library.path() not in (None, "portable"):
+    if library.has_vectors():
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

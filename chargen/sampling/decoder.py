@@ -158,7 +158,7 @@ class Decoder:
     @cached_property
     def _step_network(self) -> StepNetwork | None:
         """The network for one text, on the native kernels, where the processor has a fast path of theirs."""
-        if library.path() in (None, "portable"):
+        if not library.has_vectors():
             return None
         output = self._output_weight.T, self._output_bias
         return StepNetwork(self.config.cell, self._layers, output, None if self._one_hot else self._rows)
@@ -172,7 +172,7 @@ class Decoder:
     @cached_property
     def _kernels(self) -> list[PackedLayer]:
         """The layers on the native kernels; none where the processor has no fast path of theirs."""
-        if library.path() in (None, "portable"):
+        if not library.has_vectors():
             return []
         return [PackedLayer(self.config.cell, weights, THREADS) for weights in self._layers]
 

@@ -111,7 +111,7 @@ def pick_engine(
     large = config.hidden_size >= LARGE
     has_tiles = _has("_is_amx_tile_supported")
     if engine is None:
-        fast = library.path(precision or "float32") not in (None, "portable")
+        fast = library.has_vectors(precision or "float32")
         heavy = config.cell in ("rnn", "lstm") and CELLS[config.cell].gates * config.hidden_size**2 > HEAVY
         only_theirs = has_tiles and library.path("bfloat16") != "amx"
         beaten = (large and only_theirs and config.cell == "lstm") or (heavy and batch_size > MANY)

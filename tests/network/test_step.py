@@ -184,3 +184,9 @@ def test_texts_side_by_side_end_where_the_equations_do_whatever_the_number_of_th
         np.testing.assert_array_equal(again, ids)
         np.testing.assert_array_equal(logits_again, found)
         np.testing.assert_array_equal(after_again, after)
+
+
+def test_without_vectors_one_text_is_refused(monkeypatch):
+    monkeypatch.setenv("CHARGEN_NATIVE", "portable")
+    with pytest.raises(RuntimeError, match="read one text on a processor's vectors only"):
+        StepNetwork("gru", *make_network("gru", 5, 4, 1, 0, normal))

@@ -7,7 +7,7 @@ import pytest
 
 from chargen.errors import InputError
 from chargen.network.config import ModelConfig
-from chargen.network.native.library import path
+from chargen.network.native.library import has_vectors
 from chargen.sampling.decoder import CONTEXT
 from chargen.sampling.filters import SamplingSettings, draw, probabilities
 from chargen.sampling.sampler import Sampler
@@ -41,7 +41,7 @@ def test_logits_are_those_of_pytorch_over_2000_steps(cell):
     np.testing.assert_allclose(logits, expected[0], atol=1e-4)
 
 
-@pytest.mark.skipif(path() in (None, "portable"), reason="the kernels do not read one text here")
+@pytest.mark.skipif(not has_vectors(), reason="the kernels do not read one text here")
 @pytest.mark.parametrize(("cell", "layers", "embedding"), [("lstm", 1, 0), ("gru", 2, 0), ("rnn", 2, 5)])
 @pytest.mark.parametrize("texts", [1, 9])
 def test_the_kernels_write_the_same_characters(make, texts, cell, layers, embedding):
@@ -62,7 +62,7 @@ def test_the_kernels_write_the_same_characters(make, texts, cell, layers, embedd
         np.testing.assert_allclose(found[1], state, atol=1e-5)
 
 
-@pytest.mark.skipif(path() in (None, "portable"), reason="the kernels do not read one text here")
+@pytest.mark.skipif(not has_vectors(), reason="the kernels do not read one text here")
 def test_logits_that_are_no_numbers_leave_no_character_or_the_first_one(make):
     sampler = make()
     for texts, ids in ((1, np.empty((1, 0))), (9, np.zeros((9, 3)))):
@@ -75,7 +75,7 @@ def test_logits_that_are_no_numbers_leave_no_character_or_the_first_one(make):
 def test_only_plain_settings_are_written_by_the_kernels(make):
     sampler = make()
     for texts in (1, 8):
-        assert bool(sampler.writer(SamplingSettings(min_p=0.1), texts)) == (path() not in (None, "portable"))
+        assert bool(sampler.writer(SamplingSettings(min_p=0.1), texts)) == has_vectors()
     assert sampler.writer(SamplingSettings(), 2) is None
     for settings in ({"temperature": 0}, {"top_k": 3}, {"top_p": 0.9}):
         assert sampler.writer(SamplingSettings(**settings), 1) is None

@@ -18,7 +18,7 @@ from chargen.training.recipe import FINE_TUNING, Knowledge, choose
 CPU = torch.device("cpu")
 LETTERS = Vocabulary("abcdefgh")
 IDS = np.random.default_rng(0).integers(0, 8, 20_000)
-needs_kernels = pytest.mark.skipif(library.path() in (None, "portable"), reason="NO FAST NATIVE KERNELS")
+needs_kernels = pytest.mark.skipif(not library.has_vectors(), reason="NO FAST NATIVE KERNELS")
 CORPUS = Corpus("noise", LETTERS, IDS[:18_000], IDS[18_000:], "0" * 64)
 
 

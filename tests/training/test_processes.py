@@ -43,7 +43,7 @@ COMMAND += ["--hidden-size", "16", "--batch-size", "4", "--num-steps", "16", "--
 
 
 def start(*arguments, cwd=None):
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(cwd)}  # where torchrun leaves a folder
     return subprocess.Popen(
         [*TORCHRUN, *map(str, arguments)], cwd=cwd, stderr=subprocess.PIPE, text=True, env=environment
     )

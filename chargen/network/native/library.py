@@ -103,6 +103,11 @@ def path(precision: str = "float32") -> str | None:
     return next((name for name in slower if PATHS[name] == precision), None)
 
 
+def has_vectors(precision: str = "float32") -> bool:
+    """Return whether a path runs that uses the processor's vectors; the portable one is slower than NumPy."""
+    return path(precision) not in (None, "portable")
+
+
 def path_number(precision: str = "float32") -> int:
     """Return the number by which a `Job` names the path that runs.
 

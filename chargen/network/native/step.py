@@ -10,7 +10,7 @@ import numpy as np
 
 from chargen.network.cells import CELLS, LayerWeights, State
 from chargen.network.native.calls import pointer
-from chargen.network.native.library import CELL_NUMBERS, Matrix, Network, Step, library, path_number
+from chargen.network.native.library import CELL_NUMBERS, Matrix, Network, Step, has_vectors, library, path_number
 from chargen.network.native.packed import aligned_empty
 
 PANEL, GROUP = 16, 64  # as in layer.h
@@ -40,7 +40,12 @@ class StepNetwork:
             layers: the weights of each layer.
             output: the weight, (V, L*H), and the bias, (V,), of the output layer, which reads all layers.
             embedding: of the characters, (V, E); None for one-hot input.
+
+        Raises:
+            RuntimeError: no path for one text runs here.
         """
+        if not has_vectors():
+            raise RuntimeError("the native kernels read one text on a processor's vectors only, and none are used here")
         L, H, V = len(layers), layers[0].W_hh.shape[1], len(output[1])
         wide = -(-H // PANEL) * PANEL  # the units of whole panels
         self._memory = _zeros((2, L, wide))  # h and c
