@@ -128,7 +128,7 @@ class Browser:
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(tmp_path_factory):
     """Headless Chromium with its driver, or the test is skipped."""
     program = shutil.which("chromedriver")
     if not program:
@@ -136,7 +136,10 @@ def browser():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    process = subprocess.Popen([program, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("browser"))}  # where it leaves its profiles
+    process = subprocess.Popen(
+        [program, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
     try:
         for _ in range(100):
             with contextlib.suppress(requests.ConnectionError):
