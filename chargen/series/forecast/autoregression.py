@@ -1,6 +1,6 @@
 """Autoregressions of many series at once, of all orders, of the values and of their changes, averaged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -25,16 +25,15 @@ def autoregression(histories: np.ndarray, season: int, horizon: int) -> np.ndarr
     for changes in (False, True):
         read = np.diff(values, axis=1) if changes else values
         mean = np.nanmean(read, axis=1, keepdims=True) if read.shape[1] else np.zeros((len(read), 1))
-        centred = np.nan_to_num(read - mean)
         own = np.maximum(counts - changes, 1)
-        for order, (coefficients, variance) in enumerate(_fits(read - mean, min(HIGHEST_ORDER, rows - 3))):
+        fits = list(_fits(read - mean, min(HIGHEST_ORDER, rows - 3)))
+        for order, (_, variance) in enumerate(fits):
             criteria.append(_criterion(own, order, variance) * counts / own)  # of as many rows either way
-            ahead = mean + _continued(centred, coefficients, horizon)
-            points.append(values[:, -1:] + np.cumsum(ahead, axis=1) if changes else ahead)
-    scores = TEMPER * np.stack(criteria, axis=1)  # (N, models)
-    weights = np.exp(scores - scores.max(1, keepdims=True))
-    weights /= weights.sum(1, keepdims=True)
-    forecast = np.einsum("nm,nmh->nh", weights, np.stack(points, axis=1))
+        ahead = mean + _continued(np.nan_to_num(read - mean), [each for each, _ in fits], horizon)
+        points.append(values[:, -1:] + np.cumsum(ahead, axis=2) if changes else ahead)
+    scores = TEMPER * np.stack(criteria)  # (models, N)
+    weights = np.exp(scores - scores.max(0))
+    forecast = np.einsum("mn,mnh->nh", weights / weights.sum(0), np.concatenate(points))
     return forecast + profile[:, np.arange(horizon) % profile.shape[1]]
 
 
@@ -66,14 +65,14 @@ def _criterion(counts: np.ndarray, order: int, variance: np.ndarray) -> np.ndarr
     return np.where((counts >= 2 * order + 2) | (order == 0), likelihood - penalty, -np.inf)
 
 
-def _continued(centred: np.ndarray, coefficients: np.ndarray, horizon: int) -> np.ndarray:
-    """Return what follows the last rows, (N, horizon)."""
-    order = coefficients.shape[1]
-    if not order:
-        return np.zeros((len(centred), horizon))
-    latest = centred[:, -order:][:, ::-1]  # (N, order), the last value first
-    points = np.empty((len(centred), horizon))
+def _continued(centred: np.ndarray, fits: Sequence[np.ndarray], horizon: int) -> np.ndarray:
+    """Return what follows the last rows with the coefficients (N, order) of each fit, (fits, N, horizon)."""
+    known = fits[-1].shape[1]  # rows that the highest order reads
+    coefficients = np.zeros((len(fits), len(centred), known))  # of the earliest row first
+    for own, each in zip(coefficients, fits, strict=True):
+        own[:, known - each.shape[1] :] = each[:, ::-1]
+    values = np.zeros((len(fits), len(centred), known + horizon))
+    values[..., :known] = centred[:, len(centred[0]) - known :]
     for lead in range(horizon):
-        points[:, lead] = (latest * coefficients).sum(1)
-        latest = np.concatenate([points[:, lead : lead + 1], latest[:, :-1]], axis=1)
-    return points
+        values[..., known + lead] = (values[..., lead : lead + known] * coefficients).sum(2)
+    return values[..., known:]
