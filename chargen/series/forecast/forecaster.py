@@ -133,9 +133,9 @@ class Forecaster:
 
     def extend_by(self, table: Table) -> list[str]:
         """Go on from the rows of a newer table, see `extend`; return what a person should know."""
-        newer = join(self.about, table)
+        newer = join(self.about, table, self.history)
         self.extend(newer.rows, newer.overlap)
-        self.about["last"] |= {one.name: one.last for one in table.series if one.name in newer.rows}
+        self.about["last"] |= newer.last
         return newer.notes
 
     def predict(self, h: int | None = None, levels: Sequence[int] = ()):

@@ -67,24 +67,26 @@ class Framing:
         return np.exp(values) if self.log else values
 
 
+def common_seasons(series: list[np.ndarray], likely: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the seasons that are found in most of the first series, see `find_seasons`."""
+    found = [find_seasons(values, likely) for values in series[:20]]
+    return max(found, key=lambda each: (found.count(each), each))
+
+
 def choose_framing(
     training: list[np.ndarray],
     horizon: int,
     window: int | None = None,
-    seasons: tuple[int, ...] | None = None,
+    seasons: tuple[int, ...] = (),
     log: bool | None = None,
-    likely: tuple[int, ...] = (),
 ) -> Framing:
     """Return the framing that suits series, chosen on their training rows; arguments that are not None are kept.
 
     Args:
         training: arrays (points,).
-        likely: seasons of the calendar, see `find_seasons`.
+        seasons: as `common_seasons` finds them.
     """
     length = int(np.median([len(values) for values in training]))
-    if seasons is None:
-        found = [find_seasons(values, likely) for values in training[:20]]
-        seasons = max(found, key=lambda each: (found.count(each), each))
     longest = max(seasons, default=0)
     cycles = min(max(length // (2 * longest), 1), MOST_CYCLES) if longest else 1
     if window is None:

@@ -1,6 +1,6 @@
 """Newer rows of the table that a forecaster was fitted to: read as that one was, and joined to what is known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,17 +8,26 @@ import numpy as np
 
 from chargen.errors import InputError
 from chargen.report.words import counted
-from chargen.series.reading.clock import WEEKDAYS, Clock
+from chargen.series.reading.clock import ROWS, WEEKDAYS, Clock
 from chargen.series.reading.rows import listed
 from chargen.series.reading.steps import LONGEST_HOLIDAY
 from chargen.series.reading.table import Series, Table, read_table
 
+ALIKE = 0.9  # of the rows of a file without times that repeats the known ones; the others were revised
+
 
 class Newer(NamedTuple):
-    """Newer rows by the name of the series, how many known rows they replace, and what a person should know."""
+    """Newer rows by the name of the series.
+
+    Attributes:
+        overlap: how many known rows they replace.
+        last: the time of the last one, or its number where there are no times.
+        notes: what a person should know.
+    """
 
     rows: dict[str, np.ndarray]
     overlap: dict[str, int]
+    last: dict[str, str]
     notes: list[str]
 
 
@@ -57,8 +66,11 @@ def read_newer(about: Mapping[str, Any], source: str | Path) -> Table:
         raise InputError(error.message, advice) from None
 
 
-def join(about: Mapping[str, Any], table: Table) -> Newer:
+def join(about: Mapping[str, Any], table: Table, history: Callable[[str], np.ndarray]) -> Newer:
     """Return the rows of a newer table, which may repeat rows that are known.
+
+    Args:
+        history: returns the rows of a series that are known.
 
     Raises:
         InputError: rows are missing between what is known and the newer ones, or there is nothing newer.
@@ -72,8 +84,28 @@ def join(about: Mapping[str, Any], table: Table) -> Newer:
     old = [name for name in last if name not in known]
     notes = [f"series without newer rows go on from their old ones: {listed(old)}"] if old else []
     notes += [f"series that are new are left out; fit again to forecast them: {listed(new)}"] if new else []
-    overlap = {name: _overlap(one, last[name], clock) for name, one in known.items()}
-    return Newer({name: one.values for name, one in known.items()}, overlap, notes)
+    rows = {name: one.values for name, one in known.items()}
+    if clock.kind != ROWS:
+        overlap = {name: _overlap(one, last[name], clock) for name, one in known.items()}
+        return Newer(rows, overlap, {name: one.last for name, one in known.items()}, notes)
+    overlap = {name: _repeated(one, history(name)) for name, one in known.items()}
+    if following := [name for name in known if not overlap[name]]:
+        which = f" of {listed(following)}" if any(following) else ""
+        notes.append(f"the rows{which} do not repeat the known ones: they are taken for those that follow")
+    ends = {name: str(int(last[name]) - overlap[name] + len(values)) for name, values in rows.items()}
+    return Newer(rows, overlap, ends, notes)
+
+
+def _repeated(newer: Series, known: np.ndarray) -> int:
+    """Return how many known rows of a series without times newer ones stand for: all, if most of them come first."""
+    both = min(len(newer.values), len(known))
+    if np.isclose(newer.values[:both], known[:both]).mean() < ALIKE:
+        return 0
+    if both < len(known):
+        which = f"series {newer.name!r}: " * bool(newer.name)
+        message = f"{which}the rows repeat the first {both:,} of {counted(len(known), 'row')} that are known"
+        raise InputError(message, "give the newer rows")
+    return len(known)
 
 
 def _overlap(newer: Series, last: str, clock: Clock) -> int:

@@ -46,6 +46,7 @@ def metadata_of(table: Table, path: str | Path, **reading: Any) -> dict[str, Any
         path: of the file; "" for a data frame.
         reading: how it was read, see `TableSettings`.
     """
+    reading["decimal"] = reading.get("decimal") or table.decimal
     return {
         "file": Path(shown(path)).name,
         "column": table.column,

@@ -9,7 +9,7 @@ from chargen.report.words import counted
 from chargen.series.forecast.backtest import held_out_rows, origins
 from chargen.series.forecast.checks import SeriesError, is_constant
 from chargen.series.forecast.decomposition import FEWEST_CYCLES, is_seasonal
-from chargen.series.forecast.framing import Framing, choose_framing
+from chargen.series.forecast.framing import Framing, choose_framing, common_seasons
 from chargen.series.forecast.methods import FEWEST_ROWS, MEAN, NAIVE, NETWORK, SEASONAL, is_intermittent
 from chargen.series.forecast.network import MOST_VALUES
 from chargen.series.forecast.settings import AUTO, ForecastSettings
@@ -68,21 +68,19 @@ def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSett
     """Return the plan for series, chosen by the rows before those that the backtest holds out.
 
     Raises:
-        SeriesError: a series has no rows, or no logarithm where one is wanted; or only the network is wanted, and it
-            cannot be trained.
+        SeriesError: a series has no rows, or no logarithm where one is wanted; or the network is wanted, and it cannot
+            be trained.
+        InputError: the rows have no room for the folds or the season that were asked for.
     """
     for name, values in zip(names, series, strict=True):
         require_within(name, values, settings)
-    most = max(max(map(len, series)) - FEWEST_ROWS, 0) // settings.horizon
-    if settings.folds and settings.folds > most > 0:
-        message = f"{settings.folds:,}: the rows have room for {counted(most, 'horizon')} of {settings.horizon:,}"
-        raise InputError(message, "give fewer, or a smaller {horizon}", setting="folds")
+    _require_room([len(values) for values in series], settings)
     held = [held_out_rows(len(values), settings.horizon, settings.folds) for values in series]
     trainings = [values[: len(values) - rows] for values, rows in zip(series, held, strict=True)]
     varied = [
         number for number, values in enumerate(trainings) if not (_why_naive(series[number]) or is_constant(values))
     ]
-    framing = _framing(series, [trainings[number] for number in varied] or trainings, settings)
+    framing = _framing(series, trainings, varied or list(range(len(series))), settings)
     require_sizes(len(series), framing.horizon, framing.window, settings.hidden_size)
     season = _season(framing, [len(training) for training in trainings])
     learned = _learned({number: len(trainings[number]) for number in varied}, framing)
@@ -99,6 +97,18 @@ def make_plan(names: list[str], series: list[np.ndarray], settings: ForecastSett
             alone[number] = exception
     cuts = origins([len(values) for values in series], held, settings.horizon)
     return Plan(framing, season, held, cuts, learned, alone)
+
+
+def _require_room(lengths: list[int], settings: ForecastSettings) -> None:
+    """Raise InputError if the longest series has no room for the folds or the season that were asked for."""
+    longest = max(lengths)
+    most = max(longest - FEWEST_ROWS, 0) // settings.horizon
+    if settings.folds and settings.folds > most > 0:
+        message = f"{settings.folds:,}: the rows have room for {counted(most, 'horizon')} of {settings.horizon:,}"
+        raise InputError(message, "give fewer, or a smaller {horizon}", setting="folds")
+    if settings.seasons and settings.seasons[-1] > longest:
+        message = f"{settings.seasons[-1]:,}: longer than the {counted(longest, 'row')} that there are"
+        raise InputError(message, "give a shorter one", setting="seasons")
 
 
 def _exception(values: np.ndarray, framing: Framing, season: int, model: str) -> tuple[str, str] | None:
@@ -135,9 +145,27 @@ def require_within(name: str, values: np.ndarray, settings: ForecastSettings) ->
         raise SeriesError(name, f"{high} is above {settings.maximum:g}", "give a higher {maximum}", highest)
 
 
-def _framing(series: list[np.ndarray], trainings: list[np.ndarray], settings: ForecastSettings) -> Framing:
+def _framing(
+    series: list[np.ndarray], trainings: list[np.ndarray], varied: list[int], settings: ForecastSettings
+) -> Framing:
+    """Return the framing that suits the training rows of the series of these numbers."""
     log = False if any((values <= 0).any() for values in series) else settings.log
-    return choose_framing(trainings, settings.horizon, settings.window, settings.seasons, log, settings.likely_seasons)
+    known, whole = ([each[number] for number in varied] for each in (trainings, series))
+    seasons = settings.seasons
+    if seasons is None:
+        seasons = _seasons(known, whole, settings.likely_seasons)
+    return choose_framing(known, settings.horizon, settings.window, seasons, log)
+
+
+def _seasons(trainings: list[np.ndarray], series: list[np.ndarray], likely: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the seasons of the training rows, or of all rows where the former are too few for one of the calendar.
+
+    What is held out is most of a short series, three of five years of months, and would hide its season.
+    """
+    found = common_seasons(trainings, likely)
+    if found and FEWEST_CYCLES * max(likely, default=0) <= np.median([len(values) for values in trainings]):
+        return found
+    return common_seasons(series, likely) or found
 
 
 def _season(framing: Framing, lengths: list[int]) -> int:

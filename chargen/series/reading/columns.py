@@ -1,6 +1,7 @@
 """Which columns of a table hold the values, the times, and the names of the series."""
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def choose_columns(
         time_format: of the times, if it is known.
 
     Raises:
-        InputError: there is no such column, or more than one that would do.
+        InputError: there is no such column, more than one that would do, or the times are in two.
     """
     value_at = None if column is None else rows.place(column)
     time_at = None if time is None else rows.place(time)
@@ -134,6 +135,12 @@ class _Kinds:
         """Return whether a column of numbers counts rows, or the parts of a time, and so is none of values."""
         return self._is_index(at) or self.rows.names[at].lower() in UNITS
 
+    def is_clock(self, at: int) -> bool:
+        """Return whether a column holds times of day, without dates."""
+        return self._mostly(
+            at, lambda cell: re.fullmatch(r"\d{1,2}:\d\d(:\d\d)?( ?[AaPp]\.?[Mm]\.?)?", cell) is not None
+        )
+
     def value(self, taken: set[int | None]) -> int:
         """Return the column of the values: `y`, or the only column of numbers.
 
@@ -166,8 +173,22 @@ def _ids(rows: Rows, kinds: _Kinds, value_at: int | None, time_at: int) -> tuple
         for chosen in itertools.combinations(candidates, count):
             keys = [*zip(times, *(rows.column(at) for at in chosen), strict=True)]
             if len(set(keys)) == len(keys):
+                if any(map(kinds.is_clock, chosen)):
+                    raise _in_parts(rows, time_at, chosen[0])
                 return chosen
+    units = UNITS if rows.names[time_at].lower() in UNITS else UNITS[-2:]
+    parts = [at for at in kinds.free if rows.names[at].lower() in units or kinds.is_clock(at)]
+    if parts := [at for at in parts if at not in (value_at, time_at)]:
+        raise _in_parts(rows, time_at, parts[0])
     return ()
+
+
+def _in_parts(rows: Rows, time_at: int, other: int) -> InputError:
+    joined = f"{rows.cells[0][time_at].strip()} and {rows.cells[0][other].strip()}"
+    message = f"{rows.path}: the times seem to be in two columns, {rows.names[time_at]} and {rows.names[other]}"
+    return InputError(
+        message, f"write {joined} in one, such as 2024-03-01 07:00 or 2024-03, or ignore them with {{count_rows}}"
+    )
 
 
 def _may_name(texts: list[str], numeric: bool) -> bool:

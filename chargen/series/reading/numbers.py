@@ -4,6 +4,7 @@ import functools
 import math
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,11 +23,23 @@ class NumberError(InputError):
         self.place = place
 
 
-def read_numbers(texts: Sequence[str], decimal: str | None = None) -> np.ndarray:
-    """Return the numbers of a column, NaN where one is missing: float64 (rows,).
+class Numbers(NamedTuple):
+    """What a column holds.
 
-    >>> read_numbers(["1.234,50", "98,2", "NA"]).tolist()
-    [1234.5, 98.2, nan]
+    Attributes:
+        values: float64 (rows,), NaN where one is missing.
+        decimal: their decimal mark; None if all are whole.
+    """
+
+    values: np.ndarray
+    decimal: str | None
+
+
+def read_numbers(texts: Sequence[str], decimal: str | None = None) -> Numbers:
+    """Return the numbers of a column.
+
+    >>> read_numbers(["1.234,50", "98,2", "NA"])
+    Numbers(values=array([1234.5,   98.2,    nan]), decimal=',')
 
     Args:
         decimal: the decimal mark, "." or ","; None takes the one with which all texts are numbers.
@@ -36,24 +49,39 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None) -> np.ndarray
     """
     cells = [text.strip().replace("\u2212", "-") for text in texts]
     present = [place for place, cell in enumerate(cells) if cell.lower() not in MISSING]
-    numbers = np.full(len(cells), np.nan)
     marks = [decimal] if decimal else list(OTHER_MARK)
-    if decimal != "," and all(_is_plain(cells[place]) for place in present):
-        marks = ["."]
-    shapes = {mark: _shape(mark) for mark in marks}
-    fitting = [mark for mark in marks if all(shapes[mark].fullmatch(cells[place]) for place in present)]
+    fitting = [mark for mark in marks if all(_shape(mark).fullmatch(cells[place]) for place in present)]
     if not fitting:
-        raise _no_number(cells, present, shapes)
-    mixed = (place for place in present if "," in cells[place] and re.search("[1-9]", cells[place]))
-    if len(fitting) == 2 and (place := next(mixed, None)) is not None:
-        point, comma = cells[place].replace(",", ""), cells[place].replace(",", ".")
-        raise NumberError(place, f"is {cells[place]!r}, which may stand for {point} or {comma}", "say which: {decimal}")
-    strip = str.maketrans(fitting[0], ".", OTHER_MARK[fitting[0]] + SPACES)
+        raise _no_number(cells, present, marks)
+    if len(fitting) == 2 and (place := _ambiguous(cells, present)) is not None:
+        point, comma = (float(_with_point(cells[place], mark)) for mark in OTHER_MARK)
+        message = f"is {cells[place]!r}, which may stand for {point:.15g} or {comma:.15g}"
+        raise NumberError(place, message, "say which: {decimal}")
+    values = np.full(len(cells), np.nan)
     for place in present:
-        numbers[place] = float(cells[place].translate(strip))
-        if not math.isfinite(numbers[place]):
+        values[place] = float(_with_point(cells[place], fitting[0]))
+        if not math.isfinite(values[place]):
             raise NumberError(place, f"is {cells[place]!r}, not a finite number", "correct it, or remove the row")
-    return numbers
+    whole = not any(mark in cells[place] for place in present for mark in OTHER_MARK)
+    return Numbers(values, None if whole else fitting[0])
+
+
+def _with_point(cell: str, mark: str) -> str:
+    """Return a number with a decimal point and without marks of thousands."""
+    return cell.translate(str.maketrans(mark, ".", OTHER_MARK[mark] + SPACES))
+
+
+def _ambiguous(cells: Sequence[str], present: Sequence[int]) -> int | None:
+    """Return the place of a text that is a number with either mark, and may well be meant so; None if there is none.
+
+    A point before three digits marks decimals, unless there are whole numbers of three digits too, as in 950 and 1.050,
+    and no 0.125.
+    """
+    marked = [place for place in present if set(cells[place]) & {*OTHER_MARK} and re.search("[1-9]", cells[place])]
+    has_hundreds = any(re.fullmatch(r"[-+]?[1-9]\d\d", cells[place]) for place in present)
+    if not has_hundreds or any(re.match(r"[-+]?0\.", cells[place]) for place in present):
+        marked = [place for place in marked if "," in cells[place]]
+    return next(iter(marked), None)
 
 
 def looks_like_number(text: str) -> bool:
@@ -75,19 +103,25 @@ def _shape(mark: str) -> re.Pattern:
     return re.compile(rf"[-+]?({whole}({decimal}\d*)?|{decimal}\d+)([eE][-+]?\d+)?", re.ASCII)
 
 
-def _no_number(cells: list[str], present: list[int], shapes: dict[str, re.Pattern]) -> NumberError:
+def _no_number(cells: list[str], present: list[int], marks: Sequence[str]) -> NumberError:
     """Return the error of the text at which the reading that goes furthest ends."""
-    place = max(next(at for at in present if not shape.fullmatch(cells[at])) for shape in shapes.values())
+    place = max(next(at for at in present if not _shape(mark).fullmatch(cells[at])) for mark in marks)
     inner = re.sub(r"^[^\d.,+-]+|[^\d.,]+$", "", cells[place])
     advice = "correct it, remove the row, or choose another {column}"
     if "\n" in cells[place]:
         advice = "close the quotation mark that opens there"
     elif cells[place] == f"({inner})":
         advice = f"write it as -{inner}, if the brackets mean a negative number"
-    elif inner != cells[place] and looks_like_number(inner):
+    elif cells[place] == f"{inner}-":
+        advice = f"write it as -{inner}, if the minus belongs to it"
+    elif cells[place].startswith("#"):
+        advice = "leave the cell empty, and fill it, see {fill}"
+    elif inner != cells[place] and not re.search(r"[^\W\d_]\d|\d[^\W\d_]", cells[place]) and looks_like_number(inner):
         advice = f"leave out what is not part of the number: {inner}"
     elif _shape(",").fullmatch(cells[place]):
         advice = "write decimals with a point"
+    elif _is_plain(cells[place]):
+        advice = "write all numbers with the same decimal mark"
     elif _is_plain(cells[place].replace(",", "")):
         advice = "leave out the commas"
     elif re.fullmatch(r"[-+]?inf(inity)?", cells[place], re.IGNORECASE):

@@ -147,6 +147,9 @@ def _holes(number: int, times: Sequence, texts: Sequence[str], clock: Clock, gap
 def _step_error(
     number: int, place: int, texts: Sequence[str], times: Sequence, clock: Clock, steps: int | None
 ) -> StepError:
+    earlier = (at for at in range(1, len(times)) if times[at] < times[at - 1])
+    if times[place] != times[place - 1]:
+        place = next(earlier, place)  # rows that are not sorted leave gaps too
     before, time, text = times[place - 1], times[place], texts[place]
     where, ignore = f"{text} after {texts[place - 1]}", "or ignore the times with {count_rows}"
     if (

@@ -11,13 +11,14 @@ from chargen.report.words import counted
 from chargen.series.reading.clock import Clock
 from chargen.series.reading.columns import IDS, Columns, choose_columns
 from chargen.series.reading.filling import FILLS, Filled, fill
-from chargen.series.reading.numbers import NumberError, read_numbers
+from chargen.series.reading.numbers import NumberError, Numbers, read_numbers
 from chargen.series.reading.rows import Rows, listed, read_rows
 from chargen.series.reading.source import read_text, shown
 from chargen.series.reading.steps import Steps
 from chargen.series.reading.time_formats import is_form
 from chargen.series.reading.timing import Times, newest_first
 
+WILD = 30  # times the distance of the quartiles, from the median: true values hardly lie so far
 Groups = dict[tuple[str, ...], list[int]]  # the rows of each series, by the cells of its id columns
 
 
@@ -95,6 +96,7 @@ class Table:
         clock: the step from row to row, the same in all series.
         ids: the names of the columns that together name a series.
         notes: what a reader should know: columns not used, values filled, holidays.
+        decimal: the decimal mark of the values; None if all are whole.
     """
 
     series: list[Series]
@@ -103,6 +105,7 @@ class Table:
     clock: Clock
     ids: tuple[str, ...]
     notes: list[str]
+    decimal: str | None = None
 
 
 def blamed(table: Table, source: str | Path, error: InputError) -> InputError:
@@ -134,7 +137,7 @@ def table_of(rows: Rows, settings: TableSettings) -> Table:
     columns = choose_columns(
         rows, settings.column, settings.time, settings.ids, settings.count_rows, settings.time_format
     )
-    values = _values(rows, columns.value, settings)
+    values, decimal = _values(rows, columns.value, settings)
     groups = _groups(rows, columns.ids)
     notes = _notes(rows, columns, settings)
     steps = Steps(Clock(), [{}] * len(groups))
@@ -147,7 +150,7 @@ def table_of(rows: Rows, settings: TableSettings) -> Table:
         raise InputError(f"{rows.path}: all values of {name} are missing", "choose another {column}")
     time = None if columns.time is None else rows.names[columns.time]
     ids = tuple(rows.names[at] for at in columns.ids)
-    return Table(series, name, time, steps.clock, ids, notes + more)
+    return Table(series, name, time, steps.clock, ids, notes + more, decimal)
 
 
 def _in_time(rows: Rows, at: int, groups: Groups, settings: TableSettings) -> tuple[Groups, Steps, list[str]]:
@@ -187,6 +190,7 @@ def _series(
         series.append(Series("/".join(ids), whole.values, first, last, lines, ids))
         filled += whole.filled
         kept += whole.last + 1 - whole.first
+    notes += _wild(series, rows.unit)
     if left_out := len(rows.cells) - kept:
         notes.append(f"left out {counted(left_out, 'row')} before the first or after the last value")
     if filled:
@@ -194,17 +198,30 @@ def _series(
     return series, notes
 
 
-def _values(rows: Rows, at: int, settings: TableSettings) -> np.ndarray:
+def _wild(series: list[Series], unit: str) -> list[str]:
+    """Return a note on values that lie so far from the others of their series that they may be no true ones."""
+    found = []
+    for one in series:
+        low, middle, high = np.quantile(one.values, (0.25, 0.5, 0.75))
+        far = np.flatnonzero(np.abs(one.values - middle) > (WILD * (high - low) or np.inf))
+        found += [f"{one.values[place]:.15g} in {unit} {one.lines[place]}" for place in far]
+    if not found:
+        return []
+    more = f", and {counted(len(found) - 1, 'more value')}" if len(found) > 1 else ""
+    return [f"far from the other values: {found[0]}{more}; correct it if it is an error, or marks a missing value"]
+
+
+def _values(rows: Rows, at: int, settings: TableSettings) -> Numbers:
     """Return the numbers of a column, (rows,), NaN where one is missing and will be filled."""
     name, texts = rows.names[at], rows.column(at)
     try:
-        values = read_numbers(texts, settings.decimal)
+        numbers = read_numbers(texts, settings.decimal)
     except NumberError as error:
         raise rows.error(error.place, f"{name} {error.message}", error.advice) from None
-    if settings.fill is None and len(missing := np.flatnonzero(np.isnan(values))):
+    if settings.fill is None and len(missing := np.flatnonzero(np.isnan(numbers.values))):
         row = int(missing[0])
         raise rows.error(row, f"{name} is missing ({texts[row]!r})", "fill it, see {fill}")
-    return values
+    return numbers
 
 
 def _groups(rows: Rows, ids: tuple[int, ...]) -> Groups:

@@ -219,7 +219,7 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         (
             days(100),
             {"horizon": 80, "model": "network", "folds": 1},
-            "100 rows: too few for the network, which reads 5",
+            "100 rows: too few for the network, which reads 12",
         ),
         (days(100) - 100, {"log": True}, "has no logarithm; leave out log"),
         (days(), {"cell": "cnn"}, "cell 'cnn': unknown; choose one of rnn, gru, lstm"),
@@ -231,6 +231,7 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer season must be a multiple"),
         (days(100), {"window": 95}, "100 rows: too few for the network, which reads 95"),
         (days(100), {"folds": 20}, "folds 20: the rows have room for 15 horizons of 6; give fewer"),
+        (days(100), {"seasons": (101,)}, "seasons 101: longer than the 100 rows that there are; give a shorter one"),
         (days(), {"folds": 0}, "folds 0: must be a whole number, at least 1"),
         (days(), {"horizon": 30_000_000}, "horizon 30,000,000: for 1 series these are more than 25,000,000 values"),
         (

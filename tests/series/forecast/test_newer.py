@@ -57,12 +57,26 @@ def test_one_row_is_enough_and_is_read_as_the_file_was(file):
     assert forecaster.history("")[-2:].tolist() == [29.5, 7.25]
 
 
-def test_without_times_the_newer_file_holds_all_rows(file):
-    forecaster = fitted(file("y\n" + "\n".join(map(str, VALUES[:30]))))
-    extended(file, forecaster, "y\n" + "\n".join(map(str, VALUES)))
-    assert forecaster.history("").tolist() == VALUES.tolist()
-    with pytest.raises(InputError, match="the rows end at 2, but the forecaster knows them up to 40; give the newer"):
-        extended(file, forecaster, "y\n1\n2\n")
+def test_without_times_a_file_repeats_the_known_rows_or_holds_those_that_follow(file):
+    def table(values):
+        return "y\n" + "\n".join(map(str, values))
+
+    revised = np.r_[VALUES[:9], 7.5, VALUES[10:]]
+    forecaster = fitted(file(table(VALUES[:30])))
+    assert extended(file, forecaster, table(revised)) == []
+    assert forecaster.history("").tolist() == revised.tolist()
+    said = ["the rows do not repeat the known ones: they are taken for those that follow"]
+    assert extended(file, forecaster, table(VALUES[::-1])) == said
+    assert forecaster.history("").tolist() == [*revised, *VALUES[::-1]]
+    assert forecaster.about["last"] == {"": "80"}
+    with pytest.raises(InputError, match="the rows repeat the first 20 of 80 rows that are known; give the newer rows"):
+        extended(file, forecaster, table(revised[:20]))
+
+
+def test_newer_rows_are_read_with_the_decimal_mark_of_the_known_ones(file):
+    forecaster = fitted(file("ds;y\n" + "\n".join(f"{day};1.0{n:02},5" for n, day in enumerate(DAYS[:20]))))
+    extended(file, forecaster, f"ds;y\n{DAYS[20]};1.012\n{DAYS[21]};1.013\n")
+    assert forecaster.history("").tolist()[-3:] == [1019.5, 1012, 1013]
 
 
 def test_series_that_are_new_and_series_without_newer_rows_are_named(file):

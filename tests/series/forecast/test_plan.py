@@ -10,8 +10,8 @@ SEASONAL = 50 + 10 * np.sin(np.arange(200) * np.pi / 6) + NOISE
 COUNTS = np.random.default_rng(0).poisson(0.3, 200).astype(float)
 
 
-def plan_of(*series, **options):
-    return make_plan([str(number) for number in range(len(series))], list(series), ForecastSettings(6, **options))
+def plan_of(*series, horizon=6, **options):
+    return make_plan([str(number) for number in range(len(series))], list(series), ForecastSettings(horizon, **options))
 
 
 def test_what_cannot_be_learned_from_is_named_and_the_others_are_learned():
@@ -40,7 +40,7 @@ def test_a_short_series_holds_out_what_it_can():
 
 def test_a_network_is_trained_only_where_there_are_enough_windows():
     assert plan_of(SEASONAL[:30]).learned == []
-    assert plan_of(*[SEASONAL[start : start + 40] for start in range(10)]).learned == list(range(10))
+    assert plan_of(*[SEASONAL[start : start + 60] for start in range(10)]).learned == list(range(10))
     assert plan_of(SEASONAL, model="theta").learned == []
     with pytest.raises(InputError, match=r"series '0': 30 rows: too few for the network, which reads .* another model"):
         plan_of(SEASONAL[:30], model="network")
@@ -52,6 +52,16 @@ def test_a_method_that_was_asked_for_is_taken_wherever_it_can_be():
     assert plan_of(SEASONAL, SEASONAL[:9], model="seasonal naive").alone == {1: ("naive", "shorter than a season")}
     with pytest.raises(InputError, match="no season was found in the rows; give one with seasons"):
         plan_of(NOISE, model="seasonal naive")
+
+
+@pytest.mark.parametrize("rows", [36, 48, 60])
+def test_a_season_is_found_where_most_rows_are_held_out(rows):
+    months = np.arange(rows)
+    noise = np.random.default_rng(rows).normal(size=rows)
+    plan = plan_of(100 + 20 * np.sin(months * np.pi / 6) + 0.2 * months + 2 * noise, likely_seasons=(12,), horizon=12)
+    assert rows - plan.held[0] <= 3 * 12
+    assert plan.framing.seasons == (12,)
+    assert plan_of(100 + np.cumsum(noise), likely_seasons=(12,), horizon=12).framing.seasons == ()
 
 
 def test_a_season_of_the_calendar_is_preferred():

@@ -83,6 +83,18 @@ def test_the_newest_row_may_come_first(write):
     assert table.notes == ["the newest rows come first: they are read from the last to the first"]
 
 
+def test_a_wild_value_is_told(write):
+    values = [100 + day % 7 for day in range(60)]
+    values[40], values[50] = -9999, 1_000_000
+    table = read_table(write("y\n" + "\n".join(map(str, values))))
+    assert table.notes == [
+        "far from the other values: -9999 in line 42, and 1 more value; correct it if it is an error, or marks a"
+        " missing value"
+    ]
+    assert read_table(write("y\n" + "\n".join(str(2**n) for n in range(12)))).notes == []
+    assert read_table(write("y\n" + "0\n" * 30 + "500\n")).notes == []
+
+
 def test_a_form_of_times_finds_their_column(write):
     path = write("x,at,y\n5,31st Jan,1\n6,1st Feb,2\n")
     assert read_table(path).notes == ["no column of times: the rows are counted", "columns not used: x, at"]
@@ -109,6 +121,16 @@ BAD = [
     ("ds,y\n1,1\n2,2\n4,3\n5,4\n", "line 4: ds: 4 after 2 leaves a gap: the step is 1; fill it, see fill, or ignore"),
     ("ds,y\n1,1\n2,2\n3e999999999,3\n", "line 4: ds: '3e999999999' is not a time of the same form as '1'"),
     ("ds,y\n1,1\n2,2\n2,3\n", "line 4: ds: 2 appears twice; remove one of the rows, name the columns that tell"),
+    ("ds,y\n1,1\n2,2\n5,3\n4,4\n3,5\n", "line 5: ds: 4 after 5 is out of order; sort the rows by time"),
+    (
+        "Date,Time,y\n"
+        + "".join(f"2024-03-{day:02},{hour:02}:00,{hour}\n" for day in range(1, 5) for hour in range(24)),
+        "data.csv: the times seem to be in two columns, Date and Time; write 2024-03-01 and 00:00 in one, such as",
+    ),
+    (
+        "Year,Month,y\n" + "".join(f"{year},{month},{month}\n" for year in range(2015, 2020) for month in range(1, 13)),
+        "data.csv: the times seem to be in two columns, Year and Month; write 2015 and 1 in one, such as",
+    ),
     ("ds,y\n1,1\n2,2\n1,3\n2,4\n", "line 4: ds: 1 after 2 is out of order; sort the rows by time"),
     (
         "ds,y\n2024-01-01,1\n2024-01-02,1\n2024-01-02 12:00,1\n2024-01-03 12:00,1\n",
