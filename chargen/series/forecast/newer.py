@@ -62,7 +62,7 @@ def read_newer(about: Mapping[str, Any], source: str | Path) -> Table:
     try:
         return read_table(source, **reading)
     except InputError as error:  # how it is read cannot be set again
-        advice = "write it as in the file that the forecaster was fitted to" if "{" in error.advice else error.advice
+        advice = "correct the file, or fit again" if "{" in error.advice else error.advice
         raise InputError(error.message, advice) from None
 
 

@@ -76,8 +76,10 @@ class ForecastSettings:
             if any(season < 2 for season in self.seasons):
                 raise InputError(f"{min(self.seasons)}: a season has at least 2 rows", setting="seasons")
             if any(season % self.seasons[0] for season in self.seasons):
+                shortest, *longer = self.seasons
                 message = f"{' and '.join(map(str, self.seasons))}: a longer season must be a multiple of the shortest"
-                raise InputError(message, "leave one out", setting="seasons")
+                nearest = " and ".join(str(round(season / shortest) * shortest) for season in longer)
+                raise InputError(message, f"give {shortest} and {nearest}, or leave one out", setting="seasons")
 
     def limits_for(self, values: np.ndarray) -> tuple[float, float]:
         """Return what no forecast of a series lies below, and what none lies above."""

@@ -155,7 +155,8 @@ class _Kinds:
             raise InputError(f"{self.rows.path}: no column of values; its columns are {listed(self.rows.names)}")
         if len(numbers) > 1:
             names = listed([self.rows.names[at] for at in numbers])
-            raise InputError(f"{self.rows.path} has several columns of values: {names}", "choose one with {column}")
+            advice = "choose one with {column}" + ", or name that of the times with {time}" * (None in taken)
+            raise InputError(f"{self.rows.path} has several columns of values: {names}", advice)
         return numbers[0]
 
 

@@ -228,7 +228,7 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         (days(), {"maximum": 100}, "is above 100; give a higher maximum"),
         (days(), {"minimum": 3, "maximum": 2}, "minimum 3: above the maximum, 2; swap them"),
         (days(), {"model": "arima"}, "model 'arima': unknown; choose one of auto, network, smoothing"),
-        (days(), {"seasons": (7, 30)}, "seasons 7 and 30: a longer season must be a multiple"),
+        (days(), {"seasons": (7, 30)}, "a longer season must be a multiple of the shortest; give 7 and 28, or leave"),
         (days(100), {"window": 95}, "100 rows: too few for the network, which reads 95"),
         (days(100), {"folds": 20}, "folds 20: the rows have room for 15 horizons of 6; give fewer"),
         (days(100), {"seasons": (101,)}, "seasons 101: longer than the 100 rows that there are; give a shorter one"),

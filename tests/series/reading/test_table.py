@@ -107,7 +107,10 @@ def test_a_form_of_times_finds_their_column(write):
 BAD = [
     ("", "data.csv is empty; give a table with the names of the columns"),
     ("y\n", "data.csv: no rows below the column names"),
-    ("a,b\n1,2\n", "data.csv has several columns of values: a, b; choose one with column"),
+    (
+        "a,b\n1,2\n",
+        "data.csv has several columns of values: a, b; choose one with column, or name that of the times with",
+    ),
     ("y,y\n1,2\n", "line 1: two columns are named 'y'"),
     ("y,ds\n1,1\n2\n", "line 3: 1 cell, but the first line names 2 columns; give each"),
     ("ds,y\n1,1\n2,two\n", "line 3: y is 'two', not a number"),
