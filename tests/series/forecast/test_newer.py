@@ -110,7 +110,7 @@ def test_a_holiday_may_lie_between(file):
         ),
         (rows(DAYS[30:], VALUES, "z"), "none of the series is known to the forecaster: z"),
         (rows(["2024-02-01", "2024-02-03"], VALUES), "newer.csv line 3: ds of series 'a': "),
-        (rows(["1/2/2024"], VALUES), "newer.csv line 2: ds: '1/2/2024' is not a time of the form date; correct the file, or"),
+        (rows(["1/2/2024"], VALUES), "newer.csv line 2: ds: '1/2/2024' is not a time of the form date; correct"),
         ("ds,x\n2024-01-31,5", "newer.csv: no column 'y'; its columns are ds, x"),
     ],
 )
