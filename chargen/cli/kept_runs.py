@@ -64,7 +64,8 @@ def remove(names: tuple[str, ...]):
 
     folders = {folder.name: folder for folder in runs_in()}
     for name in names:
-        if name not in folders and not is_there(Path("checkpoints") / name / BEST):  # it may not be searched
+        if name not in folders:
+            is_there(Path("checkpoints") / name / BEST)  # which tells whether it may be searched
             raise InputError(f"no run {name!r}", suggestion(name, reversed(folders)))
     for name in names:
         freed, kept = remove_run(folders[name])

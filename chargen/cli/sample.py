@@ -186,6 +186,7 @@ def _refuse_combinations(context: click.Context, *filters: str) -> None:
             "audit",
             "as_json",
             "lines",
+            "sentences",
             "no_prefix",
             "temperatures",
             "best_of",

@@ -53,12 +53,12 @@ def new_lines(
 
     limits = {name: limits[name] for name in ("length", "stop", "lines", "sentences")}
     drawn = sampler.samples(TRIES * num_samples, prefix, settings=settings, seed=seed, **limits)
-    shown = 0
+    shown, known = 0, set()
     while shown < num_samples and (batch := list(itertools.islice(drawn, max(num_samples, 8)))):
         texts = [[line for line in (prefix + text).split("\n") if line.strip()] for text in batch]
-        known = whole_lines(corpus, {line for lines in texts for line in lines})
+        known |= whole_lines(corpus, {line for lines in texts for line in lines})
         for lines in texts:
-            new = [line for line in lines if line not in known]
+            new = [line for line in dict.fromkeys(lines) if line not in known]
             if new and shown < num_samples:
                 known.update(new)  # none is shown twice
                 shown += 1

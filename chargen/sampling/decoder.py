@@ -34,7 +34,9 @@ MANY = 8  # texts side by side, from which on the kernels are faster than NumPy
 def _threads() -> int:
     """Return as many threads as OpenMP takes; its variable may be a list, whose first number counts."""
     wanted = re.match("[1-9][0-9]*", os.environ.get("OMP_NUM_THREADS", ""))
-    return int(wanted[0]) if wanted else os.cpu_count() or 1
+    if wanted:
+        return int(wanted[0])
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 THREADS = _threads()  # of the kernels

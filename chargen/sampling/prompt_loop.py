@@ -10,7 +10,7 @@ from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
-from chargen.errors import InputError
+from chargen.errors import ChargenError, InputError
 from chargen.files.atomic import write_atomically
 from chargen.report.terminal import WordWrap, colours, fitted, printable, unescaped, width_of
 from chargen.sampling.decoder import DecoderState
@@ -217,7 +217,7 @@ def run(loop: PromptLoop, output: TextIO = sys.stdout, messages: TextIO = sys.st
                 raise
             _trusted(output).write(bold[1])
             print(file=output)
-        except InputError as error:
+        except ChargenError as error:
             print(fitted(f"chargen: {error.worded(_command)}", messages), file=messages)
 
 

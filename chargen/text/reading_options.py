@@ -28,6 +28,8 @@ class ReadingOptions:
     column: str | None = None
 
     def __post_init__(self):
+        if self.max_chars is not None and self.max_chars < 1:
+            raise InputError(f"{self.max_chars}: must be at least 1", "leave it out to keep all", setting="max_chars")
         if not 0 <= self.valid_fraction < 1:
             raise InputError(f"{self.valid_fraction}: must be at least 0 and below 1", setting="valid_fraction")
 

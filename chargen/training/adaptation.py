@@ -33,7 +33,7 @@ class Adaptation:
     def __init__(self, checkpoint: Checkpoint):
         """Begin with the weights of a checkpoint."""
         self.characters, self.loss = 0, 0.0
-        self._model = CharModel.from_checkpoint(checkpoint, "native" if library.path() else "torch").eval()
+        self._model = CharModel.from_checkpoint(checkpoint, "native" if library.has_vectors() else "torch").eval()
         self._state = self._model.begin_states(1)
         self._last = np.empty(0, np.int64)  # the character that comes before the next ones
         self._weights = list(self._model.parameters())

@@ -67,7 +67,7 @@ def consult(
         processes: all of them get the judgement of the first.
     """
     model = CharModel.fine_tuning(base, corpus.vocabulary).to(device)
-    model.engine = "native" if device.type == "cpu" and library.path() else "torch"
+    model.engine = "native" if device.type == "cpu" and library.has_vectors() else "torch"
     learned, probed = corpus.train_ids, corpus.valid_ids
     if len(probed) < 2:
         cut = len(corpus.train_ids) * 9 // 10

@@ -53,6 +53,15 @@ def test_runs_are_listed_the_newest_first(chargen, tmp_path):
     assert cells[0][5] == "2 kB"  # with its history
 
 
+def test_only_the_name_of_a_run_removes_it(chargen, tmp_path):
+    run = keep(tmp_path, "letters-gru")
+    for name in ("letters-gru/", str(run)):
+        code, _, err = chargen("remove", name)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert f"no run {name!r}" in err
+    assert run.exists()
+
+
 def test_without_runs_it_says_how_to_get_one(chargen):
     assert chargen() == (0, "", "there is no run here yet; train one: chargen train letters.txt\n")
 

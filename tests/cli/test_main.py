@@ -443,6 +443,7 @@ def test_the_choices_of_the_command_are_those_of_the_library():
         (["sample", "--prefix-file", "latin.txt"], ["0xe9"]),
         (["sample", "x", "--beam", "3", "--seed", "1"], ["--beam is not random, so it takes no --seed"]),
         (["sample", "x", "--interactive"], ["--interactive cannot be combined with PREFIX"]),
+        (["sample", "--interactive", "--sentences", "1"], ["--interactive cannot be combined with --sentences"]),
         (["tran"], ["train"]),
     ],
     ids=lambda value: " ".join(value)[:40],

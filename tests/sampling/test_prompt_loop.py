@@ -149,7 +149,7 @@ def test_what_cannot_be_done_is_named_and_changes_nothing(line, word):
 
 
 def test_by_a_pipe_it_is_plain(tmp_path):
-    lines = "The Time\n/temperature 0\n Traveller \n/nonsense\n/top-k 0\n/quit\nnever read\n"
+    lines = "The Time\n/temperature 0\n/save nowhere/tale.txt\n Traveller \n/nonsense\n/top-k 0\n/quit\nnever read\n"
     command = [CHARGEN, "sample", "--interactive", "--checkpoint", "time-machine", "--length", "30", "--greedy"]
     result = subprocess.run(command, cwd=tmp_path, input=lines, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -158,6 +158,7 @@ def test_by_a_pipe_it_is_plain(tmp_path):
     second = sampler.sample(f"The Time{first} Traveller ", 30, settings=greedy)
     assert result.stdout == f"{first}\n{second}\n", "what commands answer does not belong to the text"
     assert "chargen: unknown command /nonsense" in result.stderr
+    assert "chargen: cannot write nowhere/tale.txt: No such file or directory" in result.stderr
     assert "chargen: /top-k 0: must be at least 1" in result.stderr
     assert "temperature 0.0" in result.stderr
 

@@ -146,6 +146,11 @@ def test_impossible_split(valid_fraction):
     assert message == f"valid_fraction {valid_fraction}: must be at least 0 and below 1"
 
 
+def test_a_number_of_characters_below_1_is_refused():
+    with pytest.raises(InputError, match="max_chars -5: must be at least 1; leave it out to keep all"):
+        load_corpus(max_chars=-5)
+
+
 def test_max_chars_counts_after_normalisation_and_before_the_split():
     source = written("text.txt", b"I -- -- am\n\n\nhere, now; z")
     corpus = load_corpus(source, normalization="letters", max_chars=10, valid_fraction=0.2)

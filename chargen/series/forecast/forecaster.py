@@ -74,23 +74,19 @@ class Forecaster:
 
     def fitting(self, y, **reading: Any) -> Iterator[Step]:
         """Do what `fit` does, and yield a record of training several times a second."""
-        self._fitted = self._kind = None
+        self._fitted, self._kind, self.about, settings = None, None, {}, self.settings
         if is_frame(y):
-            y = self._series_in(y, **reading)
+            table, self._kind = read_frame(y, **reading)
+            for note in table.notes:
+                warnings.warn(note, stacklevel=4)
+            self.about = metadata_of(table, "", **reading)
+            settings = replace(settings, likely_seasons=settings.likely_seasons or table.clock.seasons)
+            y = {one.name: one.values for one in table.series}
         names, shape = names_of(y)
         series = series_of(y, names)
-        plan = make_plan(names, series, self.settings)
+        plan = make_plan(names, series, settings)
         self.framing, self.trains = plan.framing, bool(plan.learned)
-        self._fitted = yield from fit_series(names, shape, series, self.settings, plan)
-
-    def _series_in(self, frame, **reading: Any) -> dict[str, np.ndarray]:
-        """Return the series in a data frame, and remember what it is like."""
-        table, self._kind = read_frame(frame, **reading)
-        for note in table.notes:
-            warnings.warn(note, stacklevel=5)
-        self.about = metadata_of(table, "", **reading)
-        self.settings = replace(self.settings, likely_seasons=self.settings.likely_seasons or table.clock.seasons)
-        return {one.name: one.values for one in table.series}
+        self._fitted = yield from fit_series(names, shape, series, settings, plan)
 
     def backtest(self, y, folds: int | None = None) -> Backtest:
         """Return the errors of a forecaster with these settings on the last rows, which it has not seen.

@@ -207,6 +207,13 @@ def test_it_goes_on_from_newer_rows_without_fitting_again():
         forecaster.extend({"c": values})
 
 
+def test_nothing_is_kept_of_a_table_that_it_was_fitted_to_before(tmp_path):
+    forecaster = Forecaster(**QUICK).fit(days())
+    forecaster.about = {"clock": {}, "last": {"": "1"}, "ids": [], "cells": {"": []}}
+    forecaster.fit({"a": days(), "b": days()}).save(tmp_path / "two")
+    assert Forecaster.load(tmp_path / "two").names == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("y", "options", "words"),
     [

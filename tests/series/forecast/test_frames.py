@@ -62,9 +62,14 @@ def test_times_of_any_type_go_on(times, expected):
 
 
 def test_the_season_of_the_calendar_is_known_and_columns_not_used_are_named():
+    months = np.arange("2010-01", "2018-07", dtype="M8[M]").astype("M8[D]")
+    noisy = 10 * np.sin(np.arange(102) * np.pi / 6)
+    noisy[:84] += 9 * np.random.default_rng(9).normal(size=84)
+    forecaster = Forecaster(horizon=6, model="naive")
     with pytest.warns(UserWarning, match="columns not used: price"):
-        forecaster = naive().fit(Frame({"ds": MONTHS, "y": np.arange(36.0), "price": np.ones(36)}))
-    assert forecaster.settings.likely_seasons == (12,)
+        forecaster.fit(Frame({"ds": months, "y": noisy, "price": np.ones(102)}))
+    assert forecaster.framing.seasons == (12,)
+    assert forecaster.fit(noisy).framing.seasons == (24,), "an array has no calendar"
 
 
 def test_a_newer_frame_is_joined_by_its_times():
