@@ -138,7 +138,7 @@ def chargen(folder: Path, rows: list, options: list) -> tuple[np.ndarray, dict[i
     command = [Path(sys.executable).with_name("chargen"), "series"]
     run([*command, "fit", data, *options, "--out", model, "--overwrite"])
     levels = [part for level in LEVELS for part in ("--level", level)]
-    run([*command, "forecast", model, *levels, "--out", out])
+    run([*command, "forecast", model, *levels, "--out", out, "--overwrite"])
     with out.open(newline="") as file:
         header, *lines = csv.reader(file)
     column = next(name for name in header if f"{name}-lo-80" in header)

@@ -61,7 +61,8 @@ class Forecaster:
 
         Args:
             y: an array of shape (points,), or what NumPy can make into one; or a dict or a list of such series; or a
-                data frame with a column of values, and perhaps others of times and ids.
+                data frame of pandas or polars with a column of values, and perhaps others of times and ids, which may
+                also be its index; or a column of pandas with an index of times.
             reading: of a data frame, where it does not follow from its columns, see `TableSettings`: `column="sold"`.
 
         Raises:
@@ -80,22 +81,23 @@ class Forecaster:
             for note in table.notes:
                 warnings.warn(note, stacklevel=4)
             self.about = metadata_of(table, "", **reading)
-            settings = replace(settings, likely_seasons=settings.likely_seasons or table.clock.seasons)
-            y = {one.name: one.values for one in table.series}
+            y, settings = _series_in(table, settings)
         names, shape = names_of(y)
         series = series_of(y, names)
         plan = make_plan(names, series, settings)
         self.framing, self.trains = plan.framing, bool(plan.learned)
         self._fitted = yield from fit_series(names, shape, series, settings, plan)
 
-    def backtest(self, y, folds: int | None = None) -> Backtest:
+    def backtest(self, y, folds: int | None = None, **reading: Any) -> Backtest:
         """Return the errors of a forecaster with these settings on the last rows, which it has not seen.
 
         Args:
-            y: as for `fit`.
+            y, reading: as for `fit`.
             folds: their number, instead of that of the settings.
         """
         settings = self.settings if folds is None else replace(self.settings, folds=folds)
+        if is_frame(y):
+            y, settings = _series_in(read_frame(y, **reading)[0], settings)
         names, _ = names_of(y)
         series = series_of(y, names)
         steps = run_backtest(series, settings, make_plan(names, series, settings))
@@ -260,6 +262,12 @@ class Forecaster:
         if self._fitted is None:
             raise InputError("this forecaster is not fitted yet", "call fit first")
         return self._fitted
+
+
+def _series_in(table: Table, settings: ForecastSettings) -> tuple[dict[str, np.ndarray], ForecastSettings]:
+    """Return the series of a table by name, and settings that know the seasons of its calendar."""
+    likely = settings.likely_seasons or table.clock.seasons
+    return {one.name: one.values for one in table.series}, replace(settings, likely_seasons=likely)
 
 
 def _result_of(steps: Generator[Step, None, BacktestResult]) -> BacktestResult:
