@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -41,7 +40,7 @@ class KnownWords:
                 "train it anew (a text without spaces between words, such as Chinese, has none to keep)",
                 setting="known_words",
             )
-        self._bars = lru_cache(REMEMBERED)(self._bars_after)
+        self._remembered: dict[str, np.ndarray] = {}
 
     def read(self, begun: Sequence[str], ids: np.ndarray) -> list[str]:
         """Return what each text has of a word that may go on, (B,), after one more character, (B,)."""
@@ -49,7 +48,11 @@ class KnownWords:
 
     def bars(self, begun: Sequence[str]) -> np.ndarray:
         """Return what to add to the logits, (B, V): 0 for a character that may come next, minus infinity for others."""
-        return np.array([self._bars(word) for word in begun])
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.clear()
+        for word in {*begun} - self._remembered.keys():
+            self._remembered[word] = self._bars_after(word)
+        return np.array([self._remembered[word] for word in begun])
 
     def _bars_after(self, begun: str) -> np.ndarray:
         allowed = self._following(begun)

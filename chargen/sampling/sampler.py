@@ -122,5 +122,3 @@ class Sampler(Decoder):
             UnknownCharacterError: the prefix has characters that the model does not know.
         """
         return beam_search(self, self.vocabulary.encode(prefix), StopCondition(length, **limits), width)
-
-    likeliest = beam_search  # its former name

@@ -45,14 +45,12 @@ def fetch_url(url: str, *, fresh: bool = False) -> Path:
     """Return the path of the cached copy of `url`, downloading it the first time.
 
     Args:
-        fresh: download it again, because what it serves changes.
+        fresh: download it again, because what it serves changes; the copy stays where that fails.
 
     Raises:
         DownloadError: the address did not answer.
     """
-    if fresh:
-        cached(url).unlink(missing_ok=True)
-    return _fetch((url,), cached(url), None, LARGEST)
+    return _fetch((url,), cached(url), None, LARGEST, fresh)
 
 
 def cached(url: str) -> Path:
@@ -71,25 +69,24 @@ def without_password(text: str) -> str:
     return re.sub(r"(?<=://)[^/?#\s]*@", "", text)
 
 
-def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None, limit: int) -> Path:
-    """Download to `path` from the first of `urls` that serves the right bytes, unless they are there."""
-    if _is_good(path, sha256):
+def _fetch(urls: tuple[str, ...], path: Path, sha256: str | None, limit: int, fresh: bool = False) -> Path:
+    """Download to `path` from the first of `urls` that serves the right bytes, unless they are there already."""
+    if not fresh and _is_good(path, sha256):
         return path
     failures = []
     try:
         with lock(path.parent, "is fetching into", if_unwritable=ELSEWHERE, wait=True):  # one process at a time
             for url in urls:
-                if _is_good(path, sha256):
-                    break
+                if not fresh and _is_good(path, sha256):
+                    return path
                 try:
                     write_atomically(path, _verified(_in_time(_served(url, path.stem, limit)), sha256), None, ELSEWHERE)
+                    return path
                 except _NotServedError as reason:
                     failures.append(without_password(f"{url} ({reason})"))
     except (InputError, SaveError) as error:
         raise DownloadError(error.message, error.advice) from None
-    if not _is_good(path, sha256):
-        raise _failed_download(failures, path)
-    return path
+    raise _failed_download(failures, path)
 
 
 class _NotServedError(Exception):

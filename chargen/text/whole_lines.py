@@ -16,8 +16,10 @@ def whole_lines(text: str | Corpus, wanted: Collection[str]) -> set[str]:
     wanted, found, held = set(wanted), set(), ""
     if isinstance(text, str):
         return wanted.intersection(text.split("\n"))
+    most = max(map(len, wanted), default=0) + 1  # a longer line is none of them, whatever follows
     for start in range(0, len(text.train_ids), BLOCK):
         held += text.vocabulary.decode(text.train_ids[start : start + BLOCK])
         *lines, held = held.split("\n")
+        held = held[:most]
         found.update(wanted.intersection(lines))
     return found | ({held} & wanted)

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,12 @@ def test_what_may_follow(text, following):
 def test_all_known_words_are_written_and_no_others(keeping):
     sampler = keeping()
     assert words_in(sampler.sample("", 3000, settings=WILD, seed=1)) == set(WORDS) - {"éa"}
+
+
+def test_a_copy_keeps_to_the_same_words(keeping):
+    sampler = keeping()
+    text = sampler.sample("sa", 60, settings=WILD)
+    assert pickle.loads(pickle.dumps(sampler)).sample("sa", 60, settings=WILD) == text
 
 
 def test_texts_side_by_side_by_beam_search_and_by_greed_keep_to_known_words(keeping):

@@ -15,4 +15,5 @@ def test_only_whole_lines_of_the_training_part_count_however_it_is_cut(monkeypat
     for block in range(1, 30):
         monkeypatch.setattr(module, "BLOCK", block)
         assert whole_lines(corpus, wanted) == {"emma", "anna maria", "ben"}
+        assert whole_lines(corpus, {"anna", "ben"}) == {"ben"}
     assert whole_lines(text, wanted) == {"emma", "anna maria", "ben", "zoe"}

@@ -20,17 +20,18 @@ def spreads_and_quantiles(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the spread of each series, (N,), and the quantiles of errors at LEVELS in units of it, (leads, 99).
 
-    Without any errors, they are those of a random walk whose changes are as large as `scales`.
+    Without any errors, they are those of a random walk whose changes are as large as `scales`. The fewer independent
+    errors there are, the wider are the quantiles, as Student's are.
 
     Args:
-        errors: absolute, (N, origins, leads), NaN where there is none.
+        errors: (N, origins, leads), NaN where there is none.
         cuts: the row at which each origin lies, (N, origins).
         scales_before: a typical error of each series in the rows before each origin, (N, origins).
         scales: the same in all rows, (N,); 0 for a constant series.
     """
     leads = errors.shape[2]
-    relative = errors / np.where(scales_before > 0, scales_before, np.nan)[..., None]
-    known = np.isfinite(relative)
+    signed = errors / np.where(scales_before > 0, scales_before, np.nan)[..., None]
+    relative, known = np.abs(signed), np.isfinite(signed)
     if not known.any():
         return scales, np.sqrt(np.arange(1, leads + 1))[:, None] * NORMAL / NORMAL[50 - 1]
     filled = np.where(known, relative, 0.0)
@@ -45,7 +46,8 @@ def spreads_and_quantiles(
     elsewhere = (np.einsum("nkl,nl->nk", apart, ratios) + PRIOR) / (apart.sum(2) + PRIOR)
     standard = relative / profile / elsewhere[..., None]
     own = ((share * ratios).sum(1) + PRIOR) / (share.sum(1) + PRIOR)  # (N,)
-    return scales * own, profile[:, None] * _quantiles(standard)
+    degrees = _side_by_side(cuts, known.any(2), leads) * _independent(signed / profile)
+    return scales * own, profile[:, None] * _quantiles(standard) * _student(degrees)
 
 
 def half_widths(quantiles: np.ndarray, leads: int, level: int) -> np.ndarray:
@@ -58,6 +60,31 @@ def half_widths(quantiles: np.ndarray, leads: int, level: int) -> np.ndarray:
     lead = np.arange(1, leads + 1)
     measured = np.minimum(lead, len(quantiles))
     return quantiles[measured - 1, level - 1] * np.sqrt(lead / measured)
+
+
+def _side_by_side(cuts: np.ndarray, known: np.ndarray, leads: int) -> float:
+    """Return how many forecasts of so many leads all series have room for, from the first origin that is known on."""
+    first, last = (np.where(known, cuts, other).astype(float) for other in (np.inf, -np.inf))
+    return float((1 + (last.max(1) - first.min(1)) / leads)[known.any(1)].sum())
+
+
+def _independent(errors: np.ndarray) -> float:
+    """Return how many leads of a forecast err independently, from 1 to all, by the correlation of neighbouring ones."""
+    leads = errors.shape[2]
+    pairs = np.stack([errors[..., :-1], errors[..., 1:]])  # (2, N, origins, leads - 1)
+    before, after = pairs[:, np.isfinite(pairs).all(0)]
+    squares = (before**2 + after**2).sum() / 2
+    correlation = (before * after).sum() / squares if squares > 0 else 0.0
+    return float(np.clip(leads * (1 - correlation) / (1 + correlation), 1, leads)) if correlation > 0 else leads
+
+
+def _student(degrees: float) -> np.ndarray:
+    """Return how much wider the quantiles of Student's t distribution are than normal ones at LEVELS, (99,).
+
+    The expansion is Cornish and Fisher's (Abramowitz and Stegun, 26.7.5).
+    """
+    degrees, squares = max(degrees, 2.0), NORMAL**2
+    return 1 + (squares + 1) / (4 * degrees) + (5 * squares**2 + 16 * squares + 3) / (96 * degrees**2)
 
 
 def _quantiles(standard: np.ndarray) -> np.ndarray:

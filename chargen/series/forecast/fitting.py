@@ -135,7 +135,7 @@ def _judged(
         ]
     )
     changes = np.array([_typical_change(values, plan.season) for values in series])
-    spreads, quantiles = spreads_and_quantiles(np.abs(forecast - actual), plan.cuts, before, changes)
+    spreads, quantiles = spreads_and_quantiles(forecast - actual, plan.cuts, before, changes)
     subject = FORECAST if settings.model == AUTO else settings.model
     by_name = ({FORECAST: forecast} if subject == FORECAST else {}) | {
         name: points[:, :, place] for place, name in enumerate(methods)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from chargen.series import Forecaster
 from chargen.series.forecast.conformal_intervals import half_widths, spreads_and_quantiles
 
 ONE = np.ones((1, 1))
@@ -38,3 +39,15 @@ def test_without_any_errors_the_changes_of_the_series_count():
     assert spreads.tolist() == [7.0]
     assert half_widths(quantiles, 4, 50) == pytest.approx([1, 2**0.5, 3**0.5, 2])
     assert half_widths(quantiles, 1, 95) == pytest.approx([1.96 / 0.6745], rel=1e-3)
+
+
+@pytest.mark.parametrize("walk", [True, False])
+def test_intervals_of_short_series_cover_what_they_promise(walk):
+    """Sixty rows have room for three forecasts, whose errors tell little of their own where the series is a walk."""
+    rng, hits = np.random.default_rng(1), []
+    for _ in range(60):
+        changes = rng.normal(size=72)
+        values = changes.cumsum() if walk else changes
+        low, high = Forecaster(horizon=12).fit(values[:60]).interval(level=90)
+        hits.append((low <= values[60:]) & (values[60:] <= high))
+    assert 0.87 < np.mean(hits) < 0.96

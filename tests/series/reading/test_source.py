@@ -13,6 +13,7 @@ import pytest
 from chargen.errors import DownloadError, InputError
 from chargen.series.reading import source
 from chargen.series.reading.source import read_text
+from chargen.text.downloads import fetch_url
 
 TEXT = "ds,y\n1,2\n"
 
@@ -45,6 +46,9 @@ def test_an_address_is_fetched_each_time(monkeypatch, tmp_path):
         address = f"http://127.0.0.1:{server.server_port}/load.csv"
         assert [read_text(address), read_text(address)] == ["y\n1\n", "y\n2\n"]
         server.shutdown()
+    with pytest.raises(DownloadError, match="could not fetch"):
+        read_text(address)
+    assert fetch_url(address).read_text() == "y\n2\n", "the copy is kept"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8", "utf-8-sig"])
