@@ -6,12 +6,10 @@ import click
 
 from chargen.cli.options import (
     checkpoint_option,
-    files_of,
+    load_model,
     overwrite_option,
     quiet_option,
-    require_output,
     say,
-    say_model,
     use_one_blas_thread,
 )
 
@@ -39,14 +37,11 @@ def export(out: str, checkpoint: str | None, html: bool, bits: str, overwrite: b
     use_one_blas_thread()
     from dataclasses import replace
 
-    from chargen.network.checkpoint import Checkpoint, find, model_name
+    from chargen.network.checkpoint import model_name
     from chargen.report.words import size
 
-    path = find(checkpoint)
-    require_output(out, overwrite, *files_of(path))
-    if checkpoint is None:
-        say_model(path)
-    target, model = Path(out), Checkpoint.load(path)
+    path, model = load_model(checkpoint, out, overwrite)
+    target = Path(out)
     finished = replace(model, provenance=replace(model.provenance, resume=None), resume={}, bits=int(bits))
     if html:
         from chargen.analysis.model_page import model_page

@@ -42,6 +42,7 @@ def info(
     from chargen.network.checkpoint import Checkpoint, find
     from chargen.report.plots import save_losses
     from chargen.training.records import read_history
+    from chargen.training.run_folder import HISTORY
 
     if plot and as_json:
         raise click.UsageError("--plot and --json cannot be combined; leave one of them out")
@@ -58,7 +59,7 @@ def info(
         return
     if plot:
         baselines = loaded.provenance.metadata.get("baselines")
-        history = read_history(path.with_name("history.jsonl"))
+        history = read_history(path.with_name(HISTORY))
         if not history:
             raise InputError(f"{path.parent}: no epoch has finished yet", "wait for the first one, or train for longer")
         save_losses([asdict(record) for record in history], plot, baselines)

@@ -12,12 +12,10 @@ from chargen.cli.options import (
     checkpoint_option,
     column_option,
     encoding_option,
-    files_of,
+    load_model,
     overwrite_option,
     quiet_option,
-    require_output,
     say,
-    say_model,
     tell,
     unknown_option,
 )
@@ -59,18 +57,15 @@ def inspect(
     from chargen.analysis.hidden_units import LONGEST, inspect_text
     from chargen.analysis.hidden_units_page import activation_page
     from chargen.files.atomic import write_atomically
-    from chargen.network.checkpoint import Checkpoint, find, model_name
+    from chargen.network.checkpoint import model_name
     from chargen.sampling.sampler import Sampler
     from chargen.text.reading_options import ReadingOptions
     from chargen.text.sources import documents
     from chargen.text.streams import TextStream
 
-    path = find(checkpoint)
-    if checkpoint is None:
-        say_model(path)
-    sampler = Sampler(Checkpoint.load(path))
     name, texts = documents(file)
-    require_output(html, overwrite, *files_of(path), *(text.path for text in texts))
+    path, model = load_model(checkpoint, html, overwrite, *(text.path for text in texts))
+    sampler = Sampler(model)
     stream = TextStream(texts, ReadingOptions(encoding, column=column))
     text = _beginning(stream, LONGEST)
     inspection = inspect_text(sampler, text, top, unknown)

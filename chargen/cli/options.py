@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -12,6 +13,9 @@ from chargen.cli.commands import fraction
 from chargen.cli.completion import complete_models
 from chargen.errors import InputError
 from chargen.report.terminal import fitted, unescaped
+
+if TYPE_CHECKING:
+    from chargen.network.checkpoint import Checkpoint
 
 QUIET = "chargen.quiet"
 
@@ -104,13 +108,6 @@ def tell(text: str, indent: int = 0) -> None:
     click.echo(fitted(text, sys.stdout, indent))
 
 
-def say_model(path: Path) -> None:
-    """Say which model was taken where none was named."""
-    from chargen.network.checkpoint import bundled_model, model_name
-
-    say(f"model: {model_name(path)}{' (bundled)' * (path == bundled_model())}")
-
-
 def refuse_with(context: click.Context, option: str, *others: str) -> None:
     """Raise UsageError if one of the other parameters was given, which have no effect together with `option`."""
     for other in context.command.params:
@@ -151,8 +148,26 @@ def require_output(path: str | os.PathLike | None, overwrite: bool, *inputs: str
 def files_of(model: Path) -> list[Path]:
     """Return the path of a model, and those of the other files of its run."""
     from chargen.network.checkpoint import MODELS
+    from chargen.training.run_folder import HISTORY
 
-    return [model, *(model.with_name(name) for name in (*MODELS, "history.jsonl"))]
+    return [model, *(model.with_name(name) for name in (*MODELS, HISTORY))]
+
+
+def load_model(
+    name: str | None, output: str | None, overwrite: bool, *inputs: Path | None
+) -> tuple[Path, "Checkpoint"]:
+    """Return the file and the model of this name; say which one is taken where none is named.
+
+    Args:
+        output, overwrite, inputs: of what will be written, see `require_output`; no file of the model is replaced.
+    """
+    from chargen.network.checkpoint import Checkpoint, bundled_model, find, model_name
+
+    path = find(name)
+    require_output(output, overwrite, *files_of(path), *inputs)
+    if name is None:
+        say(f"model: {model_name(path)}{' (bundled)' * (path == bundled_model())}")
+    return path, Checkpoint.load(path)
 
 
 def use_one_blas_thread() -> None:

@@ -3,18 +3,14 @@
 import json
 import sys
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
 
 import click
 
 from chargen.cli.commands import Command, Decimal, Whole, not_negative, positive
 from chargen.cli.completion import complete_texts
-from chargen.cli.options import checkpoint_option, quiet_option, refuse_with, say, say_model, unknown_option
+from chargen.cli.options import checkpoint_option, load_model, quiet_option, refuse_with, say, unknown_option
 from chargen.errors import InputError
 from chargen.report.terminal import unescaped
-
-if TYPE_CHECKING:
-    from chargen.network.checkpoint import Checkpoint
 
 share = Decimal(0, 1, min_open=True)
 GROUPS = {
@@ -136,7 +132,7 @@ def sample(
     _refuse_combinations(context, *filters)
     if encoding and not (prefix_file or prefix == "-" or audit or only_new):
         raise click.UsageError("--encoding is that of a file: of --prefix-file, - or --audit CORPUS; give one of them")
-    model = _load(checkpoint)
+    _, model = load_model(checkpoint, None, False)
     sampler = Sampler(model)
     sampler.held = held_units.parse_all(hold, model.config)
     if known_words:
@@ -204,16 +200,6 @@ def _refuse_combinations(context: click.Context, *filters: str) -> None:
         raise click.UsageError("--beam is not random, so it takes no --seed")
     if (best_of := context.params["best_of"]) and best_of < context.params["num_samples"]:
         raise click.UsageError(f"--best-of {best_of}: must be at least --num-samples {context.params['num_samples']}")
-
-
-def _load(name: str | None) -> "Checkpoint":
-    """Return the checkpoint of this name; say which one is taken where none is named."""
-    from chargen.network.checkpoint import Checkpoint, find
-
-    path = find(name)
-    if name is None:
-        say_model(path)
-    return Checkpoint.load(path)
 
 
 def _chosen_seed(seed: int | None) -> int:

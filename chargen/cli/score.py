@@ -17,13 +17,11 @@ from chargen.cli.options import (
     checkpoint_option,
     column_option,
     encoding_option,
-    files_of,
+    load_model,
     overwrite_option,
     quiet,
     quiet_option,
-    require_output,
     say,
-    say_model,
     tell,
     unknown_option,
     use_one_blas_thread,
@@ -96,13 +94,10 @@ def score(
     if per_char + by_line + as_json > 1:
         raise InputError("--per-char, --lines and --json all print to stdout", "choose one of them")
     texts = documents(file)[1]
-    paths, models = _load([checkpoint] if other is None else [checkpoint, other])
+    named = [checkpoint] if other is None else [checkpoint, other]
+    loaded = [load_model(name, html, overwrite, *(text.path for text in texts)) for name in named]
+    paths, models = zip(*loaded, strict=True)
     samplers, adaptations = [Sampler(model) for model in models], _adaptations(models) if adapt else []
-    require_output(
-        html, overwrite, *(name for path in paths for name in files_of(path)), *(text.path for text in texts)
-    )
-    if checkpoint is None:
-        say_model(paths[0])
     scoring = Scoring(samplers, unknown, top if per_char or html else 0)
     comparison, lines, beginning = Comparison(), LineScores(len(samplers)), None
     stream = TextStream(texts, ReadingOptions(encoding, column=column))
@@ -125,13 +120,6 @@ def score(
         click.echo(json.dumps(_summary(paths, scoring, comparison, adaptations)))
     else:
         _show(paths, scoring.scores, comparison, adaptations, to_stderr=per_char or by_line)
-
-
-def _load(names: Sequence[str | None]) -> tuple[list[Path], list[Checkpoint]]:
-    from chargen.network.checkpoint import Checkpoint, find
-
-    paths = [find(name) for name in names]
-    return paths, [Checkpoint.load(path) for path in paths]
 
 
 def _adaptations(models: Sequence[Checkpoint]) -> list[Adaptation]:

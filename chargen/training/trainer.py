@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from chargen.errors import InputError, TrainingError
+from chargen.files.container import require_shapes
 from chargen.report.words import counted
 from chargen.training.anchor import Anchor
 from chargen.training.averaging import WeightAverage
@@ -137,16 +138,18 @@ class Trainer:
         """
         self.position = Position(**numbers)
         self.now = self.position.elapsed
-        for name, kept in self._kept.items():
-            kept.copy_(_of_shape(kept.shape, name, tensors))
+        shapes: dict[str, tuple[int, ...]] = {name: kept.shape for name, kept in self._kept.items()}
+        states = {}
         if "state.0" in tensors:  # there is none before the first step
+            B = self.settings.batching.batch_size
+            states = {f"state.{number}": one.shape for number, one in enumerate(self.model.begin_states(B))}
+        require_shapes(tensors, shapes | states)
+        for name, kept in self._kept.items():
+            kept.copy_(tensors[name])
+        if states:
             rows = self.processes.rows(self.settings.batching.batch_size)
-            begun, B = self.model.begin_states(1), self.settings.batching.batch_size
-            parts = [
-                _of_shape(torch.Size((one.shape[0], B, one.shape[2])), f"state.{number}", tensors)
-                for number, one in enumerate(begun)
-            ]
-            self.state = tuple(part[:, rows].to(self.device).contiguous() for part in parts)  # (L*D, own rows, H) each
+            parts = (tensors[name][:, rows] for name in states)  # (L*D, own rows, H) each
+            self.state = tuple(part.to(self.device).contiguous() for part in parts)
 
     def _epoch(self) -> Iterator[Progress | EpochRecord]:
         """Go on with the current epoch or begin it, then validate; yield records on the way."""
@@ -285,11 +288,3 @@ class Trainer:
         self.position.evaluation_seconds = self._tick() - began
         self._require_finite(losses[-1])
         return losses[-1]
-
-
-def _of_shape(shape: torch.Size, name: str, tensors: dict[str, Tensor]) -> Tensor:
-    if name not in tensors:
-        raise ValueError(f"{name} is missing")
-    if tensors[name].shape != shape:
-        raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}, not {tuple(shape)}")
-    return tensors[name]

@@ -83,6 +83,23 @@ class Share(ctypes.Structure):
     ]
 
 
+WHOLE, REAL, POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+DRAWS = (REAL, REAL, POINTER, WHOLE, POINTER)  # temperature, min_p, random numbers, characters, ids
+SIGNATURES = {  # what the functions return, and what they take
+    "chargen_layer_size": (WHOLE,),
+    "chargen_network_size": (WHOLE,),
+    "chargen_path": (WHOLE, ctypes.c_char_p),
+    "chargen_sizes": (None, ctypes.POINTER(Job), ctypes.POINTER(WHOLE)),
+    "chargen_forward": (WHOLE, ctypes.POINTER(Job)),
+    "chargen_backward": (WHOLE, ctypes.POINTER(Job)),
+    "chargen_read": (None, ctypes.POINTER(Network), WHOLE),
+    "chargen_write": (WHOLE, ctypes.POINTER(Network), *DRAWS),
+    "chargen_write_texts": (None, ctypes.POINTER(Network), ctypes.POINTER(Share), WHOLE, *DRAWS),
+    "chargen_cell": (ctypes.POINTER(Slots), WHOLE),
+    "chargen_pack": (WHOLE, WHOLE, POINTER, WHOLE, WHOLE, POINTER, ctypes.POINTER(Matrix)),
+}
+
+
 def path(precision: str = "float32") -> str | None:
     """Return the name of the fastest path that multiplies in a precision.
 
@@ -140,48 +157,15 @@ def load(file: Path) -> ctypes.CDLL | None:
     """Load a library, or return None where this system cannot, or it is of another version."""
     try:
         loaded = ctypes.CDLL(str(file))
-        loaded.chargen_layer_size.restype = ctypes.c_int64
-        loaded.chargen_network_size.restype = ctypes.c_int64
+        for name, (returned, *taken) in SIGNATURES.items():
+            function = getattr(loaded, name)
+            function.restype, function.argtypes = returned, taken
         layer = ctypes.sizeof(Job) + len(CELL_NUMBERS) * ctypes.sizeof(Slots)
         network = ctypes.sizeof(Network) + ctypes.sizeof(Step) + ctypes.sizeof(Share)
         if (loaded.chargen_layer_size(), loaded.chargen_network_size()) != (layer, network):
             return None
     except (OSError, AttributeError):
         return None
-    loaded.chargen_path.argtypes, loaded.chargen_path.restype = [ctypes.c_char_p], ctypes.c_int64
-    loaded.chargen_sizes.argtypes = [ctypes.POINTER(Job), ctypes.POINTER(ctypes.c_int64)]
-    loaded.chargen_sizes.restype = None
-    loaded.chargen_forward.argtypes, loaded.chargen_forward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
-    loaded.chargen_backward.argtypes, loaded.chargen_backward.restype = [ctypes.POINTER(Job)], ctypes.c_int64
-    loaded.chargen_read.argtypes, loaded.chargen_read.restype = [ctypes.POINTER(Network), ctypes.c_int64], None
-    loaded.chargen_write.restype = ctypes.c_int64
-    loaded.chargen_write.argtypes = [
-        ctypes.POINTER(Network),
-        *[ctypes.c_double] * 2,
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-    ]
-    loaded.chargen_write_texts.restype = None
-    loaded.chargen_write_texts.argtypes = [
-        ctypes.POINTER(Network),
-        ctypes.POINTER(Share),
-        ctypes.c_int64,
-        *[ctypes.c_double] * 2,
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-    ]
-    loaded.chargen_cell.argtypes, loaded.chargen_cell.restype = [ctypes.c_int64], ctypes.POINTER(Slots)
-    loaded.chargen_pack.restype = ctypes.c_int64
-    loaded.chargen_pack.argtypes = [
-        ctypes.c_int64,
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_int64,
-        ctypes.c_void_p,
-        ctypes.POINTER(Matrix),
-    ]
     return loaded
 
 

@@ -46,7 +46,7 @@ def spreads_and_quantiles(
     elsewhere = (np.einsum("nkl,nl->nk", apart, ratios) + PRIOR) / (apart.sum(2) + PRIOR)
     standard = relative / profile / elsewhere[..., None]
     own = ((share * ratios).sum(1) + PRIOR) / (share.sum(1) + PRIOR)  # (N,)
-    degrees = _side_by_side(cuts, known.any(2), leads) * _independent(signed / profile)
+    degrees = _side_by_side(cuts, counted > 0, leads) * _independent(signed / profile)
     return scales * own, profile[:, None] * _quantiles(standard) * _student(degrees)
 
 

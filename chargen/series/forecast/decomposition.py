@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-FEWEST_CYCLES = 3
+FEWEST_CYCLES = 3  # of a season that is accepted
 SMALLEST_FACTOR = 0.01  # of a multiplicative season; by less than that a forecast cannot be divided
 ROUNDING = 1e-12  # of the largest value: by less a value is not apart from the average
 FAVOUR = 1.1  # times more may a multiplicative season leave than an additive one, and still be taken

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-FEWEST_CYCLES = 3  # of a season that is accepted
+from chargen.series.forecast.decomposition import FEWEST_CYCLES
+
 MIN_CORRELATION = 0.3  # the autocorrelation that a season has at least, however long the series
 NEARLY = 0.9  # of the greatest strength: enough for a shorter season
 LIKELY = 0.8  # of the greatest strength: enough for a season of the calendar
